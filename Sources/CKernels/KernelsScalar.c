@@ -1,0 +1,168 @@
+/* The reference: one plain loop a formula. Also what runs where no SIMD class fits. */
+#include "CKernels.h"
+#include "ScalarParts.h"
+
+#include <math.h>
+
+static float dot(const float *a, const float *b, size_t n) {
+    float s = 0;
+    for (size_t i = 0; i < n; i++) s += a[i] * b[i];
+    return s;
+}
+
+static void add_scaled(const float *x, float s, float *y, size_t n) {
+    for (size_t i = 0; i < n; i++) y[i] += s * x[i];
+}
+
+static void scale(float *y, float s, size_t n) {
+    for (size_t i = 0; i < n; i++) y[i] *= s;
+}
+
+static float sum(const float *a, size_t n) {
+    float s = 0;
+    for (size_t i = 0; i < n; i++) s += a[i];
+    return s;
+}
+
+static float maximum(const float *a, size_t n) {
+    float m = -INFINITY;
+    for (size_t i = 0; i < n; i++) {
+        if (isnan(a[i])) return NAN;
+        if (a[i] > m) m = a[i];
+    }
+    return m;
+}
+
+static bool is_finite(const float *a, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        if (!isfinite(a[i])) return false;
+    return true;
+}
+
+static float add_maximum(const float *a, const float *b, float *out, size_t n) {
+    for (size_t i = 0; i < n; i++) out[i] = a[i] + b[i];
+    return maximum(out, n);
+}
+
+static float exp_sum(const float *x, float shift, float *out, size_t n) {
+    float s = 0;
+    for (size_t i = 0; i < n; i++) {
+        out[i] = expf(x[i] - shift);
+        s += out[i];
+    }
+    return s;
+}
+
+static void mix(const float *p, const float *q, float u, float *out, size_t n) {
+    float v = 1 - u;
+    for (size_t i = 0; i < n; i++) out[i] = v * p[i] + u * q[i];
+}
+
+static float kl_divergence(const float *p, const float *q, size_t n) {
+    float s = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (p[i] == 0) continue;
+        /* In double, because p / q overflows a float when q is subnormal. */
+        s += p[i] * (float)log((double)p[i] / (double)q[i]);
+    }
+    return s;
+}
+
+static void rms_norm(const float *x, const float *w, float epsilon, float *out, size_t n) {
+    float r = 1 / sqrtf(dot(x, x, n) / (float)n + epsilon);
+    for (size_t i = 0; i < n; i++) out[i] = w[i] * (x[i] * r);
+}
+
+static void layer_norm(
+    const float *x, const float *w, const float *b, float epsilon, float *out, size_t n) {
+    float mean = sum(x, n) / (float)n;
+    float variance = 0;
+    for (size_t i = 0; i < n; i++) variance += (x[i] - mean) * (x[i] - mean);
+    float r = 1 / sqrtf(variance / (float)n + epsilon);
+    for (size_t i = 0; i < n; i++) out[i] = w[i] * ((x[i] - mean) * r) + b[i];
+}
+
+static void silu_multiply(const float *gate, const float *up, float *out, size_t n) {
+    for (size_t i = 0; i < n; i++) out[i] = gate[i] / (1 + expf(-gate[i])) * up[i];
+}
+
+static void silu(const float *x, float *out, size_t n) {
+    for (size_t i = 0; i < n; i++) out[i] = x[i] / (1 + expf(-x[i]));
+}
+
+static void gelu_tanh(const float *x, float *out, size_t n) {
+    /* x/2 (1 + tanh u) = x / (1 + exp(-2u)), which keeps its digits for large negative x. */
+    for (size_t i = 0; i < n; i++) {
+        float u = 0.7978845608028654f * (x[i] + 0.044715f * x[i] * x[i] * x[i]);
+        out[i] = x[i] / (1 + expf(-2 * u));
+    }
+}
+
+static void rope(float *x, const float *cosines, const float *sines, size_t heads, size_t half) {
+    for (size_t h = 0; h < heads; h++, x += 2 * half) {
+        for (size_t i = 0; i < half; i++) {
+            float a = x[i], b = x[i + half];
+            x[i] = a * cosines[i] - b * sines[i];
+            x[i + half] = b * cosines[i] + a * sines[i];
+        }
+    }
+}
+
+#define GEMV(name, bytes, element)                                                                \
+    static void gemv_##name(                                                                      \
+        const void *w, const float *x, float *y, size_t rows, size_t cols) {                      \
+        for (size_t r = 0; r < rows; r++) {                                                       \
+            const uint8_t *row = (const uint8_t *)w + r * cols * bytes;                           \
+            float s = 0;                                                                          \
+            for (size_t c = 0; c < cols; c++) s += element(row + c * bytes) * x[c];               \
+            y[r] = s;                                                                             \
+        }                                                                                         \
+    }                                                                                             \
+    static void gemv_transposed_##name(                                                           \
+        const void *w, const float *x, float *y, size_t rows, size_t cols) {                      \
+        for (size_t c = 0; c < cols; c++) y[c] = 0;                                               \
+        for (size_t r = 0; r < rows; r++) {                                                       \
+            const uint8_t *row = (const uint8_t *)w + r * cols * bytes;                           \
+            for (size_t c = 0; c < cols; c++) y[c] += x[r] * element(row + c * bytes);            \
+        }                                                                                         \
+    }
+
+GEMV(f32, 4, hebb_f32_at)
+GEMV(bf16, 2, hebb_bf16_at)
+GEMV(f16, 2, hebb_f16_at)
+
+static void widen_bf16(const void *x, float *out, size_t n) {
+    for (size_t i = 0; i < n; i++) out[i] = hebb_bf16_at((const uint8_t *)x + 2 * i);
+}
+
+static void widen_f16(const void *x, float *out, size_t n) {
+    for (size_t i = 0; i < n; i++) out[i] = hebb_f16_at((const uint8_t *)x + 2 * i);
+}
+
+static void attention(const hebb_attention *a) {
+    for (size_t i = 0; i < a->rows; i++) {
+        const float *q = a->query + i * a->query_stride;
+        float *out = a->out + i * a->out_stride;
+        size_t n = a->visible + i * a->visible_step;
+        for (size_t t = 0; t < n; t++) {
+            const float *k = a->keys + t / HEBB_KEY_BLOCK * a->head_size * HEBB_KEY_BLOCK +
+                             t % HEBB_KEY_BLOCK;
+            float s = 0;
+            for (size_t d = 0; d < a->head_size; d++) s += q[d] * k[d * HEBB_KEY_BLOCK];
+            a->scores[t] = s * a->scale;
+        }
+        float total = exp_sum(a->scores, maximum(a->scores, n), a->scores, n);
+        for (size_t d = 0; d < a->head_size; d++) out[d] = 0;
+        for (size_t t = 0; t < n; t++)
+            add_scaled(a->values + t * a->head_size, a->scores[t], out, a->head_size);
+        scale(out, 1 / total, a->head_size);
+    }
+}
+
+static const hebb_kernels table = {
+    .name = "scalar",
+    .gelu_erf = hebb_gelu_erf,
+#include "Table.inc"
+};
+
+const hebb_kernels *hebb_kernels_scalar(void) { return &table; }

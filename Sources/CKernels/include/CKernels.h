@@ -1,0 +1,111 @@
+#ifndef HEBB_CKERNELS_H
+#define HEBB_CKERNELS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Numeric kernels in C. Every function works on (pointer, length) pairs, allocates nothing and
+ * keeps no state. All pointers may be unaligned where the type is `const void *` (weights in a
+ * mapped file are); `float *` is aligned to 4 bytes. One table holds one implementation
+ * (a "kernel class"); the results of a table are a pure function of the inputs, but two tables
+ * may differ in the last bits, because they sum in another order. */
+
+/* Keys are stored in blocks of this many positions, the positions of a block contiguous for each
+ * dimension: [block, head_size, HEBB_KEY_BLOCK]. So scores need no horizontal sums. */
+#define HEBB_KEY_BLOCK 16
+
+/* One attention head: queries against a key/value cache.
+ *
+ * query   [rows, head_size], consecutive rows query_stride floats apart
+ * keys    [ceil(n / HEBB_KEY_BLOCK), head_size, HEBB_KEY_BLOCK]
+ * values  [n, head_size]
+ * out     [rows, head_size], consecutive rows out_stride floats apart
+ * scores  scratch, [HEBB_ATTENTION_ROWS, score_stride]; score_stride is a multiple of
+ *         4 * HEBB_KEY_BLOCK and at least the greatest number of visible keys
+ * Row i sees the first visible + i * visible_step keys: step 1 for the consecutive tokens of a
+ * prefill tile, 0 for the heads of one group at one token. */
+typedef struct hebb_attention {
+    const float *query;
+    size_t query_stride;
+    size_t rows;
+    const float *keys;
+    const float *values;
+    size_t head_size;
+    size_t visible;
+    size_t visible_step;
+    float scale;
+    float *scores;
+    size_t score_stride;
+    float *out;
+    size_t out_stride;
+} hebb_attention;
+
+#define HEBB_ATTENTION_ROWS 8
+
+typedef struct hebb_kernels {
+    const char *name;
+
+    float (*dot)(const float *a, const float *b, size_t n);
+    /* y += s x */
+    void (*add_scaled)(const float *x, float s, float *y, size_t n);
+    /* y *= s */
+    void (*scale)(float *y, float s, size_t n);
+    float (*sum)(const float *a, size_t n);
+    /* -inf when empty; NaN when any element is NaN. */
+    float (*maximum)(const float *a, size_t n);
+    bool (*is_finite)(const float *a, size_t n);
+    /* out = a + b; returns the maximum of out as `maximum` does. */
+    float (*add_maximum)(const float *a, const float *b, float *out, size_t n);
+    /* out = exp(x - shift); returns the sum. `out` may be `x`. */
+    float (*exp_sum)(const float *x, float shift, float *out, size_t n);
+    /* out = (1 - u) p + u q */
+    void (*mix)(const float *p, const float *q, float u, float *out, size_t n);
+    /* sum of p ln(p / q), 0 where p is 0; +inf where q is 0 and p is not. */
+    float (*kl_divergence)(const float *p, const float *q, size_t n);
+
+    /* out = w x / sqrt(mean(x^2) + epsilon) */
+    void (*rms_norm)(const float *x, const float *w, float epsilon, float *out, size_t n);
+    /* out = w (x - mean) / sqrt(variance + epsilon) + b */
+    void (*layer_norm)(
+        const float *x, const float *w, const float *b, float epsilon, float *out, size_t n);
+    /* out = silu(gate) * up; `out` may be either. */
+    void (*silu_multiply)(const float *gate, const float *up, float *out, size_t n);
+    void (*silu)(const float *x, float *out, size_t n);
+    void (*gelu_tanh)(const float *x, float *out, size_t n);
+    void (*gelu_erf)(const float *x, float *out, size_t n);
+    /* Rotates the pairs (x[i], x[i + half]) of each of `heads` heads, head_size = 2 half. */
+    void (*rope)(float *x, const float *cosines, const float *sines, size_t heads, size_t half);
+
+    /* y[r] = sum over c of w[r, c] x[c]; w is [rows, cols]. */
+    void (*gemv_f32)(const void *w, const float *x, float *y, size_t rows, size_t cols);
+    void (*gemv_bf16)(const void *w, const float *x, float *y, size_t rows, size_t cols);
+    void (*gemv_f16)(const void *w, const float *x, float *y, size_t rows, size_t cols);
+    /* y[c] = sum over r of x[r] w[r, c]; w is [rows, cols]. */
+    void (*gemv_transposed_f32)(const void *w, const float *x, float *y, size_t rows, size_t cols);
+    void (*gemv_transposed_bf16)(const void *w, const float *x, float *y, size_t rows, size_t cols);
+    void (*gemv_transposed_f16)(const void *w, const float *x, float *y, size_t rows, size_t cols);
+    /* Exact conversions to f32. */
+    void (*widen_bf16)(const void *x, float *out, size_t n);
+    void (*widen_f16)(const void *x, float *out, size_t n);
+
+    void (*attention)(const hebb_attention *a);
+} hebb_kernels;
+
+/* The plain C implementation: the definition of what every other table must compute. */
+const hebb_kernels *hebb_kernels_scalar(void);
+/* NULL where this machine cannot run them. */
+const hebb_kernels *hebb_kernels_avx2(void);
+const hebb_kernels *hebb_kernels_avx512(void);
+const hebb_kernels *hebb_kernels_neon(void);
+/* The fastest that this machine runs. */
+const hebb_kernels *hebb_kernels_best(void);
+
+/* The indices of the k largest values, largest first, equal values by lower index, NaN after
+ * everything else. `heap` is scratch of k elements; k <= n <= 2^32 - 1. O(n + n log k) at worst. */
+void hebb_top_k(const float *values, size_t n, size_t k, uint64_t *heap, int32_t *indices);
+
+/* Writes `row` (head_size floats) as position `position` of a blocked key array. */
+void hebb_store_key(const float *row, float *keys, size_t head_size, size_t position);
+
+#endif

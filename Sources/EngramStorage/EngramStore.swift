@@ -1,0 +1,103 @@
+public import Engrams
+
+/// Everything about one change of a session that must be on disk together or not at all.
+public struct JournalEntry: Sendable, Equatable {
+    public var event: EventRecord
+    /// The session as it is after the event; `created` and `origin` are kept as they were.
+    public var session: SessionRecord
+    /// The working state after the event, when it is worth keeping.
+    public var snapshot: SnapshotRecord?
+    /// A checkpoint that the event makes.
+    public var checkpoint: NewCheckpoint?
+    public var head: HeadMove?
+
+    /// - Precondition: `event`, `session`, `snapshot` and `checkpoint` speak of one session, user
+    ///   and sequence number.
+    public init(
+        event: EventRecord, session: SessionRecord, snapshot: SnapshotRecord? = nil,
+        checkpoint: NewCheckpoint? = nil, head: HeadMove? = nil
+    ) {
+        precondition(event.session == session.id && event.sequence == session.sequence)
+        precondition(snapshot == nil || snapshot?.sequence == event.sequence)
+        precondition(checkpoint == nil || checkpoint?.record.user == session.id.user)
+        self.event = event
+        self.session = session
+        self.snapshot = snapshot
+        self.checkpoint = checkpoint
+        self.head = head
+    }
+
+    public struct NewCheckpoint: Sendable, Equatable {
+        public var record: CheckpointRecord
+        /// The serialised engram. Opaque here.
+        public var engram: [UInt8]
+
+        public init(record: CheckpointRecord, engram: [UInt8]) {
+            self.record = record
+            self.engram = engram
+        }
+    }
+
+    /// A compare-and-swap of the user's head.
+    public struct HeadMove: Sendable, Equatable {
+        public var expected: CheckpointID?
+        public var new: CheckpointID?
+
+        public init(from expected: CheckpointID?, to new: CheckpointID?) {
+            self.expected = expected
+            self.new = new
+        }
+    }
+}
+
+/// Where engrams and what taught them are kept. It knows identifiers, numbers and opaque bytes.
+///
+/// A call that writes returns only when what it wrote is durable, and one that throws has changed
+/// nothing. Writes are not cancelled half-way: a cancelled task still gets the true outcome. Calls
+/// may come from any task at once.
+public protocol EngramStore: Sendable {
+    /// Nil: nobody of that name has had a session yet.
+    func user(_ id: UserID) async throws(StorageError) -> UserRecord?
+
+    func session(_ id: SessionID) async throws(StorageError) -> SessionRecord?
+    /// Sessions after `after` in the order of user and name; of all users when `user` is nil.
+    func sessions(of user: UserID?, after: SessionID?, limit: Int) async throws(StorageError)
+        -> [SessionRecord]
+    func sessionCount() async throws(StorageError) -> Int
+    /// Makes the user too, when new. Throws `.sessionExists`, and `.checkpointNotFound` for a base
+    /// that the user does not have.
+    func createSession(_ record: SessionRecord) async throws(StorageError)
+    /// Forgets the session, its events and its working state; the user's checkpoints stay.
+    func discardSession(_ id: SessionID) async throws(StorageError)
+
+    /// Writes one event with all its consequences in one transaction.
+    ///
+    /// Throws `.sequenceGap` unless the event follows the session's last, `.idempotencyKeyExists`,
+    /// `.headMoved` when the head is not the expected one, `.checkpointNotFound` for a head or a
+    /// base that the user does not have.
+    func append(_ entry: JournalEntry) async throws(StorageError)
+    /// The events after `sequence`, in order, at most `limit`.
+    func events(of session: SessionID, after sequence: Int, limit: Int) async throws(StorageError)
+        -> [EventRecord]
+    func event(of session: SessionID, idempotencyKey: String) async throws(StorageError)
+        -> EventRecord?
+
+    func snapshot(of session: SessionID) async throws(StorageError) -> SnapshotRecord?
+    /// Keeps the snapshot unless there is one of a later sequence number. Nothing happens when the
+    /// session is gone.
+    func keep(_ snapshot: SnapshotRecord, of session: SessionID) async throws(StorageError)
+
+    func checkpoint(_ id: CheckpointID, of user: UserID) async throws(StorageError)
+        -> CheckpointRecord?
+    /// The serialised engram of a checkpoint.
+    func engram(of checkpoint: CheckpointID, of user: UserID) async throws(StorageError) -> [UInt8]?
+    /// Checkpoints in the order they were made, after `after`. Throws `.checkpointNotFound` when
+    /// `after` is not among them.
+    func checkpoints(of user: UserID, after: CheckpointID?, limit: Int) async throws(StorageError)
+        -> [CheckpointRecord]
+    /// Throws `.checkpointInUse` while the user's head or a session stands on it.
+    func deleteCheckpoint(_ id: CheckpointID, of user: UserID) async throws(StorageError)
+
+    /// Every later call throws `.closed`.
+    func close() async
+}

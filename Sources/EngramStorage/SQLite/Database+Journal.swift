@@ -1,0 +1,147 @@
+import Engrams
+import Foundation
+import GRDB
+
+// The statements of a transaction, on the database's queue.
+
+extension Database {
+    func session(_ id: SessionID) throws -> SessionRecord? {
+        try Row.fetchOne(
+            self, sql: "SELECT * FROM sessions WHERE user = ? AND name = ?",
+            arguments: [id.user.rawValue, id.name.rawValue]
+        ).map(SessionRecord.init(row:))
+    }
+
+    func hasCheckpoint(_ id: CheckpointID, of user: UserID) throws -> Bool {
+        try Bool.fetchOne(
+            self, sql: "SELECT EXISTS (SELECT 1 FROM checkpoints WHERE user = ? AND id = ?)",
+            arguments: [user.rawValue, id.rawValue]) ?? false
+    }
+
+    func create(_ record: SessionRecord) throws {
+        let id = record.id
+        guard try session(id) == nil else { throw StorageError.sessionExists(id) }
+        for checkpoint in [record.base, record.origin] {
+            if let checkpoint, try !hasCheckpoint(checkpoint, of: id.user) {
+                throw StorageError.checkpointNotFound(checkpoint)
+            }
+        }
+        try execute(
+            sql: "INSERT OR IGNORE INTO users (id, head, created) VALUES (?, NULL, ?)",
+            arguments: [id.user.rawValue, record.created])
+        try execute(
+            sql: """
+                INSERT INTO sessions (user, name, base, origin, learn, sequence, tokensLearned,
+                    tokensSinceCheckpoint, summary, created, updated)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                """,
+            arguments: [
+                id.user.rawValue, id.name.rawValue, record.base?.rawValue, record.origin?.rawValue,
+                record.learn, record.sequence, record.tokensLearned, record.tokensSinceCheckpoint,
+                Data(record.summary), record.created, record.updated,
+            ])
+    }
+
+    func append(_ entry: JournalEntry) throws {
+        let id = entry.session.id
+        try check(entry.event)
+        if let checkpoint = entry.checkpoint { try insert(checkpoint) }
+        if let move = entry.head { try move.apply(to: id.user, in: self) }
+        if let base = entry.session.base, try !hasCheckpoint(base, of: id.user) {
+            throw StorageError.checkpointNotFound(base)
+        }
+        try execute(
+            sql: """
+                INSERT INTO events (id, user, name, sequence, kind, tokens, tokenCount, reward,
+                    engram, target, idempotencyKey, requestHash, answer, created)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                """, arguments: entry.event.arguments)
+        try update(entry.session)
+        if let snapshot = entry.snapshot { try keep(snapshot, of: id) }
+    }
+
+    func keep(_ snapshot: SnapshotRecord, of session: SessionID) throws {
+        try execute(
+            sql: """
+                INSERT INTO snapshots (user, name, sequence, engram) VALUES (?, ?, ?, ?)
+                ON CONFLICT (user, name) DO UPDATE
+                SET sequence = excluded.sequence, engram = excluded.engram
+                WHERE excluded.sequence >= snapshots.sequence
+                """,
+            arguments: [
+                session.user.rawValue, session.name.rawValue, snapshot.sequence,
+                Data(snapshot.engram),
+            ])
+    }
+
+    /// The event follows its session's last one and repeats no key and no identifier.
+    private func check(_ event: EventRecord) throws {
+        let id = event.session
+        guard let found = try session(id) else { throw StorageError.sessionNotFound(id) }
+        guard event.sequence == found.sequence + 1 else {
+            throw StorageError.sequenceGap(expected: found.sequence + 1, found: event.sequence)
+        }
+        if let key = event.idempotencyKey,
+            let earlier = try String.fetchOne(
+                self,
+                sql: "SELECT id FROM events WHERE user = ? AND name = ? AND idempotencyKey = ?",
+                arguments: [id.user.rawValue, id.name.rawValue, key])
+        {
+            throw StorageError.idempotencyKeyExists(EventID(rawValue: earlier))
+        }
+        let isTaken = try Bool.fetchOne(
+            self, sql: "SELECT EXISTS (SELECT 1 FROM events WHERE id = ?)",
+            arguments: [event.id.rawValue])
+        if isTaken == true { throw StorageError.eventExists(event.id) }
+    }
+
+    private func insert(_ checkpoint: JournalEntry.NewCheckpoint) throws {
+        let record = checkpoint.record
+        guard try !hasCheckpoint(record.id, of: record.user) else {
+            throw StorageError.checkpointExists(record.id)
+        }
+        try execute(
+            sql: """
+                INSERT INTO checkpoints (user, id, session, name, parent, revision, tokensLearned,
+                    byteCount, hash, created, engram)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                """,
+            arguments: [
+                record.user.rawValue, record.id.rawValue, record.session.rawValue, record.name,
+                record.parent?.rawValue, Int64(bitPattern: record.revision.rawValue),
+                record.tokensLearned, record.byteCount, record.hash, record.created,
+                Data(checkpoint.engram),
+            ])
+    }
+
+    private func update(_ record: SessionRecord) throws {
+        try execute(
+            sql: """
+                UPDATE sessions SET base = ?, learn = ?, sequence = ?, tokensLearned = ?,
+                    tokensSinceCheckpoint = ?, summary = ?, updated = ?
+                WHERE user = ? AND name = ?
+                """,
+            arguments: [
+                record.base?.rawValue, record.learn, record.sequence, record.tokensLearned,
+                record.tokensSinceCheckpoint, Data(record.summary), record.updated,
+                record.id.user.rawValue, record.id.name.rawValue,
+            ])
+    }
+}
+
+extension JournalEntry.HeadMove {
+    fileprivate func apply(to user: UserID, in db: Database) throws {
+        let found = try String.fetchOne(
+            db, sql: "SELECT head FROM users WHERE id = ?", arguments: [user.rawValue]
+        ).map(CheckpointID.init(rawValue:))
+        guard found == expected else {
+            throw StorageError.headMoved(expected: expected, found: found)
+        }
+        if let new, try !db.hasCheckpoint(new, of: user) {
+            throw StorageError.checkpointNotFound(new)
+        }
+        try db.execute(
+            sql: "UPDATE users SET head = ? WHERE id = ?",
+            arguments: [new?.rawValue, user.rawValue])
+    }
+}

@@ -1,0 +1,288 @@
+public import Engrams
+import Foundation
+import GRDB
+import Synchronization
+
+/// The embedded store: one SQLite file in a data folder that one process owns.
+///
+/// Write-ahead log, `synchronous=FULL`: a transaction that returned survives a power cut. Deleted
+/// content is overwritten with zeros (`secure_delete`). All work happens on the database's own
+/// serial queue, never on a task's thread.
+public final class SQLiteStore: EngramStore {
+    private let path: String
+    let queue: DatabaseQueue
+    /// Nil once closed, which lets the folder go.
+    private let lock: Mutex<FolderLock?>
+
+    /// Opens the store, makes it when it is missing, and brings an older one up to date.
+    ///
+    /// - Parameters:
+    ///   - folder: made with mode 0700 when missing.
+    ///   - busyTimeoutSeconds: how long to wait for another program that reads the file.
+    /// - Throws: `.folderInUse`, `.folderUnusable`, `.newerFormat`, or SQLite's failure. Blocks
+    ///   while it opens the file.
+    public init(folder: String, busyTimeoutSeconds: Double = 5) throws(StorageError) {
+        let lock = try FolderLock(folder: folder)
+        var configuration = Configuration()
+        configuration.label = "hebb.store"
+        configuration.journalMode = .wal
+        configuration.foreignKeysEnabled = true
+        configuration.busyMode = .timeout(busyTimeoutSeconds)
+        path = folder + "/hebb.sqlite"
+        do {
+            queue = try DatabaseQueue(path: path, configuration: configuration)
+            chmod(path, 0o600)
+            let migrator = SQLiteSchema.migrator
+            // GRDB sets `synchronous` to NORMAL when it turns the log on, so this comes after it.
+            try queue.inDatabase { db in
+                try db.execute(sql: "PRAGMA synchronous = FULL; PRAGMA secure_delete = ON")
+            }
+            if try queue.read(migrator.hasBeenSuperseded) {
+                throw StorageError.newerFormat(path: folder)
+            }
+            try migrator.migrate(queue)
+        } catch {
+            throw StorageError(error)
+        }
+        self.lock = Mutex(lock)
+    }
+
+    public func user(_ id: UserID) async throws(StorageError) -> UserRecord? {
+        try await read { db in
+            try Row.fetchOne(db, sql: "SELECT * FROM users WHERE id = ?", arguments: [id.rawValue])
+                .map(UserRecord.init(row:))
+        }
+    }
+
+    // MARK: - Sessions
+
+    public func session(_ id: SessionID) async throws(StorageError) -> SessionRecord? {
+        try await read { db in try db.session(id) }
+    }
+
+    public func sessions(of user: UserID?, after: SessionID?, limit: Int)
+        async throws(StorageError) -> [SessionRecord]
+    {
+        try await read { db in
+            let rows = try Row.fetchAll(
+                db,
+                sql: """
+                    SELECT * FROM sessions
+                    WHERE (:user IS NULL OR user = :user)
+                      AND (:afterUser IS NULL OR (user, name) > (:afterUser, :afterName))
+                    ORDER BY user, name LIMIT :limit
+                    """,
+                arguments: [
+                    "user": user?.rawValue, "afterUser": after?.user.rawValue,
+                    "afterName": after?.name.rawValue, "limit": max(0, limit),
+                ])
+            return try rows.map(SessionRecord.init(row:))
+        }
+    }
+
+    public func sessionCount() async throws(StorageError) -> Int {
+        try await read { db in try Int.fetchOne(db, sql: "SELECT count(*) FROM sessions") ?? 0 }
+    }
+
+    public func createSession(_ record: SessionRecord) async throws(StorageError) {
+        try await write { db in try db.create(record) }
+    }
+
+    public func discardSession(_ id: SessionID) async throws(StorageError) {
+        try await write { db in
+            try db.execute(
+                sql: "DELETE FROM sessions WHERE user = ? AND name = ?",
+                arguments: [id.user.rawValue, id.name.rawValue])
+            guard db.changesCount == 1 else { throw StorageError.sessionNotFound(id) }
+        }
+        // The deleted text still stands in the log until it is folded into the file. It is gone
+        // from every answer already, so a failure here (the next fold does it) is no failure.
+        _ = try? await perform { db in try db.execute(sql: "PRAGMA wal_checkpoint(TRUNCATE)") }
+    }
+
+    // MARK: - The journal
+
+    public func append(_ entry: JournalEntry) async throws(StorageError) {
+        try await write { db in try db.append(entry) }
+    }
+
+    public func events(of session: SessionID, after sequence: Int, limit: Int)
+        async throws(StorageError) -> [EventRecord]
+    {
+        try await read { db in
+            let rows = try Row.fetchAll(
+                db,
+                sql: """
+                    SELECT * FROM events WHERE user = ? AND name = ? AND sequence > ?
+                    ORDER BY sequence LIMIT ?
+                    """,
+                arguments: [
+                    session.user.rawValue, session.name.rawValue, sequence, max(0, limit),
+                ])
+            return try rows.map(EventRecord.init(row:))
+        }
+    }
+
+    public func event(of session: SessionID, idempotencyKey: String) async throws(StorageError)
+        -> EventRecord?
+    {
+        try await read { db in
+            try Row.fetchOne(
+                db, sql: "SELECT * FROM events WHERE user = ? AND name = ? AND idempotencyKey = ?",
+                arguments: [session.user.rawValue, session.name.rawValue, idempotencyKey]
+            ).map(EventRecord.init(row:))
+        }
+    }
+
+    public func snapshot(of session: SessionID) async throws(StorageError) -> SnapshotRecord? {
+        try await read { db in
+            try Row.fetchOne(
+                db, sql: "SELECT sequence, engram FROM snapshots WHERE user = ? AND name = ?",
+                arguments: [session.user.rawValue, session.name.rawValue]
+            ).map { row in
+                let engram: Data = row["engram"]
+                return SnapshotRecord(sequence: row["sequence"], engram: [UInt8](engram))
+            }
+        }
+    }
+
+    public func keep(_ snapshot: SnapshotRecord, of session: SessionID)
+        async throws(StorageError)
+    {
+        try await write { db in
+            guard let found = try db.session(session) else { return }
+            guard snapshot.sequence <= found.sequence else {
+                throw StorageError.sequenceGap(expected: found.sequence, found: snapshot.sequence)
+            }
+            try db.keep(snapshot, of: session)
+        }
+    }
+
+    // MARK: - Checkpoints
+
+    public func checkpoint(_ id: CheckpointID, of user: UserID) async throws(StorageError)
+        -> CheckpointRecord?
+    {
+        try await read { db in
+            try Row.fetchOne(
+                db, sql: "SELECT \(checkpointColumns) FROM checkpoints WHERE user = ? AND id = ?",
+                arguments: [user.rawValue, id.rawValue]
+            ).map(CheckpointRecord.init(row:))
+        }
+    }
+
+    public func engram(of checkpoint: CheckpointID, of user: UserID)
+        async throws(StorageError) -> [UInt8]?
+    {
+        try await read { db in
+            try Data.fetchOne(
+                db, sql: "SELECT engram FROM checkpoints WHERE user = ? AND id = ?",
+                arguments: [user.rawValue, checkpoint.rawValue]
+            ).map { [UInt8]($0) }
+        }
+    }
+
+    public func checkpoints(of user: UserID, after: CheckpointID?, limit: Int)
+        async throws(StorageError) -> [CheckpointRecord]
+    {
+        try await read { db in
+            var start: Int64 = 0
+            if let after {
+                guard
+                    let ordinal = try Int64.fetchOne(
+                        db, sql: "SELECT ordinal FROM checkpoints WHERE user = ? AND id = ?",
+                        arguments: [user.rawValue, after.rawValue])
+                else { throw StorageError.checkpointNotFound(after) }
+                start = ordinal
+            }
+            let rows = try Row.fetchAll(
+                db,
+                sql: """
+                    SELECT \(checkpointColumns) FROM checkpoints
+                    WHERE user = ? AND ordinal > ? ORDER BY ordinal LIMIT ?
+                    """,
+                arguments: [user.rawValue, start, max(0, limit)])
+            return try rows.map(CheckpointRecord.init(row:))
+        }
+    }
+
+    public func deleteCheckpoint(_ id: CheckpointID, of user: UserID) async throws(StorageError) {
+        try await write { db in
+            guard try db.hasCheckpoint(id, of: user) else {
+                throw StorageError.checkpointNotFound(id)
+            }
+            let uses = try Int.fetchOne(
+                db,
+                sql: """
+                    SELECT (SELECT count(*) FROM users WHERE id = :user AND head = :id)
+                         + (SELECT count(*) FROM sessions WHERE user = :user AND base = :id)
+                    """, arguments: ["user": user.rawValue, "id": id.rawValue])
+            guard uses == 0 else { throw StorageError.checkpointInUse(id) }
+            try db.execute(
+                sql: "DELETE FROM checkpoints WHERE user = ? AND id = ?",
+                arguments: [user.rawValue, id.rawValue])
+        }
+    }
+
+    public func close() async {
+        _ = try? await perform { db in try db.execute(sql: "PRAGMA wal_checkpoint(TRUNCATE)") }
+        guard let held = lock.withLock({ $0.take() }) else { return }
+        // Closing waits for the queue, so it must not happen on the caller's thread.
+        await withCheckedContinuation { continuation in
+            DispatchQueue.global().async { [queue] in
+                try? queue.close()
+                withExtendedLifetime(held) {}
+                continuation.resume()
+            }
+        }
+    }
+
+    // MARK: - The queue
+
+    private func read<Value: Sendable>(
+        _ body: @escaping @Sendable (Database) throws -> Value
+    ) async throws(StorageError) -> Value {
+        try await perform { db in
+            var value: Value?
+            try db.inTransaction(.deferred) {
+                value = try body(db)
+                return .commit
+            }
+            return value!
+        }
+    }
+
+    /// One transaction: committed and synced, or rolled back.
+    private func write<Value: Sendable>(
+        _ body: @escaping @Sendable (Database) throws -> Value
+    ) async throws(StorageError) -> Value {
+        try await perform { db in
+            var value: Value?
+            try db.inTransaction(.immediate) {
+                value = try body(db)
+                return .commit
+            }
+            return value!
+        }
+    }
+
+    /// Not GRDB's `async` calls: those are interrupted when the task is cancelled, and a caller
+    /// could then not tell whether its transaction had been committed.
+    private func perform<Value: Sendable>(
+        _ body: @escaping @Sendable (Database) throws -> Value
+    ) async throws(StorageError) -> Value {
+        guard lock.withLock({ $0 != nil }) else { throw .closed }
+        let result: Result<Value, StorageError> = await withCheckedContinuation { continuation in
+            queue.asyncWriteWithoutTransaction { db in
+                let result = Result { try body(db) }
+                continuation.resume(returning: result.mapError(StorageError.init(_:)))
+            }
+        }
+        return try result.get()
+    }
+}
+
+/// All but the engram's bytes.
+private let checkpointColumns = """
+    user, id, session, name, parent, revision, tokensLearned, byteCount, hash, created
+    """

@@ -1,0 +1,168 @@
+public import Engrams
+
+/// A user as the store knows them: someone who may have a consolidated engram.
+public struct UserRecord: Sendable, Equatable {
+    public var id: UserID
+    /// The checkpoint that is the user's engram; nil: the frozen core.
+    public var head: CheckpointID?
+    /// Seconds since 1970.
+    public var created: Double
+
+    public init(id: UserID, head: CheckpointID?, created: Double) {
+        self.id = id
+        self.head = head
+        self.created = created
+    }
+}
+
+/// A session without its engram: what a listing needs.
+public struct SessionRecord: Sendable, Equatable {
+    public var id: SessionID
+    /// The checkpoint that the session's delta stands on now; nil: the frozen core.
+    public var base: CheckpointID?
+    /// The checkpoint it was made from: its state at sequence 0; nil: the frozen core.
+    public var origin: CheckpointID?
+    /// What completions teach unless a request says otherwise. Opaque here.
+    public var learn: String
+    /// The sequence number of its last event; 0 before the first.
+    public var sequence: Int
+    /// Tokens its engram has learned, with those of the checkpoint it stands on.
+    public var tokensLearned: Int
+    /// Tokens learned since its last checkpoint, reset or restore.
+    public var tokensSinceCheckpoint: Int
+    /// The engram's summary, serialised by its owner. Opaque here.
+    public var summary: [UInt8]
+    /// Seconds since 1970.
+    public var created: Double
+    public var updated: Double
+
+    public init(
+        id: SessionID, base: CheckpointID?, origin: CheckpointID?, learn: String,
+        sequence: Int = 0, tokensLearned: Int = 0, tokensSinceCheckpoint: Int = 0,
+        summary: [UInt8] = [], created: Double, updated: Double
+    ) {
+        self.id = id
+        self.base = base
+        self.origin = origin
+        self.learn = learn
+        self.sequence = sequence
+        self.tokensLearned = tokensLearned
+        self.tokensSinceCheckpoint = tokensSinceCheckpoint
+        self.summary = summary
+        self.created = created
+        self.updated = updated
+    }
+}
+
+/// What an event did to its session.
+public enum EventKind: String, Sendable, CaseIterable {
+    /// Learned `tokens`, scaled by `reward`.
+    case observe
+    /// Learned `tokens` of a prompt, of its completion, or of both.
+    case completion
+    /// Replaced the engram by `engram`.
+    case `import`
+    /// Went to `target`; nil: to the frozen core.
+    case reset
+    /// Went to `target` and made it the user's head again.
+    case restore
+    /// Consolidated into `target`.
+    case checkpoint
+}
+
+/// One entry of a session's journal: enough to do it again, byte for byte.
+public struct EventRecord: Sendable, Equatable {
+    public var id: EventID
+    public var session: SessionID
+    /// 1, 2, 3… within the session, without a gap.
+    public var sequence: Int
+    public var kind: EventKind
+    /// What was learned, token ids of the core; empty for kinds that learn no text.
+    public var tokens: [Int32]
+    /// How many tokens count as learned.
+    public var tokenCount: Int
+    /// The third factor, in -1...1; nil: plain learning.
+    public var reward: Float?
+    /// The serialised engram that `import` brought.
+    public var engram: [UInt8]?
+    /// The checkpoint that `reset`, `restore` or `checkpoint` went to.
+    public var target: CheckpointID?
+    /// Unique within the session.
+    public var idempotencyKey: String?
+    /// Tells another request with the same key from a repeated one.
+    public var requestHash: String?
+    /// The answer that was given, for a repeated request. JSON, opaque here.
+    public var answer: [UInt8]?
+    /// Seconds since 1970.
+    public var created: Double
+
+    public init(
+        id: EventID, session: SessionID, sequence: Int, kind: EventKind, tokens: [Int32] = [],
+        tokenCount: Int = 0, reward: Float? = nil, engram: [UInt8]? = nil,
+        target: CheckpointID? = nil, idempotencyKey: String? = nil, requestHash: String? = nil,
+        answer: [UInt8]? = nil, created: Double
+    ) {
+        self.id = id
+        self.session = session
+        self.sequence = sequence
+        self.kind = kind
+        self.tokens = tokens
+        self.tokenCount = tokenCount
+        self.reward = reward
+        self.engram = engram
+        self.target = target
+        self.idempotencyKey = idempotencyKey
+        self.requestHash = requestHash
+        self.answer = answer
+        self.created = created
+    }
+}
+
+/// A session's working state, so that recovery replays only the events after it.
+public struct SnapshotRecord: Sendable, Equatable {
+    /// The last event it contains.
+    public var sequence: Int
+    /// A serialised engram. Opaque here.
+    public var engram: [UInt8]
+
+    public init(sequence: Int, engram: [UInt8]) {
+        self.sequence = sequence
+        self.engram = engram
+    }
+}
+
+/// An immutable version of a user's engram, without its bytes.
+public struct CheckpointRecord: Sendable, Equatable {
+    public var id: CheckpointID
+    public var user: UserID
+    /// The session that consolidated.
+    public var session: SessionName
+    public var name: String?
+    /// The user's head before it; may have been deleted since.
+    public var parent: CheckpointID?
+    public var revision: Revision
+    public var tokensLearned: Int
+    /// Size of the serialised engram.
+    public var byteCount: Int
+    /// SHA-256 of the serialised engram, hexadecimal.
+    public var hash: String
+    /// Seconds since 1970.
+    public var created: Double
+
+    public init(
+        id: CheckpointID, user: UserID, session: SessionName, name: String?,
+        parent: CheckpointID?, revision: Revision, tokensLearned: Int, byteCount: Int,
+        hash: String, created: Double
+    ) {
+        self.id = id
+        self.user = user
+        self.session = session
+        self.name = name
+        self.parent = parent
+        self.revision = revision
+        self.tokensLearned = tokensLearned
+        self.byteCount = byteCount
+        self.hash = hash
+        self.created = created
+    }
+}

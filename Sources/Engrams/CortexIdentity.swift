@@ -1,0 +1,24 @@
+/// What an engram was learned on. An engram means nothing on another core: a weight from latent
+/// 17 to token 200 is a different statement there.
+public struct CortexIdentity: Hashable, Sendable, Codable {
+    /// SHA-256 over the core's weights, configuration and tokenizer, hexadecimal.
+    public var core: String
+    /// SHA-256 over the SAE's configuration and weights, hexadecimal.
+    public var sparseAutoencoder: String
+    /// SHA-256 of the rule file, hexadecimal.
+    public var rule: String
+    /// How many tokens the core knows.
+    public var vocabularySize: Int
+    /// How many latents the SAE has.
+    public var latentCount: Int
+
+    public init(
+        core: String, sparseAutoencoder: String, rule: String, vocabularySize: Int, latentCount: Int
+    ) {
+        self.core = core
+        self.sparseAutoencoder = sparseAutoencoder
+        self.rule = rule
+        self.vocabularySize = vocabularySize
+        self.latentCount = latentCount
+    }
+}

@@ -1,0 +1,95 @@
+/// What a user taught the model: a bounded delta on a frozen core, as a value.
+///
+/// An engram changes in one way only: a proposal, computed on a copy of its sites, is judged
+/// against the safe zone and written by `commit`, or the engram stays as it was.
+public struct Engram: Sendable, Equatable {
+    /// What it was learned on.
+    public let identity: CortexIdentity
+    public internal(set) var revision: Revision
+    /// Tokens it learned from, over its whole lineage.
+    public internal(set) var tokensLearned: Int
+    /// The checkpoint it came from; nil for one that started from the frozen core.
+    public var parent: CheckpointID?
+    public internal(set) var sites: PlasticSites
+
+    /// The engram that changes nothing.
+    public static func empty(identity: CortexIdentity) -> Engram {
+        Engram(
+            identity: identity, revision: .zero, tokensLearned: 0, parent: nil,
+            sites: PlasticSites())
+    }
+
+    /// Judges a proposal and writes it, with the budget enforced: the weakest synapses and
+    /// contexts go first.
+    ///
+    /// - Throws: `.staleProposal`, `.notFinite`, `.outOfBounds`, `.outOfRange`; the engram is then
+    ///   untouched.
+    /// - Complexity: O(n log n) in the number of synapses when over budget, O(n) otherwise.
+    @discardableResult
+    public mutating func commit(
+        _ proposal: Proposal, within zone: SafeZone
+    ) throws(EngramError) -> CommitReport {
+        guard proposal.base == revision else {
+            throw .staleProposal(base: proposal.base, current: revision)
+        }
+        var judged = proposal.sites
+        try judged.check(identity: identity, zone: zone)
+        let report = judged.prune(within: zone)
+        sites = judged
+        revision = revision.next
+        let (total, overflow) = tokensLearned.addingReportingOverflow(proposal.tokens)
+        tokensLearned = overflow ? .max : total
+        return report
+    }
+
+    /// Throws unless this engram may be used on a core: learned on it, in range, finite and within
+    /// the safe zone. For engrams that come from elsewhere.
+    public func check(on expected: CortexIdentity, within zone: SafeZone) throws(EngramError) {
+        let parts = [
+            ("core", identity.core, expected.core),
+            ("SAE", identity.sparseAutoencoder, expected.sparseAutoencoder),
+            ("rule", identity.rule, expected.rule),
+        ]
+        for (part, found, wanted) in parts where found != wanted {
+            throw .wrongCortex(part: part, found: found, expected: wanted)
+        }
+        try sites.check(identity: expected, zone: zone)
+        guard sites.features.count <= zone.synapseBudget else {
+            throw .outOfRange(
+                site: "number of synapses", found: sites.features.count, limit: zone.synapseBudget)
+        }
+        guard sites.sequences.count <= zone.contextBudget else {
+            throw .outOfRange(
+                site: "number of contexts", found: sites.sequences.count, limit: zone.contextBudget)
+        }
+    }
+
+    /// What a checkpoint stores: within the budget, without the traces that only steer further
+    /// learning. Dropping them loses nothing; the next session even gained 0.1 points by it.
+    public func consolidated(within zone: SafeZone) -> Engram {
+        var copy = self
+        copy.sites = sites.withoutTraces()
+        copy.sites.prune(within: zone)
+        return copy
+    }
+}
+
+/// The sites that learning would make of an engram, and from which revision it started.
+public struct Proposal: Sendable {
+    public let base: Revision
+    public let sites: PlasticSites
+    /// How many tokens were learned from.
+    public let tokens: Int
+
+    public init(base: Revision, sites: PlasticSites, tokens: Int) {
+        self.base = base
+        self.sites = sites
+        self.tokens = tokens
+    }
+}
+
+/// What the budget cost a commit.
+public struct CommitReport: Sendable, Equatable {
+    public var prunedSynapses: Int
+    public var prunedContexts: Int
+}

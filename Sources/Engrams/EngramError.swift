@@ -1,0 +1,33 @@
+/// Why an engram, or a change to one, was refused. Nothing was changed.
+public enum EngramError: Error, Sendable, Equatable, CustomStringConvertible {
+    /// The file is no engram, or not one of a version that is understood.
+    case malformed(file: String, reason: String)
+    /// The engram was learned on something else. `part` says on what: core, SAE or rule.
+    case wrongCortex(part: String, found: String, expected: String)
+    /// A weight that is NaN or infinite.
+    case notFinite(site: String, index: Int)
+    /// A weight outside the safe zone.
+    case outOfBounds(site: String, found: Float, allowed: Float)
+    /// A token, latent or count outside what the core has.
+    case outOfRange(site: String, found: Int, limit: Int)
+    /// The proposal was made from another revision of the engram.
+    case staleProposal(base: Revision, current: Revision)
+
+    public var description: String {
+        switch self {
+        case .malformed(let file, let reason):
+            "\(file) is not an engram that can be read: \(reason)."
+        case .wrongCortex(let part, let found, let expected):
+            "The engram was learned on another \(part) (its hash \(found.prefix(16))…, this "
+                + "server's \(expected.prefix(16))…). Load it on the \(part) it was learned on."
+        case .notFinite(let site, let index):
+            "The engram's \(site) has a value at position \(index) that is NaN or infinite."
+        case .outOfBounds(let site, let found, let allowed):
+            "The engram's \(site) has magnitude \(found), beyond the safe zone's \(allowed)."
+        case .outOfRange(let site, let found, let limit):
+            "The engram's \(site) names \(found), but this core has \(limit)."
+        case .staleProposal(let base, let current):
+            "The change was computed on revision \(base), but the engram is at \(current)."
+        }
+    }
+}

@@ -1,0 +1,177 @@
+import ModelFormats
+
+extension Engram {
+    /// Reads an engram file of either kind.
+    ///
+    /// Checks everything that makes it a value of this type (types, lengths, order, no synapse
+    /// twice, no negative counts); `check(on:within:)` then judges it against a core and the safe
+    /// zone.
+    /// - Parameter name: What to call the file in an error.
+    public init(serialized bytes: [UInt8], name: String) throws(EngramError) {
+        let reader = try EngramReader(bytes: bytes, name: name)
+        self.init(
+            identity: CortexIdentity(
+                core: try reader.text("core_sha256"),
+                sparseAutoencoder: try reader.text("sae_sha256"),
+                rule: try reader.text("rule_sha256"),
+                vocabularySize: try reader.number("vocabulary_size", limit: Int(Int32.max)),
+                latentCount: try reader.number("latent_count", limit: Int(Int32.max))),
+            revision: Revision(rawValue: UInt64(try reader.number("revision", limit: .max))),
+            tokensLearned: try reader.number("tokens_learned", limit: .max),
+            parent: try reader.text("parent").isEmpty
+                ? nil : CheckpointID(rawValue: try reader.text("parent")),
+            sites: try reader.sites())
+    }
+}
+
+private struct EngramReader {
+    let file: SafetensorsFile
+    let name: String
+
+    init(bytes: [UInt8], name: String) throws(EngramError) {
+        do {
+            file = try SafetensorsFile(bytes: bytes, name: name)
+        } catch {
+            throw .malformed(file: name, reason: "\(error)")
+        }
+        self.name = name
+        guard file.metadata["format"] == Engram.formatName else {
+            throw malformed("its metadata has no format = \(Engram.formatName)")
+        }
+        guard file.metadata["format_version"] == String(Engram.formatVersion) else {
+            throw malformed(
+                "its format_version is \(file.metadata["format_version"]?.prefix(20) ?? "missing"),"
+                    + " this server reads \(Engram.formatVersion)")
+        }
+    }
+
+    func malformed(_ reason: String) -> EngramError { .malformed(file: name, reason: reason) }
+
+    func text(_ key: String) throws(EngramError) -> String {
+        guard let value = file.metadata[key] else { throw malformed("metadata lacks \(key)") }
+        guard value.utf8.count <= 256 else { throw malformed("metadata \(key) is too long") }
+        return value
+    }
+
+    func number(_ key: String, limit: Int) throws(EngramError) -> Int {
+        guard let value = Int(try text(key)), (0...limit).contains(value) else {
+            throw malformed("metadata \(key) is not a number in 0...\(limit)")
+        }
+        return value
+    }
+
+    private func tensor(
+        _ tensorName: String, _ type: TensorType, count: Int?
+    ) throws(EngramError) -> SafetensorsFile.Tensor {
+        guard let tensor = try? file.tensor(tensorName) else {
+            throw malformed("the tensor \(tensorName) is missing")
+        }
+        guard tensor.type == type, tensor.shape.count == 1 else {
+            throw malformed("the tensor \(tensorName) is not a vector of \(type.rawValue)")
+        }
+        if let count, tensor.count != count {
+            throw malformed("the tensor \(tensorName) has \(tensor.count) values, not \(count)")
+        }
+        return tensor
+    }
+
+    func floats(_ name: String, count: Int? = nil) throws(EngramError) -> [Float] {
+        try tensor(name, .f32, count: count).floats()
+    }
+
+    func integers(_ name: String, count: Int? = nil) throws(EngramError) -> [Int32] {
+        try tensor(name, .i32, count: count).integers().map { Int32(truncatingIfNeeded: $0) }
+    }
+
+    func sites() throws(EngramError) -> PlasticSites {
+        var sites = PlasticSites()
+        sites.bias = try bias()
+        sites.features = try features()
+        sites.sequences = try sequences()
+        let gains = try floats("gains", count: 3)
+        sites.gains.bias = gains[0]
+        sites.gains.sequence = gains[1]
+        sites.gains.feature = gains[2]
+        if file.names.contains("frozen_loss_average") {
+            sites.frozenLossAverage = try floats("frozen_loss_average").first
+        }
+        return sites
+    }
+
+    private func bias() throws(EngramError) -> [Float] {
+        let weights = try floats("bias.weight")
+        guard !weights.isEmpty else { return [] }
+        let vocabulary = try number("vocabulary_size", limit: 16_777_216)
+        var bias = [Float](repeating: 0, count: vocabulary)
+        for (token, weight) in zip(try integers("bias.token", count: weights.count), weights) {
+            guard bias.indices.contains(Int(token)) else {
+                throw .outOfRange(site: "token bias", found: Int(token), limit: vocabulary)
+            }
+            bias[Int(token)] = weight
+        }
+        return bias
+    }
+
+    private func features() throws(EngramError) -> FeatureSynapses {
+        let weights = try floats("feature.weight")
+        let latents = try integers("feature.latent", count: weights.count)
+        let tokens = try integers("feature.token", count: weights.count)
+        let usage =
+            file.names.contains("feature.usage")
+            ? try floats("feature.usage", count: weights.count)
+            : [Float](repeating: 0, count: weights.count)
+        var entries: [(latent: Int32, synapse: Synapse)] = []
+        entries.reserveCapacity(weights.count)
+        for index in weights.indices {
+            if let last = entries.last,
+                (latents[index], tokens[index]) <= (last.latent, last.synapse.token)
+            {
+                throw malformed("feature synapses are not sorted, or name one twice, at \(index)")
+            }
+            entries.append(
+                (
+                    latents[index],
+                    Synapse(token: tokens[index], weight: weights[index], usage: usage[index])
+                ))
+        }
+        return FeatureSynapses(entries)
+    }
+
+    private func sequences() throws(EngramError) -> SequenceSynapses {
+        let keys = try tensor("sequence.key", .i64, count: nil).integers()
+        let orders = try integers("sequence.order", count: keys.count)
+        let counts = try integers("sequence.targets", count: keys.count)
+        let weights = try floats("sequence.weight")
+        let tokens = try integers("sequence.token", count: weights.count)
+        let visits =
+            file.names.contains("sequence.visits")
+            ? try floats("sequence.visits", count: keys.count)
+            : [Float](repeating: 0, count: keys.count)
+        var contexts: [SequenceContext] = []
+        contexts.reserveCapacity(keys.count)
+        var next = 0
+        for index in keys.indices {
+            let key = ContextKey(rawValue: UInt64(bitPattern: Int64(keys[index])))
+            let count = Int(counts[index])
+            if let last = contexts.last, key <= last.key {
+                throw malformed("contexts are not sorted, or one is there twice, at \(index)")
+            }
+            guard (1...64).contains(orders[index]), count >= 0, count <= weights.count - next else {
+                throw malformed("context \(index) has an impossible order or number of targets")
+            }
+            let range = next..<(next + count)
+            guard Set(tokens[range]).count == count else {
+                throw malformed("context \(index) names a token twice")
+            }
+            contexts.append(
+                SequenceContext(
+                    key: key, order: Int(orders[index]), visits: visits[index],
+                    targets: range.map { .init(token: tokens[$0], weight: weights[$0]) }))
+            next += count
+        }
+        guard next == weights.count else {
+            throw malformed("\(weights.count - next) sequence targets belong to no context")
+        }
+        return SequenceSynapses(contexts)
+    }
+}

@@ -1,0 +1,86 @@
+/// W: sparse synapses from SAE latents to tokens, [latent, token] with only the touched entries.
+///
+/// Rows are found by a dictionary and their synapses are unordered; nothing computed from them
+/// depends on that order, since a row names each token at most once.
+public struct FeatureSynapses: Sendable, Equatable {
+    private var rowOfLatent: [Int32: Int32] = [:]
+    private var rows: [Row] = []
+
+    private struct Row: Sendable {
+        var latent: Int32
+        var synapses: [Synapse]
+    }
+
+    public init() {}
+
+    public var isEmpty: Bool { rows.allSatisfy(\.synapses.isEmpty) }
+
+    /// - Complexity: O(rows).
+    public var count: Int { rows.reduce(0) { $0 + $1.synapses.count } }
+
+    /// Calls `body` with each synapse of one latent.
+    /// - Complexity: O(synapses of that latent); allocates nothing.
+    @inline(__always)
+    public func forEach(latent: Int32, _ body: (Synapse) -> Void) {
+        guard let row = rowOfLatent[latent] else { return }
+        let synapses = rows[Int(row)].synapses
+        for index in synapses.indices { body(synapses[index]) }
+    }
+
+    /// Lets `body` change one latent's synapses, a row being made where there is none. `body` must
+    /// keep each token at most once.
+    @inline(__always)
+    public mutating func update(latent: Int32, _ body: (inout [Synapse]) -> Void) {
+        if let row = rowOfLatent[latent] {
+            body(&rows[Int(row)].synapses)
+        } else {
+            rowOfLatent[latent] = Int32(rows.count)
+            rows.append(Row(latent: latent, synapses: []))
+            body(&rows[rows.count - 1].synapses)
+        }
+    }
+
+    /// Every synapse, sorted by latent and token: the canonical order of files and comparisons.
+    /// - Complexity: O(n log n).
+    public func sorted() -> [(latent: Int32, synapse: Synapse)] {
+        var all: [(latent: Int32, synapse: Synapse)] = []
+        for row in rows.sorted(by: { $0.latent < $1.latent }) {
+            for synapse in row.synapses.sorted(by: { $0.token < $1.token }) {
+                all.append((row.latent, synapse))
+            }
+        }
+        return all
+    }
+
+    /// Adds the synapses of a sorted list; used to rebuild from a file or from arithmetic.
+    public init(_ entries: [(latent: Int32, synapse: Synapse)]) {
+        for entry in entries {
+            update(latent: entry.latent) { $0.append(entry.synapse) }
+        }
+    }
+
+    /// Keeps the `budget` synapses of largest magnitude; ties keep the lower latent, then token.
+    /// - Returns: How many were dropped.
+    /// - Complexity: O(n log n) when over budget, O(rows) otherwise.
+    mutating func prune(to budget: Int) -> Int {
+        let before = count
+        guard before > budget else { return 0 }
+        let ranked = sorted().enumerated().sorted {
+            let (a, b) = (abs($0.element.synapse.weight), abs($1.element.synapse.weight))
+            return a == b ? $0.offset < $1.offset : a > b
+        }
+        let kept = ranked.prefix(budget).sorted { $0.offset < $1.offset }.map(\.element)
+        self = FeatureSynapses(kept)
+        return before - budget
+    }
+
+    mutating func dropUsage() {
+        for row in rows.indices {
+            for index in rows[row].synapses.indices { rows[row].synapses[index].usage = 0 }
+        }
+    }
+
+    public static func == (a: FeatureSynapses, b: FeatureSynapses) -> Bool {
+        a.sorted().elementsEqual(b.sorted()) { $0.latent == $1.latent && $0.synapse == $1.synapse }
+    }
+}

@@ -1,0 +1,62 @@
+extension PlasticSites {
+    /// Throws at the first value that is not finite, out of bounds or out of range.
+    /// - Complexity: O(biases + contexts + synapses).
+    func check(identity: CortexIdentity, zone: SafeZone) throws(EngramError) {
+        let vocabulary = identity.vocabularySize
+        guard bias.isEmpty || bias.count == vocabulary else {
+            throw .outOfRange(site: "token bias", found: bias.count, limit: vocabulary)
+        }
+        for (index, value) in bias.enumerated() {
+            try Self.check(value, "token bias", index, zone.weightBound)
+        }
+        for (index, gain) in gains.all.enumerated() {
+            guard gain.isFinite else { throw .notFinite(site: "site gains", index: index) }
+            guard (zone.minimumGain...zone.maximumGain).contains(gain) else {
+                throw .outOfBounds(site: "site gains", found: gain, allowed: zone.maximumGain)
+            }
+        }
+        for (latent, synapse) in features.sorted() {
+            try Self.checkIndex(Int(latent), "feature synapses (latent)", identity.latentCount)
+            try Self.checkIndex(Int(synapse.token), "feature synapses (token)", vocabulary)
+            try Self.check(
+                synapse.weight, "feature synapses", Int(synapse.token), zone.weightBound)
+            guard synapse.usage.isFinite, synapse.usage >= 0 else {
+                throw .notFinite(site: "feature synapse traces", index: Int(synapse.token))
+            }
+        }
+        for (index, context) in sequences.sorted().enumerated() {
+            guard context.targets.count <= zone.targetsPerContext else {
+                throw .outOfRange(
+                    site: "sequence synapses (targets of a context)",
+                    found: context.targets.count, limit: zone.targetsPerContext)
+            }
+            guard context.visits.isFinite, context.visits >= 0 else {
+                throw .notFinite(site: "sequence synapse traces", index: index)
+            }
+            for target in context.targets {
+                try Self.checkIndex(Int(target.token), "sequence synapses (token)", vocabulary)
+                try Self.check(target.weight, "sequence synapses", index, zone.weightBound)
+            }
+        }
+        if let average = frozenLossAverage, !average.isFinite {
+            throw .notFinite(site: "running loss", index: 0)
+        }
+    }
+
+    private static func check(
+        _ value: Float, _ site: String, _ index: Int, _ bound: Float
+    ) throws(EngramError) {
+        guard value.isFinite else { throw .notFinite(site: site, index: index) }
+        guard abs(value) <= bound else {
+            throw .outOfBounds(site: site, found: abs(value), allowed: bound)
+        }
+    }
+
+    private static func checkIndex(
+        _ index: Int, _ site: String, _ limit: Int
+    ) throws(EngramError) {
+        guard (0..<limit).contains(index) else {
+            throw .outOfRange(site: site, found: index, limit: limit)
+        }
+    }
+}

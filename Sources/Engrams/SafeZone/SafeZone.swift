@@ -1,0 +1,88 @@
+import Foundation
+
+/// The bounds that no engram and no output may leave (DESIGN §5).
+public struct SafeZone: Sendable, Equatable, Codable {
+    /// ε: the largest KL(output ‖ frozen) of a token, nats.
+    public var maximumDivergence: Double = 4
+    /// w0: the weight that adaptation starts with in every context, in 0..<1.
+    public var initialTrust: Double = 0.9
+    /// The largest share of the adapted distribution in an output: a token keeps at least
+    /// 1 − this of its frozen probability.
+    public var maximumTrust: Double = 0.95
+    /// s: the share of trust that returns to w0 at each token (Herbster and Warmuth 1998).
+    public var trustShare: Double = 1.0 / 500
+    /// The largest |b_j|, |N_j| and |W_ij|, logits.
+    public var weightBound: Float = 8
+    /// Each site's gain stays within these.
+    public var minimumGain: Float = 0.2
+    public var maximumGain: Float = 3
+    /// How many latent → token synapses, and contexts, an engram may keep.
+    public var synapseBudget: Int = 20_000
+    public var contextBudget: Int = 10_000
+    /// How many tokens a context may keep.
+    public var targetsPerContext: Int = 12
+    /// Learning pauses while the running mean of the frozen loss exceeds this, nats a token.
+    public var learningGate: Float = 7
+
+    public init() {}
+
+    /// The most that a text of `tokens` tokens can cost above the frozen core, nats, whatever the
+    /// engram holds: ln(1/(1−w0)) − n·ln(1−s·w0). `NoHarmMixture` says why.
+    public func harmBound(tokens: Int) -> Double {
+        -log(1 - initialTrust) - Double(tokens) * log(1 - trustShare * initialTrust)
+    }
+
+    /// Throws when a number is outside the range in which the bounds hold.
+    public func validate() throws(EngramError) {
+        let checks: [(String, Double, ClosedRange<Double>)] = [
+            ("maximumDivergence", maximumDivergence, 0...100),
+            ("initialTrust", initialTrust, 0...0.999),
+            ("maximumTrust", maximumTrust, 0...0.999),
+            ("trustShare", trustShare, 0...1),
+            ("weightBound", Double(weightBound), 0...100),
+            ("minimumGain", Double(minimumGain), 0...1),
+            ("maximumGain", Double(maximumGain), 1...10),
+            ("synapseBudget", Double(synapseBudget), 0...100_000_000),
+            ("contextBudget", Double(contextBudget), 0...100_000_000),
+            ("targetsPerContext", Double(targetsPerContext), 1...1024),
+            ("learningGate", Double(learningGate), 0...1000),
+        ]
+        for (name, value, allowed) in checks where !allowed.contains(value) {
+            throw .malformed(
+                file: "The safe zone", reason: "\(name) is \(value), outside \(allowed)")
+        }
+    }
+
+    /// Keeps the smallest weights' sum honest: slows a weight that grows towards the bound, so
+    /// that it nears it smoothly instead of hitting it.
+    ///
+    /// w ← w + Δ·(1 − (w/bound)²) when Δ drives w outwards, w + Δ otherwise; then clipped, since
+    /// one step may be larger than what is left.
+    @inline(__always)
+    public func squashed(_ weight: Float, adding change: Float) -> Float {
+        let ratio = weight / weightBound
+        let outward = weight * change > 0
+        let next = weight + (outward ? change * (1 - ratio * ratio) : change)
+        return max(-weightBound, min(weightBound, next))
+    }
+
+    /// A missing key keeps its default, so that a rule file states only what it changes.
+    public init(from decoder: any Decoder) throws {
+        self.init()
+        let box = try decoder.container(keyedBy: CodingKeys.self)
+        func read<T: Decodable>(_ key: CodingKeys, _ value: inout T) throws {
+            if let found = try box.decodeIfPresent(T.self, forKey: key) { value = found }
+        }
+        try read(.maximumDivergence, &maximumDivergence)
+        try read(.initialTrust, &initialTrust)
+        try read(.maximumTrust, &maximumTrust)
+        try read(.trustShare, &trustShare)
+        try read(.weightBound, &weightBound)
+        try read(.minimumGain, &minimumGain)
+        try read(.maximumGain, &maximumGain)
+        try read(.synapseBudget, &synapseBudget)
+        try read(.contextBudget, &contextBudget)
+        try read(.targetsPerContext, &targetsPerContext)
+        try read(.learningGate, &learningGate)
+    }
+}

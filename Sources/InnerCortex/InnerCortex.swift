@@ -1,0 +1,126 @@
+import Kernels
+public import ModelFormats
+
+/// The frozen core: a Transformer whose weights stay read-only in their mapped files.
+///
+/// Nothing here can change a weight. Every result is a pure function of the tokens in the cache
+/// and the tokens given: same tokens, same bytes, on one `KernelClass`.
+public final class InnerCortex: Sendable {
+    /// The model's shape.
+    public let config: ModelConfig
+    let weights: TransformerWeights
+    let shape: TransformerShape
+    let rotary: RotaryFrequencies?
+    let workspaces = WorkspacePool()
+
+    /// Opens a Hugging Face folder: `config.json` and `model.safetensors` or its shards.
+    ///
+    /// - Throws: `ModelFormatError`, naming the tensor that is missing, of a wrong shape or type,
+    ///   or holds NaN or infinity.
+    /// - Complexity: reads every weight once, to check it.
+    public init(folder: String) throws(ModelFormatError) {
+        config = try ModelConfig(folder: folder)
+        let checkpoint = try SafetensorsCheckpoint(folder: folder)
+        weights = try TransformerWeights(checkpoint, config)
+        shape = TransformerShape(config, weights)
+        rotary = config.rope.map { [config] in
+            RotaryFrequencies($0, headSize: config.headSize)
+        }
+    }
+
+    /// An empty cache for one context.
+    ///
+    /// - Parameter capacity: most tokens that it will hold.
+    /// - Precondition: `capacity` is in 1...config.contextLength.
+    /// - Complexity: allocates 8·layers·keyValueHeads·headSize bytes a token.
+    public func makeCache(capacity: Int) -> KVCache { KVCache(config, capacity: capacity) }
+
+    /// Runs `tokens` at the positions after those in `cache`, and adds them to it.
+    ///
+    /// Several tokens are computed in tiles, by matrix products; one token by our matrix-vector
+    /// kernels, unless `path` says otherwise. The two round differently, by about 1e-6 relative.
+    /// - Parameters:
+    ///   - tokens: at least one.
+    ///   - hidden: becomes the final normed hidden states, shape [tokens.count, hiddenSize]: what
+    ///     the unembedding reads. Its storage is used again when it has that size already.
+    /// - Precondition: the tokens are in the vocabulary and fit into the cache.
+    /// - Complexity: allocates nothing once a pass of this size has been made.
+    public func forward(
+        _ tokens: ArraySlice<TokenID>, cache: KVCache, path: ForwardPath = .automatic,
+        hidden: inout [Float]
+    ) {
+        precondition(!tokens.isEmpty, "forward: no tokens")
+        precondition(
+            cache.count + tokens.count <= cache.capacity,
+            "forward: \(tokens.count) tokens do not fit: \(cache.count) of \(cache.capacity) used")
+        resize(&hidden, tokens.count * config.hiddenSize)
+        workspaces.use { workspace in
+            var start = tokens.startIndex
+            while start < tokens.endIndex {
+                let end = min(tokens.endIndex, start + Tile.tokensPerPass)
+                let plan = RowPlan(
+                    position: cache.count, count: end - start,
+                    usesTiles: path == .tiles || tokens.count > 1)
+                workspace.reserve(plan, shape, keys: cache.capacity)
+                run(tokens[start..<end], plan, &cache.storage, &workspace)
+                let offset = (start - tokens.startIndex) * config.hiddenSize
+                var all = hidden.mutableSpan
+                var out = all._mutatingExtracting(offset..<offset + plan.count * config.hiddenSize)
+                finish(plan, workspace.residual, into: &out)
+                cache.count += plan.count
+                start = end
+            }
+        }
+    }
+
+    /// z0 = hidden·Uᵀ.
+    ///
+    /// One row goes through our matrix-vector kernel, several (or one with `path: .tiles`) through
+    /// tiles, where row i of the result depends on row i of `hidden` and on (position + i) mod 64.
+    /// - Parameters:
+    ///   - hidden: final normed hidden states, shape [count, hiddenSize].
+    ///   - position: the context position of the first row. Matters only for bit-exact agreement
+    ///     between calls that cut a text differently.
+    ///   - logits: becomes shape [count, vocabularySize]; its storage is used again when it has
+    ///     that size already.
+    /// - Complexity: allocates nothing once a call of this size has been made.
+    public func unembed(
+        _ hidden: Span<Float>, count: Int, position: Int = 0, path: ForwardPath = .automatic,
+        logits: inout [Float]
+    ) {
+        precondition(
+            hidden.count == count * config.hiddenSize && position >= 0, "unembed: shapes differ")
+        resize(&logits, count * config.vocabularySize)
+        guard count > 0 else { return }
+        var out = logits.mutableSpan
+        if count == 1 && path == .automatic {
+            weights.unembedding.multiply(hidden, into: &out)
+            return
+        }
+        unembedTiles(hidden, RowPlan(position: position, count: count, usesTiles: true), &out)
+    }
+
+    /// As ``unembed(_:count:position:path:logits:)``, for arrays.
+    public func unembed(
+        _ hidden: [Float], count: Int, position: Int = 0, path: ForwardPath = .automatic,
+        logits: inout [Float]
+    ) {
+        unembed(hidden.span, count: count, position: position, path: path, logits: &logits)
+    }
+
+    /// The token's row of the unembedding U, in single precision; shape [hiddenSize].
+    public func unembeddingRow(_ token: TokenID, into row: inout MutableSpan<Float>) {
+        weights.unembedding.widen(outputs: checkedRow(token), into: &row)
+    }
+
+    func checkedRow(_ token: TokenID) -> Range<Int> {
+        precondition(
+            (0..<config.vocabularySize).contains(token.index),
+            "token \(token.index) is outside of the vocabulary of \(config.vocabularySize)")
+        return token.index..<token.index + 1
+    }
+
+    private func resize(_ array: inout [Float], _ count: Int) {
+        if array.count != count { array = [Float](repeating: 0, count: count) }
+    }
+}

@@ -1,0 +1,50 @@
+import Foundation
+import ModelFormats
+
+/// The angular frequencies of rotary positions (Su et al. 2021), after scaling.
+///
+/// Computed in single precision step by step as `transformers` does, because at position p an
+/// angle carries p times the frequency's rounding error.
+struct RotaryFrequencies: Sendable {
+    /// Radians a position, shape [headSize/2].
+    let values: [Float]
+
+    init(_ rope: RopeParameters, headSize: Int) {
+        values = (0..<headSize / 2).map { index in
+            let exponent = Float(2 * index) / Float(headSize)
+            let frequency = 1 / Float(pow(rope.theta, Double(exponent)))
+            return Self.scaled(frequency, rope.scaling)
+        }
+    }
+
+    private static func scaled(_ frequency: Float, _ scaling: RopeParameters.Scaling) -> Float {
+        switch scaling {
+        case .none, .dynamic: return frequency
+        case .linear(let factor): return frequency / factor
+        case .llama3(let factor, let low, let high, let originalContext):
+            let wavelength = 2 * Float.pi / frequency
+            let original = Float(originalContext)
+            if wavelength < original / high { return frequency }
+            if wavelength > original / low { return frequency / factor }
+            let smooth = (original / wavelength - low) / (high - low)
+            return (1 - smooth) * (frequency / factor) + smooth * frequency
+        }
+    }
+
+    /// cos and sin of the angles at consecutive positions.
+    ///
+    /// - Parameters:
+    ///   - first: the first position.
+    ///   - count: how many.
+    ///   - cosines: at least [count, headSize/2].
+    ///   - sines: as `cosines`.
+    func fill(first: Int, count: Int, cosines: inout [Float], sines: inout [Float]) {
+        for row in 0..<count {
+            for (index, frequency) in values.enumerated() {
+                let angle = Double(Float(first + row) * frequency)
+                cosines[row * values.count + index] = Float(cos(angle))
+                sines[row * values.count + index] = Float(sin(angle))
+            }
+        }
+    }
+}

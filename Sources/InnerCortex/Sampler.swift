@@ -1,0 +1,159 @@
+import Kernels
+public import ModelFormats
+
+/// Draws tokens from logits: repetition penalty, temperature, top-k, top-p, min-p, in the order of
+/// Hugging Face's `generate`.
+///
+/// The same options, seed and calls give the same tokens. Its buffers are allocated at the first
+/// call and used again.
+public struct Sampler: Sendable {
+    public let options: SamplingOptions
+    private var generator: SeededGenerator
+    private var scores: [Float] = []
+    private var probabilities: [Float] = []
+    private var order: [Int32] = []
+    /// The call in which a token was last penalised, so that each is penalised once.
+    private var penalisedIn: [UInt32] = []
+    private var call: UInt32 = 0
+
+    /// - Parameter seed: starts the random sequence; `options.seed` is the caller's business.
+    /// - Precondition: the options are valid.
+    public init(options: SamplingOptions, seed: UInt64) {
+        do { try options.validated() } catch { preconditionFailure("Sampler: \(error)") }
+        self.options = options
+        generator = SeededGenerator(seed: seed)
+    }
+
+    /// The next token.
+    ///
+    /// NaN counts as −∞: such a token is never drawn while any other is possible. When nothing is
+    /// possible (all −∞ or NaN), token 0 is returned.
+    /// - Parameters:
+    ///   - logits: shape [vocabulary], not empty; log-probabilities serve as well, except that a
+    ///     repetition penalty acts on the numbers it is given.
+    ///   - history: tokens that the repetition penalty applies to.
+    /// - Complexity: O(vocabulary), and O(kept·log kept) where top-k or top-p sorts.
+    public mutating func next(logits: Span<Float>, history: ArraySlice<TokenID>) -> TokenID {
+        precondition(!logits.isEmpty, "Sampler: no logits")
+        prepare(logits, history)
+        if options.temperature == 0 { return TokenID(best()) }
+        soften()
+        if options.topK == 0 && options.topP >= 1 { return TokenID(drawFromAll()) }
+        return TokenID(drawFromSorted())
+    }
+
+    /// Copies the logits, without NaN and with the penalty.
+    private mutating func prepare(_ logits: Span<Float>, _ history: ArraySlice<TokenID>) {
+        if scores.count != logits.count {
+            scores = [Float](repeating: 0, count: logits.count)
+            probabilities = scores
+            penalisedIn = [UInt32](repeating: 0, count: logits.count)
+            call = 0
+        }
+        for index in scores.indices {
+            scores[index] = logits[index].isNaN ? -.infinity : logits[index]
+        }
+        guard options.repetitionPenalty != 1 else { return }
+        if call == .max {
+            call = 0
+            for index in penalisedIn.indices { penalisedIn[index] = 0 }
+        }
+        call += 1
+        for token in history {
+            let index = token.index
+            guard scores.indices.contains(index), penalisedIn[index] != call else { continue }
+            penalisedIn[index] = call
+            let score = scores[index]
+            scores[index] =
+                score > 0 ? score / options.repetitionPenalty : score * options.repetitionPenalty
+        }
+    }
+
+    private mutating func best() -> Int {
+        Self.sort(scores, 1, into: &order)
+        return Int(order[0])
+    }
+
+    /// probabilities = softmax(scores / temperature).
+    private mutating func soften() {
+        let peak = VectorKernels.maximum(scores.span)
+        if options.temperature != 1 && peak.isFinite {
+            // From the peak down, so that a small temperature overflows to −∞ and never to +∞.
+            for index in scores.indices {
+                scores[index] = (scores[index] - peak) / options.temperature
+            }
+        }
+        Self.softmax(scores, into: &probabilities)
+    }
+
+    private static func softmax(_ scores: [Float], into probabilities: inout [Float]) {
+        var span = probabilities.mutableSpan
+        _ = VectorKernels.softmax(scores.span, into: &span)
+    }
+
+    private static func sort(_ values: [Float], _ count: Int, into order: inout [Int32]) {
+        TopK.indices(of: values.span, count: count, into: &order)
+    }
+
+    /// Min-p needs no order: one threshold.
+    private mutating func drawFromAll() -> Int {
+        let threshold = options.minP * VectorKernels.maximum(probabilities.span)
+        var total = 0.0
+        for p in probabilities where p >= threshold { total += Double(p) }
+        var left = generator.uniformDouble() * total
+        var last = 0
+        for (index, p) in probabilities.enumerated() where p >= threshold && p > 0 {
+            left -= Double(p)
+            last = index
+            if left < 0 { break }
+        }
+        return last
+    }
+
+    /// Draws from the most probable tokens, as many as the options keep.
+    private mutating func drawFromSorted() -> Int {
+        let count = probabilities.count
+        let most = options.topK == 0 ? count : min(options.topK, count)
+        // Top-p usually keeps few: sort a few first, more only while they do not suffice.
+        var sorted = options.topP < 1 ? min(most, 64) : most
+        var kept: Int?
+        while kept == nil {
+            Self.sort(probabilities, sorted, into: &order)
+            kept = reach(of: sorted, most: most)
+            sorted = min(most, sorted * 8)
+        }
+        let threshold = options.minP * probabilities[Int(order[0])]
+        var total = 0.0
+        var keep = 0
+        for index in order.prefix(kept ?? 1) {
+            let p = probabilities[Int(index)]
+            if p < threshold { break }
+            total += Double(p)
+            keep += 1
+        }
+        var left = generator.uniformDouble() * total
+        for index in order.prefix(keep) {
+            left -= Double(probabilities[Int(index)])
+            if left < 0 { return Int(index) }
+        }
+        return Int(order[max(0, keep - 1)])
+    }
+
+    /// How many of the `sorted` most probable tokens top-p keeps of `most`; nil when more have to
+    /// be sorted to know.
+    private func reach(of sorted: Int, most: Int) -> Int? {
+        guard options.topP < 1 else { return sorted }
+        // Top-p counts in what top-k left.
+        var whole = 1.0
+        if most < probabilities.count {
+            guard sorted == most else { return nil }
+            whole = order.reduce(0) { $0 + Double(probabilities[Int($1)]) }
+        }
+        var mass = 0.0
+        for (rank, index) in order.enumerated() {
+            mass += Double(probabilities[Int(index)])
+            if mass >= Double(options.topP) * whole { return rank + 1 }
+        }
+        return sorted == most ? sorted : nil
+    }
+}

@@ -1,0 +1,131 @@
+import ModelFormats
+
+/// Scale and, for LayerNorm, shift of a normalisation; in single precision.
+struct NormWeights: Sendable {
+    /// Shape [hidden].
+    let scale: [Float]
+    /// Shape [hidden]; nil for RMSNorm.
+    let shift: [Float]?
+}
+
+/// One Transformer block.
+struct LayerWeights: Sendable {
+    let attentionNorm: NormWeights
+    /// Their outputs, side by side, are queries, keys and values: three matrices (llama) or one
+    /// (gpt2).
+    let attentionInput: [Projection]
+    let attentionOutput: Projection
+    let feedForwardNorm: NormWeights
+    /// Gate and up (llama) or up (gpt2).
+    let feedForwardInput: [Projection]
+    let feedForwardOutput: Projection
+
+    var projections: [Projection] {
+        attentionInput + feedForwardInput + [attentionOutput, feedForwardOutput]
+    }
+}
+
+/// All weights of a checkpoint, found by name, checked and left in their file.
+struct TransformerWeights: Sendable {
+    /// [vocabulary, hidden].
+    let embedding: WeightMatrix
+    /// Learned positions, [contextLength, hidden]; nil where positions are rotary.
+    let positions: WeightMatrix?
+    let layers: [LayerWeights]
+    let finalNorm: NormWeights
+    /// [vocabulary, hidden].
+    let unembedding: WeightMatrix
+
+    /// - Throws: `ModelFormatError`, naming the tensor that is missing, of a wrong shape or type,
+    ///   or not finite.
+    /// - Complexity: reads every weight once, to check it.
+    init(_ checkpoint: SafetensorsCheckpoint, _ config: ModelConfig) throws(ModelFormatError) {
+        switch config.family {
+        case .llama: try self.init(llama: WeightReader(checkpoint, prefix: "model."), config)
+        case .gpt2: try self.init(gpt2: WeightReader(checkpoint, prefix: "transformer."), config)
+        }
+    }
+
+    private init(llama reader: WeightReader, _ config: ModelConfig) throws(ModelFormatError) {
+        let hidden = config.hiddenSize
+        let queries = config.headCount * config.headSize
+        let keys = config.keyValueHeadCount * config.headSize
+        embedding = try reader.matrix(
+            "embed_tokens.weight", inputs: hidden, outputs: config.vocabularySize)
+        positions = nil
+        var layers: [LayerWeights] = []
+        for index in 0..<config.layerCount {
+            func attention(
+                _ name: String, _ inputs: Int, _ outputs: Int
+            ) throws(ModelFormatError) -> Projection {
+                try reader.projection(
+                    "layers.\(index).self_attn.\(name)_proj", inputs: inputs, outputs: outputs,
+                    hasBias: config.attentionBias)
+            }
+            func feedForward(
+                _ name: String, _ inputs: Int, _ outputs: Int
+            ) throws(ModelFormatError) -> Projection {
+                try reader.projection(
+                    "layers.\(index).mlp.\(name)_proj", inputs: inputs, outputs: outputs,
+                    hasBias: config.mlpBias)
+            }
+            layers.append(
+                LayerWeights(
+                    attentionNorm: try reader.norm(
+                        "layers.\(index).input_layernorm", hidden, hasShift: false),
+                    attentionInput: [
+                        try attention("q", hidden, queries), try attention("k", hidden, keys),
+                        try attention("v", hidden, keys),
+                    ],
+                    attentionOutput: try attention("o", queries, hidden),
+                    feedForwardNorm: try reader.norm(
+                        "layers.\(index).post_attention_layernorm", hidden, hasShift: false),
+                    feedForwardInput: [
+                        try feedForward("gate", hidden, config.intermediateSize),
+                        try feedForward("up", hidden, config.intermediateSize),
+                    ],
+                    feedForwardOutput: try feedForward("down", config.intermediateSize, hidden)))
+        }
+        self.layers = layers
+        finalNorm = try reader.norm("norm", hidden, hasShift: false)
+        unembedding =
+            config.tiesEmbeddings
+            ? embedding
+            : try reader.unprefixed.matrix(
+                "lm_head.weight", inputs: hidden, outputs: config.vocabularySize)
+    }
+
+    private init(gpt2 reader: WeightReader, _ config: ModelConfig) throws(ModelFormatError) {
+        let hidden = config.hiddenSize
+        embedding = try reader.matrix("wte.weight", inputs: hidden, outputs: config.vocabularySize)
+        positions = try reader.matrix("wpe.weight", inputs: hidden, outputs: config.contextLength)
+        var layers: [LayerWeights] = []
+        for index in 0..<config.layerCount {
+            func projection(
+                _ name: String, _ inputs: Int, _ outputs: Int
+            ) throws(ModelFormatError) -> Projection {
+                try reader.projection(
+                    "h.\(index).\(name)", inputs: inputs, outputs: outputs, hasBias: true,
+                    layout: .inputsFirst)
+            }
+            layers.append(
+                LayerWeights(
+                    attentionNorm: try reader.norm("h.\(index).ln_1", hidden, hasShift: true),
+                    attentionInput: [try projection("attn.c_attn", hidden, 3 * hidden)],
+                    attentionOutput: try projection("attn.c_proj", hidden, hidden),
+                    feedForwardNorm: try reader.norm("h.\(index).ln_2", hidden, hasShift: true),
+                    feedForwardInput: [
+                        try projection("mlp.c_fc", hidden, config.intermediateSize)
+                    ],
+                    feedForwardOutput: try projection(
+                        "mlp.c_proj", config.intermediateSize, hidden)))
+        }
+        self.layers = layers
+        finalNorm = try reader.norm("ln_f", hidden, hasShift: true)
+        unembedding =
+            config.tiesEmbeddings
+            ? embedding
+            : try reader.unprefixed.matrix(
+                "lm_head.weight", inputs: hidden, outputs: config.vocabularySize)
+    }
+}

@@ -1,0 +1,81 @@
+import Kernels
+import ModelFormats
+
+/// Finds tensors of a checkpoint by name and checks shape, type and finiteness.
+struct WeightReader {
+    private let checkpoint: SafetensorsCheckpoint
+    private let prefix: String
+
+    /// - Parameter prefix: what names begin with in checkpoints of the model with its head; left
+    ///   out when the checkpoint has no such name, as in those of the bare model.
+    init(_ checkpoint: SafetensorsCheckpoint, prefix: String) {
+        self.checkpoint = checkpoint
+        self.prefix = checkpoint.names.contains { $0.hasPrefix(prefix) } ? prefix : ""
+    }
+
+    /// The same checkpoint, for names outside of the model's body.
+    var unprefixed: WeightReader { WeightReader(checkpoint, prefix: "") }
+
+    /// A matrix, left in its file.
+    func matrix(
+        _ name: String, inputs: Int, outputs: Int, layout: WeightMatrix.Layout = .outputsFirst
+    ) throws(ModelFormatError) -> WeightMatrix {
+        let shape = layout == .outputsFirst ? [outputs, inputs] : [inputs, outputs]
+        let (tensor, type) = try checked(name, shape)
+        return WeightMatrix(
+            tensor: tensor, type: type, layout: layout, inputs: inputs, outputs: outputs)
+    }
+
+    /// `name.weight` and, when there is one, `name.bias`.
+    func projection(
+        _ name: String, inputs: Int, outputs: Int, hasBias: Bool,
+        layout: WeightMatrix.Layout = .outputsFirst
+    ) throws(ModelFormatError) -> Projection {
+        Projection(
+            weight: try matrix(
+                name + ".weight", inputs: inputs, outputs: outputs, layout: layout),
+            bias: hasBias ? try vector(name + ".bias", outputs) : nil)
+    }
+
+    /// `name.weight` and, when there is one, `name.bias`.
+    func norm(_ name: String, _ size: Int, hasShift: Bool) throws(ModelFormatError) -> NormWeights {
+        NormWeights(
+            scale: try vector(name + ".weight", size),
+            shift: hasShift ? try vector(name + ".bias", size) : nil)
+    }
+
+    private func vector(_ name: String, _ size: Int) throws(ModelFormatError) -> [Float] {
+        try checked(name, [size]).tensor.floats()
+    }
+
+    private func checked(
+        _ name: String, _ shape: [Int]
+    ) throws(ModelFormatError) -> (tensor: SafetensorsFile.Tensor, type: WeightType) {
+        let fullName = prefix + name
+        let tensor = try checkpoint.tensor(fullName)
+        let file = checkpoint.files.count == 1 ? checkpoint.files[0] : "the checkpoint"
+        guard tensor.shape == shape else {
+            throw .outOfBounds(
+                file: file, location: "the shape of tensor \"\(fullName)\"",
+                found: "\(tensor.shape)", allowed: "\(shape), as config.json says",
+                remedy: "Check that config.json and weights are of the same model.")
+        }
+        let type: WeightType
+        switch tensor.type {
+        case .f32: type = .float32
+        case .f16: type = .float16
+        case .bf16: type = .bfloat16
+        default:
+            throw .unsupported(
+                file: file, found: "type \(tensor.type.rawValue) of tensor \"\(fullName)\"",
+                supported: "F32, F16, BF16", remedy: "Convert the model.")
+        }
+        guard tensor.hasOnlyFiniteValues() else {
+            throw .outOfBounds(
+                file: file, location: "tensor \"\(fullName)\"", found: "NaN or infinite somewhere",
+                allowed: "finite numbers only",
+                remedy: "The training diverged or the file is damaged: fetch the model again.")
+        }
+        return (tensor, type)
+    }
+}

@@ -1,0 +1,15 @@
+import CKernels
+
+/// Which implementation of the numeric kernels this process runs.
+///
+/// The same inputs give the same bytes within one class and not across classes, because they add
+/// in different orders; so whatever must be replayed bit by bit records the class it was made with.
+public enum KernelClass {
+    /// `"avx512"`, `"avx2"`, `"neon"` or `"scalar"`: the fastest that this machine can run.
+    public static var current: String { String(cString: kernels.pointee.name) }
+}
+
+/// The table of the fastest class, resolved once for the process.
+///
+/// `nonisolated(unsafe)`: it points to a constant of the C library, which nothing ever writes.
+nonisolated(unsafe) let kernels: UnsafePointer<hebb_kernels> = hebb_kernels_best()

@@ -1,0 +1,95 @@
+import CKernels
+
+/// How the elements of a stored weight are written.
+public enum WeightType: Sendable, Equatable {
+    case float32
+    case bfloat16
+    case float16
+
+    /// Bytes an element.
+    public var byteCount: Int { self == .float32 ? 4 : 2 }
+}
+
+/// Products of a stored matrix with a vector, straight from the bytes of a mapped file.
+///
+/// Elements become single precision in registers, exactly, and are multiplied with `fma`. The bytes
+/// need no alignment. Deterministic within one ``KernelClass``; nothing is allocated. These are
+/// bound by memory: time ≈ bytes ÷ bandwidth.
+public enum MatrixKernels {
+    /// y = W·x.
+    ///
+    /// - Parameters:
+    ///   - weight: W, shape [y.count, x.count], row-major.
+    ///   - x: shape [columns].
+    ///   - y: shape [rows]. Each element depends on its own row only, not on how many there are.
+    public static func multiply(
+        _ weight: RawSpan, _ type: WeightType, by x: Span<Float>, into y: inout MutableSpan<Float>
+    ) {
+        precondition(
+            weight.byteCount == x.count * y.count * type.byteCount, "multiply: shapes differ")
+        let table = kernels
+        weight.withUnsafeBytes { w in
+            x.withUnsafeBufferPointer { x in
+                y.withUnsafeMutableBufferPointer { y in
+                    let function =
+                        switch type {
+                        case .float32: table.pointee.gemv_f32
+                        case .bfloat16: table.pointee.gemv_bf16
+                        case .float16: table.pointee.gemv_f16
+                        }
+                    function?(w.baseAddress, x.baseAddress, y.baseAddress, y.count, x.count)
+                }
+            }
+        }
+    }
+
+    /// y = xᵀ·W, for weights stored as [in, out] (GPT-2's `Conv1D`).
+    ///
+    /// - Parameters:
+    ///   - weight: W, shape [x.count, y.count], row-major.
+    ///   - x: shape [rows].
+    ///   - y: shape [columns].
+    public static func multiplyTransposed(
+        _ weight: RawSpan, _ type: WeightType, by x: Span<Float>, into y: inout MutableSpan<Float>
+    ) {
+        precondition(
+            weight.byteCount == x.count * y.count * type.byteCount,
+            "multiplyTransposed: shapes differ")
+        let table = kernels
+        weight.withUnsafeBytes { w in
+            x.withUnsafeBufferPointer { x in
+                y.withUnsafeMutableBufferPointer { y in
+                    let function =
+                        switch type {
+                        case .float32: table.pointee.gemv_transposed_f32
+                        case .bfloat16: table.pointee.gemv_transposed_bf16
+                        case .float16: table.pointee.gemv_transposed_f16
+                        }
+                    function?(w.baseAddress, x.baseAddress, y.baseAddress, x.count, y.count)
+                }
+            }
+        }
+    }
+
+    /// Converts stored elements to single precision, exactly.
+    ///
+    /// - Parameters:
+    ///   - bytes: n elements of `type`.
+    ///   - out: shape [n].
+    public static func widen(
+        _ bytes: RawSpan, _ type: WeightType, into out: inout MutableSpan<Float>
+    ) {
+        precondition(bytes.byteCount == out.count * type.byteCount, "widen: shapes differ")
+        bytes.withUnsafeBytes { source in
+            out.withUnsafeMutableBufferPointer { out in
+                guard let from = source.baseAddress, let to = out.baseAddress else { return }
+                switch type {
+                case .float32:
+                    UnsafeMutableRawPointer(to).copyMemory(from: from, byteCount: source.count)
+                case .bfloat16: kernels.pointee.widen_bf16(from, to, out.count)
+                case .float16: kernels.pointee.widen_f16(from, to, out.count)
+                }
+            }
+        }
+    }
+}

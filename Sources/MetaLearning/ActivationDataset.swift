@@ -1,0 +1,53 @@
+import Foundation
+public import InnerCortex
+import Kernels
+public import ModelFormats
+
+/// Final normed hidden states of a frozen core over text: what an SAE is trained on.
+public struct ActivationDataset: Sendable {
+    public let hiddenSize: Int
+    /// Shape [count, hiddenSize], row-major, in an order drawn from the seed.
+    public private(set) var values: [Float]
+    public var count: Int { values.count / hiddenSize }
+
+    /// Reads texts through the core, in windows of at most 512 tokens taken evenly over all of
+    /// them, until `limit` positions are there.
+    ///
+    /// - Parameters:
+    ///   - texts: cut into windows; each window begins with the core's start-of-text token.
+    ///   - limit: positions to keep; memory is 4·limit·hiddenSize bytes.
+    ///   - progress: called after each window with the share done, 0...1.
+    /// - Complexity: One forward pass of `limit` tokens.
+    public static func collect(
+        inner: InnerCortex, tokenizer: Tokenizer, texts: [String], limit: Int, seed: UInt64,
+        progress: (Double) -> Void
+    ) -> ActivationDataset {
+        let length = min(512, inner.config.contextLength)
+        var windows: [[TokenID]] = []
+        for text in texts {
+            let tokens = tokenizer.encode(text, parsingSpecialTokens: false)
+            for start in stride(from: 0, to: tokens.count, by: length - 1) {
+                let body = tokens[start..<min(tokens.count, start + length - 1)]
+                windows.append((inner.config.startOfText.map { [$0] } ?? []) + body)
+            }
+        }
+        var generator = SeededGenerator(seed: seed)
+        windows.shuffle(using: &generator)
+
+        var dataset = ActivationDataset(hiddenSize: inner.config.hiddenSize, values: [])
+        let cache = inner.makeCache(capacity: length)
+        var hidden: [Float] = []
+        for window in windows {
+            guard dataset.count < limit else { break }
+            cache.truncate(to: 0)
+            hidden.removeAll(keepingCapacity: true)
+            inner.forward(window[...], cache: cache, hidden: &hidden)
+            let room = (limit - dataset.count) * dataset.hiddenSize
+            dataset.values.append(contentsOf: hidden.prefix(room))
+            progress(Double(dataset.count) / Double(limit))
+        }
+        return dataset
+    }
+
+    func row(_ index: Int) -> Range<Int> { index * hiddenSize..<(index + 1) * hiddenSize }
+}

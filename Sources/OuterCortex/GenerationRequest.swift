@@ -1,0 +1,61 @@
+public import InnerCortex
+public import ModelFormats
+
+/// What to generate.
+public struct GenerationRequest: Sendable {
+    public enum Mode: Sendable { case adapted, frozen }
+
+    /// Without a start-of-text token; it is put before.
+    public var prompt: [TokenID]
+    /// At most this many tokens; fewer where the context ends.
+    public var maxTokens: Int
+    public var sampling: SamplingOptions
+    public var seed: UInt64
+    /// Ends the answer, and is not part of it.
+    public var stop: [String]
+    public var mode: Mode
+    /// Alternatives to report per token; nil reports no log-probabilities at all.
+    public var topLogprobs: Int?
+
+    public init(
+        prompt: [TokenID], maxTokens: Int, sampling: SamplingOptions, seed: UInt64,
+        stop: [String] = [], mode: Mode = .adapted, topLogprobs: Int? = nil
+    ) {
+        self.prompt = prompt
+        self.maxTokens = maxTokens
+        self.sampling = sampling
+        self.seed = seed
+        self.stop = stop
+        self.mode = mode
+        self.topLogprobs = topLogprobs
+    }
+}
+
+/// A generated token with what it had going for it.
+public struct GeneratedToken: Sendable {
+    public var token: TokenID
+    /// ln of its probability before temperature and the other sampling options.
+    public var logprob: Double
+    /// The likeliest tokens there, best first.
+    public var top: [(token: TokenID, logprob: Double)]
+}
+
+/// A piece of an answer: whole characters, and the tokens that came since the piece before.
+public struct GeneratedPiece: Sendable {
+    public var text: String
+    public var tokens: [GeneratedToken]
+}
+
+/// Why a generation ended.
+public enum GenerationEnd: Sendable { case stop, length }
+
+/// What a generation came to.
+public struct Generation: Sendable {
+    public var text: String
+    /// Every generated token, the end-of-text token left out.
+    public var tokens: [TokenID]
+    public var promptTokens: Int
+    public var end: GenerationEnd
+    /// Over prompt and completion.
+    public var adaptation: Adaptation
+}

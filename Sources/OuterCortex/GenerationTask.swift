@@ -1,0 +1,217 @@
+import Engrams
+import Foundation
+import InnerCortex
+import Kernels
+import ModelFormats
+
+/// Generates one answer: a slice of the prompt, then one token, at each `advance`.
+public final class GenerationTask: CortexTask {
+    private let cortex: Cortex
+    private let request: GenerationRequest
+    /// The engram's sites; empty ones in mode frozen.
+    private let sites: PlasticSites
+    private let cache: KVCache
+    private var predictor: PersonalPredictor
+    private var sampler: Sampler
+    private var sums = OutcomeSums()
+    /// Start of text, prompt, completion.
+    private var tokens: [TokenID]
+    private var history: [Int32]
+    /// Tokens whose hidden states are in the cache.
+    private var read = 0
+    private var text: StopScanner
+    private var decoder: StreamingDecoder
+    private var waiting: [GeneratedToken] = []
+    private var ready: [GeneratedPiece] = []
+    private var logits: [Float] = []
+    private var hidden: [Float] = []
+    private var latents: [Int32] = []
+    private var values: [Float] = []
+    private var logProbabilities: [Float]
+    private let promptLength: Int
+    private var end: GenerationEnd?
+
+    init(cortex: Cortex, request: GenerationRequest, engram: Engram) {
+        self.cortex = cortex
+        self.request = request
+        sites = request.mode == .frozen ? PlasticSites() : engram.sites
+        tokens = [cortex.startOfText] + request.prompt
+        history = tokens.map(\.rawValue)
+        promptLength = tokens.count
+        let context = cortex.inner.config.contextLength
+        cache = cortex.inner.makeCache(
+            capacity: min(context, promptLength + max(0, request.maxTokens)))
+        let vocabularySize = cortex.inner.config.vocabularySize
+        predictor = PersonalPredictor(vocabularySize: vocabularySize, rule: cortex.rule)
+        sampler = Sampler(options: request.sampling, seed: request.seed)
+        text = StopScanner(stop: request.stop)
+        decoder = StreamingDecoder(cortex.tokenizer)
+        logProbabilities = [Float](repeating: 0, count: vocabularySize)
+    }
+
+    /// Tokens of the longest prompt that leaves room for one token.
+    public static func longestPrompt(contextLength: Int) -> Int { max(0, contextLength - 2) }
+
+    public func advance() -> Bool {
+        if end != nil { return true }
+        if request.maxTokens <= 0 || tokens.count >= cortex.inner.config.contextLength {
+            finish(.length)
+            return true
+        }
+        if read < promptLength - 1 {
+            readPrompt()
+            return false
+        }
+        generateToken()
+        return end != nil
+    }
+
+    /// The pieces that came since the last call.
+    public func takeOutput() -> [GeneratedPiece] {
+        defer { ready.removeAll(keepingCapacity: true) }
+        return ready
+    }
+
+    /// - Precondition: `advance` returned true.
+    public var result: Generation {
+        guard let end else { preconditionFailure("a generation has a result when it is finished") }
+        return Generation(
+            text: text.emitted, tokens: Array(tokens[promptLength...]),
+            promptTokens: promptLength - 1, end: end, adaptation: sums.adaptation)
+    }
+
+    /// Reads a slice of the prompt, and lets the mixture judge the adapted model on it: an engram
+    /// that does harm here has lost its say before the first answer token.
+    private func readPrompt() {
+        let stop = min(promptLength - 1, read + FrozenReader.sliceLength)
+        forward(read..<stop)
+        if !sites.isSilent {
+            for position in read..<stop {
+                predict(position: position, row: position - read)
+                settle(position: position, row: position - read, target: history[position + 1])
+            }
+        }
+        read = stop
+    }
+
+    private func generateToken() {
+        let position = tokens.count - 1
+        forward(position..<tokens.count)
+        read = tokens.count
+        predict(position: position, row: 0)
+        let logits = predictor.output.map { log(max($0, .leastNormalMagnitude)) }
+        logProbabilities = logits
+        let token = sampler.next(logits: logits.span, history: tokens[...])
+        settle(position: position, row: 0, target: token.rawValue)
+        if cortex.inner.config.endOfText.contains(token) || token == cortex.startOfText {
+            finish(.stop)
+            return
+        }
+        tokens.append(token)
+        history.append(token.rawValue)
+        if let count = request.topLogprobs { waiting.append(described(token, count)) }
+        emit(text.append(decoder.append(token)))
+        if text.isStopped {
+            finish(.stop)
+        } else if tokens.count - promptLength >= request.maxTokens {
+            finish(.length)
+        }
+    }
+
+    private func forward(_ positions: Range<Int>) {
+        hidden.removeAll(keepingCapacity: true)
+        cortex.inner.forward(tokens[positions], cache: cache, hidden: &hidden)
+        cortex.inner.unembed(hidden.span, count: positions.count, logits: &logits)
+        guard !sites.isSilent else { return }
+        let hidden = hidden
+        cortex.autoencoder?.encode(
+            hidden.span, count: positions.count, latents: &latents, values: &values)
+    }
+
+    private func rowRange(_ row: Int) -> Range<Int> {
+        let size = cortex.inner.config.vocabularySize
+        return row * size..<(row + 1) * size
+    }
+
+    private func predict(position: Int, row index: Int) {
+        let active = sites.isSilent ? 0 : cortex.autoencoder?.activeCount ?? 0
+        let range = index * active..<(index + 1) * active
+        let logits = logits
+        let all = logits.span
+        predictor.predict(
+            logits: all.extracting(rowRange(index)), latents: latents[range], values: values[range],
+            history: history[...position], sites: sites)
+    }
+
+    private func settle(position: Int, row index: Int, target: Int32) {
+        let logits = logits
+        let all = logits.span
+        let outcome = predictor.settle(
+            target: Int(target), logits: all.extracting(rowRange(index)))
+        sums.add(outcome)
+    }
+
+    private func described(_ token: TokenID, _ count: Int) -> GeneratedToken {
+        var best: [Int32] = []
+        let values = logProbabilities
+        if count > 0 { TopK.indices(of: values.span, count: count, into: &best) }
+        return GeneratedToken(
+            token: token, logprob: Double(logProbabilities[token.index]),
+            top: best.map { (TokenID(rawValue: $0), Double(logProbabilities[Int($0)])) })
+    }
+
+    private func finish(_ reason: GenerationEnd) {
+        if !text.isStopped { emit(text.append(decoder.finish())) }
+        emit(text.finish())
+        if !waiting.isEmpty { ready.append(GeneratedPiece(text: "", tokens: waiting)) }
+        waiting = []
+        end = reason
+    }
+
+    private func emit(_ piece: String) {
+        guard !piece.isEmpty else { return }
+        ready.append(GeneratedPiece(text: piece, tokens: waiting))
+        waiting = []
+    }
+}
+
+/// Lets text through until a stop string shows up, and holds back what may be the start of one.
+struct StopScanner {
+    private let stop: [String]
+    private var held = ""
+    private(set) var emitted = ""
+    private(set) var isStopped = false
+
+    init(stop: [String]) { self.stop = stop.filter { !$0.isEmpty } }
+
+    /// - Returns: What may be shown.
+    mutating func append(_ piece: String) -> String {
+        guard !isStopped else { return "" }
+        held += piece
+        let first = stop.compactMap { held.range(of: $0)?.lowerBound }.min()
+        if let first {
+            isStopped = true
+            return release(String(held[..<first]))
+        }
+        let holdBack = stop.map { longestSuffix(of: held, thatStarts: $0) }.max() ?? 0
+        return release(String(held.unicodeScalars.dropLast(holdBack)), keeping: holdBack)
+    }
+
+    /// The end of the answer: what was held back was no stop string after all.
+    mutating func finish() -> String { isStopped ? "" : release(held) }
+
+    private mutating func release(_ text: String, keeping count: Int = 0) -> String {
+        held = String(held.unicodeScalars.suffix(count))
+        emitted += text
+        return text
+    }
+
+    private func longestSuffix(of text: String, thatStarts stop: String) -> Int {
+        let (text, stop) = (Array(text.unicodeScalars), Array(stop.unicodeScalars))
+        for length in stride(from: min(text.count, stop.count - 1), to: 0, by: -1)
+        where text.suffix(length).elementsEqual(stop.prefix(length)) {
+            return length
+        }
+        return 0
+    }
+}

@@ -1,0 +1,96 @@
+import Kernels
+public import ModelFormats
+
+/// A TopK sparse autoencoder over the final normed hidden state (Gao et al. 2024): which few
+/// features of 2,000 are at work in a position. Presynaptic side of the feature synapses.
+public final class SparseAutoencoder: Sendable {
+    public let inputSize: Int
+    public let latentCount: Int
+    /// How many latents stay active a position.
+    public let activeCount: Int
+
+    /// [inputSize, latentCount], row-major.
+    private let encoderWeight: [Float]
+    /// b_enc − b_dec·W_enc when the decoder bias is taken off the input, so that encoding is one
+    /// product; [latentCount].
+    private let encoderBias: [Float]
+
+    /// - Parameter folder: What to call it in an error.
+    /// - Throws: When it is not a TopK SAE over `inputSize` values, or normalises its input.
+    public init(
+        _ file: SparseAutoencoderFile, inputSize: Int, folder: String
+    ) throws(CortexError) {
+        func unusable(_ reason: String) -> CortexError {
+            .unusableSparseAutoencoder(folder: folder, reason: reason)
+        }
+        guard file.architecture == .topk, let k = file.k else {
+            throw unusable("its architecture is \(file.architecture), only topk is run here")
+        }
+        guard file.inputSize == inputSize else {
+            throw unusable(
+                "it reads \(file.inputSize) values, the core's hidden size is \(inputSize)")
+        }
+        guard (1...file.latentCount).contains(k) else {
+            throw unusable("k = \(k) is not in 1...\(file.latentCount)")
+        }
+        guard file.normalization == .none, !file.rescalesActivationsByDecoderNorm else {
+            throw unusable("it normalises its activations, which is not supported yet")
+        }
+        self.inputSize = inputSize
+        latentCount = file.latentCount
+        activeCount = k
+        encoderWeight = file.encoderWeight
+        var bias = file.encoderBias
+        if file.appliesDecoderBiasToInput {
+            var shift = [Float](repeating: 0, count: file.latentCount)
+            var output = shift.mutableSpan
+            BLAS.multiply(
+                a: file.decoderBias.span, b: file.encoderWeight.span, m: 1, k: inputSize,
+                n: file.latentCount, into: &output)
+            for index in bias.indices { bias[index] -= shift[index] }
+        }
+        encoderBias = bias
+    }
+
+    /// Encodes positions.
+    /// - Parameters:
+    ///   - hidden: shape [count, inputSize], row-major.
+    ///   - latents: receives the active latents of each position, shape [count, activeCount],
+    ///     strongest first.
+    ///   - values: receives f̂ = relu(f)/‖relu(f)‖ beside them, same shape, dimensionless.
+    /// - Complexity: One product [count, inputSize]·[inputSize, latentCount] and a selection;
+    ///   allocates the product.
+    func encode(
+        _ hidden: Span<Float>, count: Int, latents: inout [Int32], values: inout [Float]
+    ) {
+        var activations = [Float](repeating: 0, count: count * latentCount)
+        for row in 0..<count {
+            activations.replaceSubrange(
+                row * latentCount..<(row + 1) * latentCount, with: encoderBias)
+        }
+        let encoderWeight = encoderWeight
+        var output = activations.mutableSpan
+        BLAS.multiply(
+            a: hidden, b: encoderWeight.span, m: count, k: inputSize, n: latentCount, beta: 1,
+            into: &output)
+        latents.removeAll(keepingCapacity: true)
+        values.removeAll(keepingCapacity: true)
+        var top: [Int32] = []
+        for row in 0..<count {
+            let start = row * latentCount
+            let whole = activations.span
+            let all = whole.extracting(start..<(start + latentCount))
+            TopK.indices(of: all, count: activeCount, into: &top)
+            var squares: Float = 1e-9
+            for latent in top {
+                let value = max(0, all[Int(latent)])
+                squares += value * value
+            }
+            let scale = 1 / squares.squareRoot()
+            for latent in top {
+                latents.append(latent)
+                values.append(max(0, all[Int(latent)]) * scale)
+            }
+        }
+    }
+}

@@ -1,0 +1,97 @@
+public import Engrams
+public import InnerCortex
+
+public enum CompletionMode: String, Sendable { case adapted, frozen, compare }
+
+public struct CompleteRequest: Sendable {
+    /// Text, or token ids as the OpenAI API allows.
+    public var prompt: ObservedContent
+    public var maxTokens: Int
+    public var sampling: SamplingOptions
+    /// Nil: the server draws one.
+    public var seed: UInt64?
+    public var stop: [String]
+    public var mode: CompletionMode
+    /// Nil: what the session was made with.
+    public var learn: LearnMode?
+    /// How many alternatives per token, 0...20; nil: none, and no log-probabilities at all.
+    public var topLogprobs: Int?
+    /// Independent answers, 1...16.
+    public var count: Int
+    public var ifMatch: Revision?
+    public init(
+        prompt: ObservedContent, maxTokens: Int, sampling: SamplingOptions, seed: UInt64?,
+        stop: [String], mode: CompletionMode, learn: LearnMode?, topLogprobs: Int?, count: Int,
+        ifMatch: Revision?
+    ) {
+        self.prompt = prompt
+        self.maxTokens = maxTokens
+        self.sampling = sampling
+        self.seed = seed
+        self.stop = stop
+        self.mode = mode
+        self.learn = learn
+        self.topLogprobs = topLogprobs
+        self.count = count
+        self.ifMatch = ifMatch
+    }
+}
+
+public struct TokenLogprob: Sendable {
+    public var text: String
+    public var bytes: [UInt8]
+    /// Natural logarithm.
+    public var logprob: Double
+    public init(text: String, bytes: [UInt8], logprob: Double) {
+        self.text = text
+        self.bytes = bytes
+        self.logprob = logprob
+    }
+}
+
+/// A piece of an answer: whole characters only.
+public struct CompletionPiece: Sendable {
+    public var choice: Int
+    public var text: String
+    public var logprobs: [(token: TokenLogprob, top: [TokenLogprob])]
+    public init(
+        choice: Int, text: String, logprobs: [(token: TokenLogprob, top: [TokenLogprob])] = []
+    ) {
+        self.choice = choice
+        self.text = text
+        self.logprobs = logprobs
+    }
+}
+
+public enum FinishReason: String, Sendable { case stop, length }
+
+public struct CompletionSummary: Sendable {
+    public var session: SessionID
+    public var revision: Revision
+    public var revisionAfter: Revision
+    public var learnedTokens: Int
+    public var promptTokens: Int
+    public var completionTokens: Int
+    public var adaptation: AdaptationReport
+    public var event: EventID?
+    public init(
+        session: SessionID, revision: Revision, revisionAfter: Revision, learnedTokens: Int,
+        promptTokens: Int, completionTokens: Int, adaptation: AdaptationReport, event: EventID?
+    ) {
+        self.session = session
+        self.revision = revision
+        self.revisionAfter = revisionAfter
+        self.learnedTokens = learnedTokens
+        self.promptTokens = promptTokens
+        self.completionTokens = completionTokens
+        self.adaptation = adaptation
+        self.event = event
+    }
+}
+
+/// In mode `compare`, choice 2i is the adapted answer and 2i + 1 the frozen one, from one seed.
+public enum CompletionEvent: Sendable {
+    case piece(CompletionPiece)
+    case choiceFinished(choice: Int, reason: FinishReason)
+    case finished(CompletionSummary)
+}

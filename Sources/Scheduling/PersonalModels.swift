@@ -1,0 +1,305 @@
+public import Engrams
+public import ModelFormats
+
+/// What a server needs of the personal models it serves: sessions, learning, scoring, generation
+/// and the life cycle of engrams. `Scheduler` is the implementation; a server's tests bring a fake.
+///
+/// Every method throws `ServiceError` alone for failures a client can understand. A call that
+/// learns returns only when what it learned is durable.
+public protocol PersonalModels: Sendable {
+    var model: ModelDescription { get }
+    func health() async -> Health
+    func statistics() async -> Statistics
+
+    func createSession(_ request: CreateSession) async throws -> SessionState
+    func sessions(of user: UserID?, page: Page) async throws -> Listing<SessionState>
+    /// The session, made on first use when its name is `default`, else `.sessionNotFound`.
+    func session(_ id: SessionID) async throws -> SessionState
+    func discard(_ id: SessionID, ifMatch: Revision?) async throws
+
+    func observe(_ id: SessionID, _ request: ObserveRequest) async throws -> ObserveResult
+    func score(_ id: SessionID, _ request: ScoreRequest) async throws -> ScoreResult
+    func reset(_ id: SessionID, to: ResetTarget, ifMatch: Revision?) async throws -> SessionState
+
+    func checkpoint(_ id: SessionID, name: String?, ifMatch: Revision?) async throws
+        -> CheckpointState
+    func checkpoints(_ id: SessionID, page: Page) async throws -> Listing<CheckpointState>
+    func restore(_ id: SessionID, checkpoint: CheckpointID, ifMatch: Revision?) async throws
+        -> SessionState
+    func deleteCheckpoint(_ id: SessionID, checkpoint: CheckpointID) async throws
+
+    func exportDelta(_ id: SessionID, scope: DeltaScope) async throws -> ExportedDelta
+    func importDelta(_ id: SessionID, file: [UInt8], ifMatch: Revision?) async throws
+        -> SessionState
+
+    /// Generates; the stream ends with `.finished`. Ending the iteration early (a client that hangs
+    /// up) cancels the generation, and nothing is learned from it.
+    func complete(_ id: SessionID, _ request: CompleteRequest) async throws
+        -> AsyncThrowingStream<CompletionEvent, any Error>
+}
+
+/// The core that is served.
+public struct ModelDescription: Sendable {
+    public var name: String
+    public var created: Int
+    public var contextLength: Int
+    public var vocabularySize: Int
+    public var identity: CortexIdentity
+    public var kernelClass: String
+    public init(
+        name: String, created: Int, contextLength: Int, vocabularySize: Int,
+        identity: CortexIdentity, kernelClass: String
+    ) {
+        self.name = name
+        self.created = created
+        self.contextLength = contextLength
+        self.vocabularySize = vocabularySize
+        self.identity = identity
+        self.kernelClass = kernelClass
+    }
+}
+
+public enum Health: String, Sendable { case loading, ready, draining }
+
+/// Counters and gauges for `/metrics`; counts since start.
+public struct Statistics: Sendable {
+    public var observedTokens = 0
+    public var scoredTokens = 0
+    public var promptTokens = 0
+    public var generatedTokens = 0
+    public var learningEvents = 0
+    public var refusedCommits = 0
+    public var cancelledGenerations = 0
+    public var queueDepth = 0
+    public var queueCapacity = 0
+    public var residentEngrams = 0
+    public var residentEngramBytes = 0
+    public var sessions = 0
+    /// Seconds the cortex thread was busy, since start.
+    public var busySeconds = 0.0
+    public init() {}
+}
+
+public struct Page: Sendable {
+    public var limit: Int
+    public var after: String?
+    public init(limit: Int = 100, after: String? = nil) {
+        self.limit = limit
+        self.after = after
+    }
+}
+
+public struct Listing<Item: Sendable>: Sendable {
+    public var items: [Item]
+    public var hasMore: Bool
+    public init(items: [Item], hasMore: Bool) {
+        self.items = items
+        self.hasMore = hasMore
+    }
+}
+
+/// What a new session, or a reset one, starts from.
+public enum ResetTarget: Sendable, Equatable {
+    case head, frozen
+    case checkpoint(CheckpointID)
+}
+
+/// Which text of a completion is learned from.
+public enum LearnMode: String, Sendable, Codable { case prompt, completion, both, none }
+
+public struct CreateSession: Sendable {
+    public var user: UserID
+    public var name: SessionName?
+    public var from: ResetTarget
+    public var learn: LearnMode
+    public init(
+        user: UserID, name: SessionName?, from: ResetTarget = .head, learn: LearnMode = .none
+    ) {
+        self.user = user
+        self.name = name
+        self.from = from
+        self.learn = learn
+    }
+}
+
+public struct SessionState: Sendable {
+    public var id: SessionID
+    public var revision: Revision
+    /// The checkpoint its delta stands on; nil: the frozen core.
+    public var base: CheckpointID?
+    public var tokensLearned: Int
+    public var events: Int
+    public var learn: LearnMode
+    /// RFC 3339 strings are the server's matter: seconds since 1970.
+    public var created: Double
+    public var updated: Double
+    public var engram: EngramSummary
+    public init(
+        id: SessionID, revision: Revision, base: CheckpointID?, tokensLearned: Int, events: Int,
+        learn: LearnMode, created: Double, updated: Double, engram: EngramSummary
+    ) {
+        self.id = id
+        self.revision = revision
+        self.base = base
+        self.tokensLearned = tokensLearned
+        self.events = events
+        self.learn = learn
+        self.created = created
+        self.updated = updated
+        self.engram = engram
+    }
+}
+
+public enum ObservedContent: Sendable, Equatable {
+    case text(String)
+    case tokens([TokenID])
+}
+
+public struct ObserveRequest: Sendable {
+    public var content: ObservedContent
+    /// Scales the third factor, in -1...1; nil is plain prediction-error learning (1).
+    public var reward: Float?
+    public var idempotencyKey: String?
+    public var ifMatch: Revision?
+    public init(
+        content: ObservedContent, reward: Float? = nil, idempotencyKey: String? = nil,
+        ifMatch: Revision? = nil
+    ) {
+        self.content = content
+        self.reward = reward
+        self.idempotencyKey = idempotencyKey
+        self.ifMatch = ifMatch
+    }
+}
+
+/// Bits per byte of the text under the frozen core and under the personal model.
+public struct BitsPerByte: Sendable, Equatable, Codable {
+    public var frozen: Double
+    public var adapted: Double
+    public init(frozen: Double, adapted: Double) {
+        self.frozen = frozen
+        self.adapted = adapted
+    }
+}
+
+/// How far adaptation moved the output, over the tokens of one request.
+public struct AdaptationReport: Sendable, Equatable, Codable {
+    /// KL(adapted ‖ frozen), nats per token.
+    public var klMean: Double
+    public var klMax: Double
+    /// The smallest share of the adapted distribution that the safe zone let through, 0...1.
+    public var strengthMin: Double
+    public init(klMean: Double, klMax: Double, strengthMin: Double) {
+        self.klMean = klMean
+        self.klMax = klMax
+        self.strengthMin = strengthMin
+    }
+}
+
+public struct ObserveResult: Sendable, Equatable, Codable {
+    public var event: EventID
+    public var tokens: Int
+    public var bytes: Int
+    /// `adapted` is prequential: each token is predicted before it is learned.
+    public var bitsPerByte: BitsPerByte
+    public var revision: Revision
+    public var adaptation: AdaptationReport
+    /// True when this is the stored answer of an earlier request with the same idempotency key.
+    public var replayed: Bool
+    public init(
+        event: EventID, tokens: Int, bytes: Int, bitsPerByte: BitsPerByte, revision: Revision,
+        adaptation: AdaptationReport, replayed: Bool
+    ) {
+        self.event = event
+        self.tokens = tokens
+        self.bytes = bytes
+        self.bitsPerByte = bitsPerByte
+        self.revision = revision
+        self.adaptation = adaptation
+        self.replayed = replayed
+    }
+}
+
+public struct ScoreRequest: Sendable {
+    public var text: String
+    public var perToken: Bool
+    /// Frozen only: the adapted figure then equals the frozen one.
+    public var frozenOnly: Bool
+    public init(text: String, perToken: Bool = false, frozenOnly: Bool = false) {
+        self.text = text
+        self.perToken = perToken
+        self.frozenOnly = frozenOnly
+    }
+}
+
+public struct TokenScore: Sendable, Equatable, Codable {
+    public var token: TokenID
+    public var text: String
+    /// Surprise of this token, bits.
+    public var frozen: Double
+    public var adapted: Double
+    public init(token: TokenID, text: String, frozen: Double, adapted: Double) {
+        self.token = token
+        self.text = text
+        self.frozen = frozen
+        self.adapted = adapted
+    }
+}
+
+public struct ScoreResult: Sendable {
+    public var tokens: Int
+    public var bytes: Int
+    public var bitsPerByte: BitsPerByte
+    public var revision: Revision
+    public var perToken: [TokenScore]?
+    public init(
+        tokens: Int, bytes: Int, bitsPerByte: BitsPerByte, revision: Revision,
+        perToken: [TokenScore]?
+    ) {
+        self.tokens = tokens
+        self.bytes = bytes
+        self.bitsPerByte = bitsPerByte
+        self.revision = revision
+        self.perToken = perToken
+    }
+}
+
+public struct CheckpointState: Sendable {
+    public var id: CheckpointID
+    public var name: String?
+    public var parent: CheckpointID?
+    public var revision: Revision
+    public var tokensLearned: Int
+    public var created: Double
+    public var bytes: Int
+    /// SHA-256 of the engram file, hexadecimal.
+    public var hash: String
+    public var isHead: Bool
+    public init(
+        id: CheckpointID, name: String?, parent: CheckpointID?, revision: Revision,
+        tokensLearned: Int, created: Double, bytes: Int, hash: String, isHead: Bool
+    ) {
+        self.id = id
+        self.name = name
+        self.parent = parent
+        self.revision = revision
+        self.tokensLearned = tokensLearned
+        self.created = created
+        self.bytes = bytes
+        self.hash = hash
+        self.isHead = isHead
+    }
+}
+
+public enum DeltaScope: String, Sendable { case session, user, total }
+
+public struct ExportedDelta: Sendable {
+    public var file: [UInt8]
+    public var revision: Revision
+    public var hash: String
+    public init(file: [UInt8], revision: Revision, hash: String) {
+        self.file = file
+        self.revision = revision
+        self.hash = hash
+    }
+}

@@ -1,0 +1,149 @@
+import EngramStorage
+public import Engrams
+import Logging
+import OuterCortex
+
+extension Scheduler {
+    /// Consolidates the session into the user's engram: prunes it, drops the traces that only
+    /// steer further learning, and makes it the user's head. The session goes on from there.
+    ///
+    /// When another session of the user has moved the head meanwhile, this session's delta is
+    /// added to that head, within the safe zone.
+    public func checkpoint(_ id: SessionID, name: String?, ifMatch: Revision?) async throws
+        -> CheckpointState
+    {
+        try await serveWriter(of: id) {
+            if let name, !(1...255).contains(name.utf8.count) {
+                throw ServiceError.invalidParameter(
+                    name: "name", reason: "must be of 1 to 255 bytes")
+            }
+            let session = try await resident(id)
+            try requireMatch(ifMatch, session.revision)
+            let (record, _) = try await consolidate(session, name: name)
+            return Self.state(of: record, isHead: true)
+        }
+    }
+
+    /// The user's checkpoints in the order they were made. `page.after` is a checkpoint's id.
+    public func checkpoints(_ id: SessionID, page: Page) async throws -> Listing<CheckpointState> {
+        try await serve {
+            let limit = try pageLimit(page)
+            _ = try await record(of: id)
+            let records = try await store.checkpoints(
+                of: id.user, after: page.after.map(CheckpointID.init(rawValue:)),
+                limit: limit + 1)
+            let head = try await store.user(id.user)?.head
+            return Listing(
+                items: records.prefix(limit).map { Self.state(of: $0, isHead: $0.id == head) },
+                hasMore: records.count > limit)
+        }
+    }
+
+    /// Rolls back: the session becomes exactly that checkpoint, and it is the user's head again.
+    /// Later checkpoints stay and can be restored in the same way; other sessions keep what they
+    /// stand on.
+    public func restore(_ id: SessionID, checkpoint: CheckpointID, ifMatch: Revision?)
+        async throws -> SessionState
+    {
+        try await serveWriter(of: id) {
+            let session = try await resident(id)
+            try requireMatch(ifMatch, session.revision)
+            let engram = try await engram(standingOn: checkpoint, of: id.user)
+            return try await retryingHead(of: id.user) { head in
+                var change = SessionChange(.restore, engram: engram, base: checkpoint)
+                change.target = checkpoint
+                change.head = .init(from: head, to: checkpoint)
+                return try state(of: try await commit(change, to: session).record)
+            }
+        }
+    }
+
+    /// Deletes a checkpoint on which neither the user's head nor a session stands.
+    public func deleteCheckpoint(_ id: SessionID, checkpoint: CheckpointID) async throws {
+        try await serve {
+            _ = try await record(of: id)
+            try await store.deleteCheckpoint(checkpoint, of: id.user)
+        }
+    }
+
+    /// - Precondition: The caller holds the session's lease.
+    func consolidate(_ session: ResidentSession, name: String?) async throws
+        -> (CheckpointRecord, ResidentSession)
+    {
+        let id = session.id
+        let base = session.record.base
+        return try await retryingHead(of: id.user) { head in
+            let total = session.engram
+            var origins: (base: Engram, head: Engram)?
+            if head != base {
+                origins = (
+                    try await engram(standingOn: base, of: id.user),
+                    try await engram(standingOn: head, of: id.user)
+                )
+            }
+            let made = try await atDesk { [cortex, origins, sequence = session.record.sequence] in
+                let zone = cortex.zone
+                var engram =
+                    origins.map {
+                        $0.head.adding(total.difference(from: $0.base), within: zone)
+                    } ?? total.consolidated(within: zone)
+                engram.parent = head
+                let blob = try engram.serialized(as: .checkpoint)
+                let hash = ContentDigest.of(blob)
+                // From what it holds and where it stands, not from chance: a checkpoint's id
+                // becomes the next one's `parent`, and the same history must give the same bytes.
+                let name = ContentDigest.of(Array("\(id.name) \(sequence) \(hash)".utf8))
+                let checkpoint = CheckpointID(rawValue: "ckpt-" + name.prefix(24))
+                // The session goes on from what a reader of the file gets, to the last bit.
+                let state = try Self.engram(checkpoint: blob, named: checkpoint, on: cortex)
+                return (id: checkpoint, blob: blob, hash: hash, state: state)
+            }
+            let record = CheckpointRecord(
+                id: made.id, user: id.user, session: id.name, name: name, parent: head,
+                revision: made.state.revision, tokensLearned: made.state.tokensLearned,
+                byteCount: made.blob.count, hash: made.hash, created: now())
+            var change = SessionChange(.checkpoint, engram: made.state, base: made.id)
+            change.target = made.id
+            change.checkpoint = .init(record: record, engram: made.blob)
+            change.head = .init(from: head, to: made.id)
+            return (record, try await commit(change, to: session))
+        }
+    }
+
+    /// Consolidates the session of a client that never does so itself, when it is time. What was
+    /// learned is durable already, so a failure here is told to the log only.
+    func checkpointIfDue(_ session: ResidentSession) async -> ResidentSession {
+        guard session.id.name == .default, let limit = configuration.automaticCheckpointTokens,
+            session.record.tokensSinceCheckpoint >= limit
+        else { return session }
+        do {
+            return try await consolidate(session, name: nil).1
+        } catch {
+            logger.warning("An automatic checkpoint failed.", metadata: ["error": "\(error)"])
+            return session
+        }
+    }
+
+    /// Compare and swap: tries again while other sessions of the user move the head.
+    private func retryingHead<Output>(
+        of user: UserID, _ body: (CheckpointID?) async throws -> Output
+    ) async throws -> Output {
+        var attempts = 0
+        while true {
+            let head = try await store.user(user)?.head
+            do {
+                return try await body(head)
+            } catch let error as StorageError {
+                attempts += 1
+                guard case .headMoved = error, attempts < 16 else { throw error }
+            }
+        }
+    }
+
+    static func state(of record: CheckpointRecord, isHead: Bool) -> CheckpointState {
+        CheckpointState(
+            id: record.id, name: record.name, parent: record.parent, revision: record.revision,
+            tokensLearned: record.tokensLearned, created: record.created,
+            bytes: record.byteCount, hash: record.hash, isHead: isHead)
+    }
+}

@@ -1,0 +1,53 @@
+import EngramStorage
+public import Engrams
+import OuterCortex
+
+extension Scheduler {
+    /// - `session`: what the session learned beyond the checkpoint it stands on; `user`: the user's
+    ///   head; `total`: all that acts on this session.
+    public func exportDelta(_ id: SessionID, scope: DeltaScope) async throws -> ExportedDelta {
+        try await serve {
+            let session = try await resident(id)
+            var base: Engram?
+            switch scope {
+            case .session: base = try await engram(standingOn: session.record.base, of: id.user)
+            case .user:
+                let head = try await store.user(id.user)?.head
+                var blob: [UInt8]?
+                if let head { blob = try await store.engram(of: head, of: id.user) }
+                // The checkpoint's own bytes, so that its hash is the one in the list.
+                if let blob {
+                    return ExportedDelta(
+                        file: blob, revision: session.revision, hash: ContentDigest.of(blob))
+                }
+            case .total: break
+            }
+            let total = scope == .user ? cortex.emptyEngram() : session.engram
+            let file = try await atDesk { [base] in
+                try (base.map(total.difference(from:)) ?? total).serialized(as: .checkpoint)
+            }
+            return ExportedDelta(
+                file: file, revision: session.revision, hash: ContentDigest.of(file))
+        }
+    }
+
+    /// Replaces the session's total by an engram that its owner brought, or changes nothing and
+    /// says why: not an engram, another core, values not finite or outside the safe zone.
+    public func importDelta(_ id: SessionID, file: [UInt8], ifMatch: Revision?) async throws
+        -> SessionState
+    {
+        try await serveWriter(of: id) {
+            let session = try await resident(id)
+            try requireMatch(ifMatch, session.revision)
+            let (engram, blob) = try await atDesk { [cortex] in
+                let engram = try Engram(serialized: file, name: "The uploaded file")
+                try cortex.admit(engram)
+                // Our own writing of it: a stranger's file may carry more than an engram.
+                return (engram, try engram.serialized(as: .workingState))
+            }
+            var change = SessionChange(.import, engram: engram, base: session.record.base)
+            change.importedFile = blob
+            return try state(of: try await commit(change, to: session).record)
+        }
+    }
+}

@@ -1,0 +1,246 @@
+import EngramStorage
+public import Engrams
+import InnerCortex
+import ModelFormats
+import OuterCortex
+
+extension Scheduler {
+    /// Generates from the session's engram as it is now. Everything a request can be refused for
+    /// is thrown here; what fails later ends the stream.
+    ///
+    /// A generation that learns holds the session's lease from here to its end. It learns from
+    /// the prompt, from the first (adapted) answer, or from both as one text, and is durable
+    /// before `.finished`. An answer ends with `length` where the core's context ends.
+    public func complete(_ id: SessionID, _ request: CompleteRequest) async throws
+        -> AsyncThrowingStream<CompletionEvent, any Error>
+    {
+        try begin()
+        var undo: [() -> Void] = [{ self.end() }]
+        do {
+            try enter()
+            undo.append { self.thread.leave() }
+            try check(request)
+            let prompt = try await tokens(of: request.prompt, allowsEmpty: true)
+            let contextLength = model.contextLength
+            guard prompt.count <= GenerationTask.longestPrompt(contextLength: contextLength) else {
+                throw ServiceError.contextExceeded(
+                    promptTokens: prompt.count, maxTokens: request.maxTokens,
+                    contextLength: contextLength)
+            }
+            let known = try await record(of: id)
+            let learn = request.learn ?? LearnMode(rawValue: known.learn) ?? .none
+            if learn != .none {
+                try await lease(id)
+                undo.append { self.leases.release(id) }
+            }
+            let session = try await resident(id)
+            try requireMatch(request.ifMatch, session.revision)
+            let (stream, continuation) = AsyncThrowingStream<CompletionEvent, any Error>
+                .makeStream()
+            let completion = Completion(
+                request: request, prompt: prompt, learn: learn, session: session,
+                seed: request.seed ?? .random(in: 0...(.max)), events: continuation)
+            let task = Task {
+                await drive(completion)
+                if learn != .none { leases.release(id) }
+                thread.leave()
+                end()
+            }
+            continuation.onTermination = { reason in
+                if case .cancelled = reason { task.cancel() }
+            }
+            return stream
+        } catch {
+            for step in undo.reversed() { step() }
+            throw ServiceError.from(error)
+        }
+    }
+
+    private func check(_ request: CompleteRequest) throws {
+        func require(_ holds: Bool, _ name: String, _ reason: String) throws(ServiceError) {
+            if !holds { throw .invalidParameter(name: name, reason: reason) }
+        }
+        try require(request.maxTokens >= 0, "max_tokens", "must not be negative")
+        try require((1...16).contains(request.count), "n", "must be between 1 and 16")
+        if let top = request.topLogprobs {
+            try require((0...20).contains(top), "logprobs", "must be between 0 and 20")
+        }
+        do {
+            try request.sampling.validated()
+        } catch {
+            let names = [
+                "topK": "top_k", "topP": "top_p", "minP": "min_p",
+                "repetitionPenalty": "repetition_penalty",
+            ]
+            throw ServiceError.invalidParameter(
+                name: names[error.option] ?? error.option,
+                reason: "is \(error.found), allowed is \(error.allowed)")
+        }
+    }
+
+    private func drive(_ completion: Completion) async {
+        do {
+            let answers = try await generate(completion)
+            try Task.checkCancellation()
+            let summary = try await learnAndSummarize(completion, answers)
+            completion.events.yield(.finished(summary))
+            completion.events.finish()
+        } catch {
+            if error is CancellationError { counts.cancelledGenerations += 1 }
+            completion.events.finish(throwing: ServiceError.from(error))
+        }
+    }
+
+    /// All answers, a few of them side by side.
+    private func generate(_ completion: Completion) async throws -> [Generation] {
+        let choices = completion.choices
+        let parallel = max(1, configuration.choicesInParallelMaximum)
+        var answers: [Int: Generation] = [:]
+        for start in stride(from: 0, to: choices.count, by: parallel) {
+            try await withThrowingTaskGroup(of: (Int, Generation).self) { group in
+                for choice in choices[start..<min(choices.count, start + parallel)] {
+                    group.addTask { [thread, cortex] in
+                        let id = completion.session.id
+                        let answer = try await thread.run(for: id) {
+                            completion.work(on: choice, cortex: cortex)
+                        }
+                        return (choice.number, answer)
+                    }
+                }
+                for try await (number, answer) in group {
+                    answers[number] = answer
+                    counts.generatedTokens += answer.tokens.count
+                }
+            }
+        }
+        counts.promptTokens += completion.prompt.count
+        return choices.map { answers[$0.number]! }
+    }
+
+    private func learnAndSummarize(
+        _ completion: Completion, _ answers: [Generation]
+    ) async throws -> CompletionSummary {
+        let session = completion.session
+        var summary = CompletionSummary(
+            session: session.id, revision: session.revision, revisionAfter: session.revision,
+            learnedTokens: 0, promptTokens: completion.prompt.count,
+            completionTokens: answers.reduce(0) { $0 + $1.tokens.count },
+            adaptation: completion.adaptation(of: answers), event: nil)
+        let text = try await learnedText(completion, answers[0])
+        guard !text.isEmpty else { return summary }
+        let lesson = try await learn(text, reward: nil, on: session.engram, for: session.id)
+        var change = SessionChange(.completion, engram: lesson.engram, base: session.record.base)
+        change.tokens = text.map(\.rawValue)
+        change.learnedTokens = lesson.learnedTokens
+        let learned = try await commit(change, to: session)
+        counts.observedTokens += lesson.tokens
+        counts.learningEvents += 1
+        summary.learnedTokens = lesson.learnedTokens
+        summary.event = change.event
+        summary.revisionAfter = await checkpointIfDue(learned).revision
+        return summary
+    }
+
+    /// What the answer's reader saw: without a stop string, which its tokens contain.
+    private func learnedText(_ completion: Completion, _ answer: Generation) async throws
+        -> [TokenID]
+    {
+        guard completion.learn == .completion || completion.learn == .both else {
+            return completion.learn == .prompt ? completion.prompt : []
+        }
+        let shown = try await atDesk { [cortex] in
+            cortex.tokenizer.decode(answer.tokens) == answer.text
+                ? answer.tokens : cortex.tokenizer.encode(answer.text)
+        }
+        return completion.learn == .both ? completion.prompt + shown : shown
+    }
+}
+
+/// A completion on its way.
+struct Completion: Sendable {
+    struct Choice: Sendable {
+        let number: Int
+        let mode: GenerationRequest.Mode
+        let seed: UInt64
+    }
+
+    let request: CompleteRequest
+    let prompt: [TokenID]
+    let learn: LearnMode
+    /// As it was when the request came.
+    let session: ResidentSession
+    let seed: UInt64
+    let events: AsyncThrowingStream<CompletionEvent, any Error>.Continuation
+
+    var choices: [Choice] {
+        (0..<request.count).flatMap { index -> [Choice] in
+            let seed = seed &+ UInt64(index)
+            return switch request.mode {
+            case .adapted: [Choice(number: index, mode: .adapted, seed: seed)]
+            case .frozen: [Choice(number: index, mode: .frozen, seed: seed)]
+            case .compare:
+                [
+                    Choice(number: 2 * index, mode: .adapted, seed: seed),
+                    Choice(number: 2 * index + 1, mode: .frozen, seed: seed),
+                ]
+            }
+        }
+    }
+
+    /// The work of one answer; its pieces go straight to the stream, without a hop a token.
+    func work(on choice: Choice, cortex: Cortex) -> CortexWork<Generation> {
+        let task = cortex.startGenerating(
+            GenerationRequest(
+                prompt: prompt, maxTokens: request.maxTokens, sampling: request.sampling,
+                seed: choice.seed, stop: request.stop, mode: choice.mode,
+                topLogprobs: request.topLogprobs),
+            with: session.engram)
+        // Only a guess at when the prompt has been read, to say which slices are cheap.
+        var promptSlices = (prompt.count + 127) / 128
+        return CortexWork {
+            promptSlices -= 1
+            let isFinished = task.advance()
+            for piece in task.takeOutput() {
+                events.yield(.piece(described(piece, of: choice, cortex.tokenizer)))
+            }
+            guard isFinished else { return .more(promptSlices > 0 ? .bulk : .decode) }
+            let result = task.result
+            let reason: FinishReason = result.end == .stop ? .stop : .length
+            events.yield(.choiceFinished(choice: choice.number, reason: reason))
+            return .done(result)
+        }
+    }
+
+    private func described(
+        _ piece: GeneratedPiece, of choice: Choice, _ tokenizer: Tokenizer
+    ) -> CompletionPiece {
+        func described(_ token: TokenID, _ logprob: Double) -> TokenLogprob {
+            let bytes = tokenizer.bytes(of: token)
+            return TokenLogprob(
+                text: String(decoding: bytes, as: UTF8.self), bytes: bytes, logprob: logprob)
+        }
+        return CompletionPiece(
+            choice: choice.number, text: piece.text,
+            logprobs: piece.tokens.map { token in
+                (
+                    token: described(token.token, token.logprob),
+                    top: token.top.map { described($0.token, $0.logprob) }
+                )
+            })
+    }
+
+    /// Over the adapted answers, weighted by their tokens.
+    func adaptation(of answers: [Generation]) -> AdaptationReport {
+        var report = AdaptationReport(klMean: 0, klMax: 0, strengthMin: 1)
+        var tokens = 0
+        for (choice, answer) in zip(choices, answers) where choice.mode == .adapted {
+            let count = answer.promptTokens + answer.tokens.count
+            report.klMean += answer.adaptation.klMean * Double(count)
+            report.klMax = max(report.klMax, answer.adaptation.klMax)
+            report.strengthMin = min(report.strengthMin, answer.adaptation.strengthMin)
+            tokens += count
+        }
+        if tokens > 0 { report.klMean /= Double(tokens) }
+        return report
+    }
+}

@@ -1,0 +1,108 @@
+import EngramStorage
+import Engrams
+import Foundation
+
+/// One change of a session, before it is written.
+struct SessionChange: Sendable {
+    var kind: EventKind
+    var engram: Engram
+    var event = EventID(rawValue: "evt-" + Scheduler.randomName())
+    /// What the session's delta stands on afterwards.
+    var base: CheckpointID?
+    var tokens: [Int32] = []
+    /// Of `tokens`, those that the learning gate let through.
+    var learnedTokens = 0
+    var reward: Float?
+    var importedFile: [UInt8]?
+    var target: CheckpointID?
+    var idempotencyKey: String?
+    var requestHash: String?
+    var answer: [UInt8]?
+    var checkpoint: JournalEntry.NewCheckpoint?
+    var head: JournalEntry.HeadMove?
+
+    init(_ kind: EventKind, engram: Engram, base: CheckpointID?) {
+        self.kind = kind
+        self.engram = engram
+        self.base = base
+    }
+
+    /// Such an event is kept with its outcome: its checkpoint may be deleted later, and then the
+    /// journal alone could not do it again.
+    var needsSnapshot: Bool {
+        switch kind {
+        case .reset, .restore, .checkpoint: true
+        case .observe, .completion, .import: false
+        }
+    }
+}
+
+extension Scheduler {
+    /// Writes a change to the store and then, durable as it is, shows it to others.
+    /// - Precondition: The caller holds the session's lease, and `session` is its present state.
+    func commit(_ change: SessionChange, to session: ResidentSession) async throws
+        -> ResidentSession
+    {
+        let moment = now()
+        var record = session.record
+        record.sequence += 1
+        record.base = change.base
+        record.tokensLearned = change.engram.tokensLearned
+        record.tokensSinceCheckpoint =
+            change.needsSnapshot ? 0 : record.tokensSinceCheckpoint + change.learnedTokens
+        record.updated = moment
+        let event = EventRecord(
+            id: change.event, session: record.id, sequence: record.sequence, kind: change.kind,
+            tokens: change.tokens, tokenCount: change.learnedTokens, reward: change.reward,
+            engram: change.importedFile, target: change.target,
+            idempotencyKey: change.idempotencyKey, requestHash: change.requestHash,
+            answer: change.answer, created: moment)
+        let tokensSinceSnapshot = session.tokensSinceSnapshot + change.tokens.count
+        let isSnapshotDue =
+            change.needsSnapshot
+            || record.sequence - session.snapshotSequence >= configuration.snapshotEvents
+            || tokensSinceSnapshot >= configuration.snapshotTokens
+        let (summary, blob) = try await atDesk { [engram = change.engram] in
+            (
+                engram.summary,
+                isSnapshotDue ? try engram.serialized(as: .workingState) : nil
+            )
+        }
+        record.summary = Array(try JSONEncoder().encode(summary))
+        let snapshot = blob.map { SnapshotRecord(sequence: event.sequence, engram: $0) }
+        do {
+            try await store.append(
+                JournalEntry(
+                    event: event, session: record, snapshot: snapshot,
+                    checkpoint: change.checkpoint, head: change.head))
+        } catch {
+            // Whatever the store holds, the next request starts from that.
+            forget(record.id)
+            throw error
+        }
+        let changed = ResidentSession(
+            record: record, engram: change.engram,
+            snapshotSequence: snapshot == nil ? session.snapshotSequence : record.sequence,
+            tokensSinceSnapshot: snapshot == nil ? tokensSinceSnapshot : 0,
+            byteCount: Self.memory(of: summary))
+        publish(changed)
+        return changed
+    }
+
+    func state(of record: SessionRecord) throws -> SessionState {
+        SessionState(
+            id: record.id, revision: Revision(rawValue: UInt64(max(0, record.sequence))),
+            base: record.base, tokensLearned: record.tokensLearned, events: record.sequence,
+            learn: LearnMode(rawValue: record.learn) ?? .none, created: record.created,
+            updated: record.updated,
+            engram: try JSONDecoder().decode(EngramSummary.self, from: Data(record.summary)))
+    }
+
+    /// 96 random bits, hexadecimal.
+    static func randomName() -> String {
+        (0..<3).map { _ in
+            let word = String(UInt32.random(in: 0...(.max)), radix: 16)
+            return String(repeating: "0", count: 8 - word.count) + word
+        }.joined()
+    }
+}

@@ -1,0 +1,184 @@
+import EngramStorage
+public import Engrams
+import Foundation
+import ModelFormats
+import OuterCortex
+
+/// What learning a text came to, before it is written.
+struct Lesson: Sendable {
+    var tokens: Int
+    var bytes: Int
+    var bitsPerByte: BitsPerByte
+    var adaptation: AdaptationReport
+    /// Tokens that the learning gate let through.
+    var learnedTokens: Int
+    /// The engram after it.
+    var engram: Engram
+}
+
+extension Scheduler {
+    /// Learns a text. The answer is given when the event is on disk; a request with the same
+    /// idempotency key as an earlier one gets that one's answer.
+    public func observe(_ id: SessionID, _ request: ObserveRequest) async throws -> ObserveResult {
+        try await serveWriter(of: id) {
+            if let reward = request.reward, !(-1...1).contains(reward) {
+                throw ServiceError.invalidParameter(
+                    name: "reward", reason: "must be between -1 and 1")
+            }
+            if let key = request.idempotencyKey, !(1...255).contains(key.utf8.count) {
+                throw ServiceError.invalidParameter(
+                    name: "Idempotency-Key", reason: "must be of 1 to 255 bytes")
+            }
+            let tokens = try await tokens(of: request.content, allowsEmpty: false)
+            let session = try await resident(id)
+            let hash = Self.hash(of: request)
+            if let key = request.idempotencyKey,
+                let event = try await store.event(of: id, idempotencyKey: key)
+            {
+                return try Self.repeatedAnswer(of: event, hash: hash)
+            }
+            try requireMatch(request.ifMatch, session.revision)
+            let lesson = try await learn(
+                tokens, reward: request.reward, on: session.engram, for: id)
+            var change = SessionChange(
+                .observe, engram: lesson.engram, base: session.record.base)
+            change.tokens = tokens.map(\.rawValue)
+            change.learnedTokens = lesson.learnedTokens
+            change.reward = request.reward
+            var result = ObserveResult(
+                event: change.event, tokens: lesson.tokens, bytes: lesson.bytes,
+                bitsPerByte: lesson.bitsPerByte, revision: session.revision.next,
+                adaptation: lesson.adaptation, replayed: false)
+            if request.idempotencyKey != nil {
+                change.idempotencyKey = request.idempotencyKey
+                change.requestHash = hash
+                change.answer = Array(try JSONEncoder().encode(result))
+            }
+            let learned = try await commit(change, to: session)
+            counts.observedTokens += lesson.tokens
+            counts.learningEvents += 1
+            result.revision = await checkpointIfDue(learned).revision
+            return result
+        }
+    }
+
+    /// Measures a text under the session's engram as it is now; never learns.
+    public func score(_ id: SessionID, _ request: ScoreRequest) async throws -> ScoreResult {
+        try await serveQueued {
+            let tokens = try await tokens(of: .text(request.text), allowsEmpty: false)
+            let session = try await resident(id)
+            let engram = request.frozenOnly ? cortex.emptyEngram() : session.engram
+            let scoring = try await thread.run(for: id) { [cortex] in
+                let task = cortex.startScoring(tokens, with: engram)
+                return CortexWork { task.advance() ? .done(task.result) : .more(.bulk) }
+            }
+            counts.scoredTokens += scoring.tokens
+            var perToken: [TokenScore]?
+            if request.perToken {
+                perToken = scoring.perToken.map {
+                    TokenScore(
+                        token: $0.token, text: text(of: $0.token), frozen: $0.frozen,
+                        adapted: request.frozenOnly ? $0.frozen : $0.adapted)
+                }
+            }
+            var bits = BitsPerByte(scoring.bits, bytes: scoring.bytes)
+            if request.frozenOnly { bits.adapted = bits.frozen }
+            return ScoreResult(
+                tokens: scoring.tokens, bytes: scoring.bytes, bitsPerByte: bits,
+                revision: session.revision, perToken: perToken)
+        }
+    }
+
+    /// Learns a text on a copy of an engram. Live learning and recovery both come here, and only
+    /// what is passed in matters, so both get the same bytes.
+    func learn(
+        _ tokens: [TokenID], reward: Float?, on engram: Engram, for id: SessionID
+    ) async throws -> Lesson {
+        do {
+            return try await thread.run(for: id) { [cortex] in
+                let task = cortex.startObserving(tokens, from: engram, reward: reward ?? 1)
+                return CortexWork {
+                    guard task.advance() else { return .more(.bulk) }
+                    let observation = task.result
+                    var learned = engram
+                    try learned.commit(observation.proposal, within: cortex.zone)
+                    return .done(
+                        Lesson(
+                            tokens: observation.tokens, bytes: observation.bytes,
+                            bitsPerByte: BitsPerByte(observation.bits, bytes: observation.bytes),
+                            adaptation: AdaptationReport(observation.adaptation),
+                            learnedTokens: observation.learnedTokens, engram: learned))
+                }
+            }
+        } catch let error as EngramError {
+            counts.refusedCommits += 1
+            throw error
+        }
+    }
+
+    /// The content as tokens, within the bounds.
+    func tokens(of content: ObservedContent, allowsEmpty: Bool) async throws -> [TokenID] {
+        let limit = configuration.textBytesMaximum
+        let tokens: [TokenID]
+        switch content {
+        case .text(let text):
+            let bytes = text.utf8.count
+            guard bytes <= limit else {
+                throw ServiceError.textTooLarge(bytes: bytes, limit: limit)
+            }
+            tokens = try await atDesk { [cortex] in cortex.tokenizer.encode(text) }
+        case .tokens(let given):
+            guard given.count <= limit else {
+                throw ServiceError.textTooLarge(bytes: given.count, limit: limit)
+            }
+            let vocabulary = model.vocabularySize
+            if let wrong = given.first(where: { !(0..<vocabulary).contains($0.index) }) {
+                throw ServiceError.tokenOutOfRange(
+                    found: wrong.index, vocabularySize: vocabulary)
+            }
+            tokens = given
+        }
+        guard allowsEmpty || !tokens.isEmpty else { throw ServiceError.emptyText }
+        return tokens
+    }
+
+    nonisolated func text(of token: TokenID) -> String {
+        String(decoding: cortex.tokenizer.bytes(of: token), as: UTF8.self)
+    }
+
+    private static func hash(of request: ObserveRequest) -> String {
+        var bytes: [UInt8]
+        switch request.content {
+        case .text(let text): bytes = Array("text:".utf8) + Array(text.utf8)
+        case .tokens(let tokens):
+            bytes = Array("tokens:\(tokens.map(\.description).joined(separator: ","))".utf8)
+        }
+        bytes += Array(":\(request.reward.map { String($0.bitPattern) } ?? "")".utf8)
+        return ContentDigest.of(bytes)
+    }
+
+    private static func repeatedAnswer(of event: EventRecord, hash: String) throws -> ObserveResult
+    {
+        guard event.requestHash == hash, let answer = event.answer else {
+            throw ServiceError.idempotencyKeyReused
+        }
+        var result = try JSONDecoder().decode(ObserveResult.self, from: Data(answer))
+        result.replayed = true
+        return result
+    }
+}
+
+extension BitsPerByte {
+    init(_ bits: TextBits, bytes: Int) {
+        let bytes = Double(max(1, bytes))
+        self.init(frozen: bits.frozen / bytes, adapted: bits.adapted / bytes)
+    }
+}
+
+extension AdaptationReport {
+    init(_ adaptation: Adaptation) {
+        self.init(
+            klMean: adaptation.klMean, klMax: adaptation.klMax,
+            strengthMin: adaptation.strengthMin)
+    }
+}

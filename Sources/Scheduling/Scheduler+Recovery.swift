@@ -1,0 +1,182 @@
+import EngramStorage
+import Engrams
+import Foundation
+import Logging
+import ModelFormats
+import OuterCortex
+
+// From the store into memory, and back.
+
+extension Scheduler {
+    /// The session, loaded when it is not in memory; made when it is somebody's `default`.
+    func resident(_ id: SessionID) async throws -> ResidentSession {
+        if let session = residency.use(id) { return session }
+        if let load = loads[id] { return try await load.task.value }
+        // A task of its own: the first to ask may be cancelled while others wait for the same.
+        let number = newNumber()
+        let task = Task { try await load(id) }
+        loads[id] = (number, task)
+        do {
+            let session = try await task.value
+            // Unless a writer has been faster, or the session is gone.
+            if loads[id]?.number == number {
+                loads[id] = nil
+                keep(session)
+            }
+            return session
+        } catch {
+            if loads[id]?.number == number { loads[id] = nil }
+            throw error
+        }
+    }
+
+    /// Makes a session's new state the one that others see.
+    func publish(_ session: ResidentSession) {
+        loads[session.id] = nil
+        keep(session)
+    }
+
+    func forget(_ id: SessionID) {
+        loads[id] = nil
+        residency.remove(id)
+    }
+
+    private func keep(_ session: ResidentSession) {
+        for dropped in residency.keep(session) where dropped.isSnapshotDue {
+            Task { await keepSnapshot(of: dropped) }
+        }
+    }
+
+    /// Keeps a working state in the store, to make the next load fast. A failure loses nothing.
+    func keepSnapshot(of session: ResidentSession) async {
+        do {
+            let blob = try await atDesk { try session.engram.serialized(as: .workingState) }
+            try await store.keep(
+                SnapshotRecord(sequence: session.record.sequence, engram: blob), of: session.id)
+        } catch {
+            logger.warning(
+                "A session's working state was not kept.", metadata: ["error": "\(error)"])
+        }
+    }
+
+    /// The session's record, made when it is somebody's `default` and not there yet.
+    func record(of id: SessionID) async throws -> SessionRecord {
+        if let session = residency.use(id) { return session.record }
+        if let record = try await store.session(id) { return record }
+        guard id.name == .default else { throw ServiceError.sessionNotFound(id) }
+        do {
+            return try await create(id, from: .head, learn: .none)
+        } catch StorageError.sessionExists {
+            guard let record = try await store.session(id) else {
+                throw ServiceError.sessionNotFound(id)
+            }
+            return record
+        }
+    }
+
+    func create(_ id: SessionID, from target: ResetTarget, learn: LearnMode) async throws
+        -> SessionRecord
+    {
+        let base = try await checkpoint(for: target, of: id.user)
+        let engram = try await engram(standingOn: base, of: id.user)
+        let moment = now()
+        let record = SessionRecord(
+            id: id, base: base, origin: base, learn: learn.rawValue,
+            tokensLearned: engram.tokensLearned, summary: try await summary(of: engram),
+            created: moment, updated: moment)
+        try await store.createSession(record)
+        return record
+    }
+
+    /// The checkpoint that a target means now; nil: the frozen core.
+    func checkpoint(for target: ResetTarget, of user: UserID) async throws -> CheckpointID? {
+        switch target {
+        case .head: try await store.user(user)?.head
+        case .frozen: nil
+        case .checkpoint(let id): id
+        }
+    }
+
+    /// The working state of a session that goes on from a checkpoint: its engram, naming it.
+    func engram(standingOn checkpoint: CheckpointID?, of user: UserID) async throws -> Engram {
+        guard let checkpoint else { return cortex.emptyEngram() }
+        guard let blob = try await store.engram(of: checkpoint, of: user) else {
+            throw ServiceError.checkpointNotFound(checkpoint)
+        }
+        return try await atDesk { [cortex] in
+            try Self.engram(checkpoint: blob, named: checkpoint, on: cortex)
+        }
+    }
+
+    static func engram(checkpoint blob: [UInt8], named id: CheckpointID, on cortex: Cortex) throws
+        -> Engram
+    {
+        var engram = try Engram(serialized: blob, name: "Checkpoint \(id)")
+        try cortex.admit(engram)
+        engram.parent = id
+        return engram
+    }
+
+    func summary(of engram: Engram) async throws -> [UInt8] {
+        try await atDesk { Array(try JSONEncoder().encode(engram.summary)) }
+    }
+
+    /// The stored working state, and the journal's events since then done again.
+    private func load(_ id: SessionID) async throws -> ResidentSession {
+        // Made first when it must be, and read again after the snapshot, whose event the record
+        // must not lag behind.
+        _ = try await record(of: id)
+        let snapshot = try await store.snapshot(of: id)
+        guard let record = try await store.session(id) else {
+            throw ServiceError.sessionNotFound(id)
+        }
+        var engram: Engram
+        if let snapshot {
+            engram = try await atDesk { [cortex] in
+                let engram = try Engram(serialized: snapshot.engram, name: "The session \(id)")
+                try cortex.admit(engram)
+                return engram
+            }
+        } else {
+            engram = try await self.engram(standingOn: record.origin, of: id.user)
+        }
+        var sequence = snapshot?.sequence ?? 0
+        var replayedTokens = 0
+        while sequence < record.sequence {
+            let events = try await store.events(of: id, after: sequence, limit: 32)
+            guard !events.isEmpty else { throw StorageError.corrupt(code: 0) }
+            for event in events.prefix(record.sequence - sequence) {
+                engram = try await replay(event, on: engram)
+                sequence = event.sequence
+                replayedTokens += event.tokens.count
+            }
+        }
+        if engram.tokensLearned != record.tokensLearned {
+            logger.error(
+                "A session's journal gave another engram than it gave before.",
+                metadata: ["sequence": "\(sequence)"])
+        }
+        return ResidentSession(
+            record: record, engram: engram, snapshotSequence: snapshot?.sequence ?? 0,
+            tokensSinceSnapshot: replayedTokens, byteCount: Self.memory(of: engram.summary))
+    }
+
+    /// What an event made of an engram then, it makes of it now, byte for byte.
+    private func replay(_ event: EventRecord, on engram: Engram) async throws -> Engram {
+        switch event.kind {
+        case .observe, .completion:
+            let tokens = event.tokens.map { TokenID(rawValue: $0) }
+            return try await learn(
+                tokens, reward: event.reward, on: engram, for: event.session
+            ).engram
+        case .import:
+            guard let blob = event.engram else { throw StorageError.corrupt(code: 0) }
+            return try await atDesk { try Engram(serialized: blob, name: "Event \(event.id)") }
+        case .reset, .restore, .checkpoint:
+            return try await self.engram(standingOn: event.target, of: event.session.user)
+        }
+    }
+
+    /// A file's 8 to 16 bytes a synapse take about three times that in tables.
+    static func memory(of summary: EngramSummary) -> Int { 4096 + 3 * summary.bytes }
+}

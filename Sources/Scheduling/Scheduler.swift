@@ -1,0 +1,190 @@
+import Dispatch
+public import EngramStorage
+import Engrams
+import Foundation
+import InnerCortex
+public import Logging
+import ModelFormats
+public import OuterCortex
+
+/// Serves the personal models of many users from one cortex and one store.
+///
+/// - Who writes a session holds its lease; writers stand in line in the order they came. Who only
+///   reads (scores, or completes without learning) works on the engram as it was when they came,
+///   beside a writer if need be.
+/// - Learning goes: a draft on the cortex thread, judged by `Engram.commit`, written to the
+///   journal, and only then seen by others. A failure on the way leaves everything as it was.
+/// - A session that is not in memory is its last stored working state and the journal's events
+///   since, done again: the same events give the same bytes.
+/// - A session's revision is the number of its last event.
+public actor Scheduler: PersonalModels {
+    public nonisolated let model: ModelDescription
+
+    nonisolated let cortex: Cortex
+    nonisolated let store: any EngramStore
+    nonisolated let configuration: SchedulerConfiguration
+    nonisolated let logger: Logger
+    nonisolated let now: @Sendable () -> Double
+    nonisolated let thread: CortexThread
+    /// For work that takes milliseconds and is no model's: files, hashes, tokenizing.
+    private nonisolated let desk = DispatchQueue(label: "hebb.desk")
+
+    var leases = SessionLeases()
+    var residency: EngramResidency
+    var loads: [SessionID: (number: Int, task: Task<ResidentSession, any Error>)] = [:]
+    var counts = Statistics()
+    private var nextNumber = 0
+    private var running = 0
+    private var isDraining = false
+    private var whenIdle: [CheckedContinuation<Void, Never>] = []
+
+    /// - Parameters:
+    ///   - store: this scheduler must be its only user.
+    ///   - now: seconds since 1970, the system's clock when nil; only for records, never in an
+    ///     engram.
+    public init(
+        cortex: Cortex, store: any EngramStore,
+        configuration: SchedulerConfiguration = .init(),
+        logger: Logger = Logger(label: "hebb.scheduler"),
+        now: (@Sendable () -> Double)? = nil
+    ) {
+        self.cortex = cortex
+        self.store = store
+        self.configuration = configuration
+        self.logger = logger
+        let now = now ?? { Date().timeIntervalSince1970 }
+        self.now = now
+        thread = CortexThread(
+            capacity: configuration.queueCapacity,
+            decodeBurstMaximum: configuration.decodeBurstMaximum,
+            stackBytes: configuration.stackBytes)
+        residency = EngramResidency(byteLimit: configuration.residentBytesMaximum)
+        model = ModelDescription(
+            name: cortex.modelName, created: Int(now()),
+            contextLength: cortex.inner.config.contextLength,
+            vocabularySize: cortex.inner.config.vocabularySize, identity: cortex.identity,
+            kernelClass: cortex.kernelClass)
+    }
+
+    deinit { thread.stop() }
+
+    public func health() -> Health { isDraining ? .draining : .ready }
+
+    public func statistics() async -> Statistics {
+        var statistics = counts
+        statistics.queueDepth = thread.depth
+        statistics.queueCapacity = configuration.queueCapacity
+        statistics.residentEngrams = residency.count
+        statistics.residentEngramBytes = residency.byteCount
+        statistics.busySeconds = thread.busySeconds
+        statistics.sessions = (try? await store.sessionCount()) ?? 0
+        return statistics
+    }
+
+    /// Refuses new requests, lets those that run or wait finish, keeps every working state, and
+    /// closes the store. Nothing depends on it being called: the journal has everything already.
+    public func shutdown() async {
+        isDraining = true
+        while running > 0 {
+            await withCheckedContinuation { whenIdle.append($0) }
+        }
+        for session in residency.sessions where session.isSnapshotDue {
+            await keepSnapshot(of: session)
+        }
+        thread.stop()
+        await store.close()
+    }
+
+    // MARK: - A request's way in and out
+
+    /// Runs one request, with its failures made a client's.
+    func serve<Output: Sendable>(_ body: () async throws -> Output) async throws -> Output {
+        try begin()
+        defer { end() }
+        do {
+            return try await body()
+        } catch {
+            throw ServiceError.from(error)
+        }
+    }
+
+    /// `serve` for requests that work on a session: those stand in the bounded queue.
+    func serveQueued<Output: Sendable>(
+        _ body: () async throws -> Output
+    ) async throws -> Output {
+        try await serve {
+            try enter()
+            defer { thread.leave() }
+            return try await body()
+        }
+    }
+
+    /// `serveQueued` for requests that change a session: those hold its lease.
+    func serveWriter<Output: Sendable>(
+        of id: SessionID, _ body: () async throws -> Output
+    ) async throws -> Output {
+        try await serveQueued {
+            try await lease(id)
+            defer { leases.release(id) }
+            return try await body()
+        }
+    }
+
+    func begin() throws(ServiceError) {
+        guard !isDraining else { throw .draining }
+        running += 1
+    }
+
+    func end() {
+        running -= 1
+        guard running == 0 else { return }
+        for continuation in whenIdle { continuation.resume() }
+        whenIdle = []
+    }
+
+    /// Pairs with `thread.leave`.
+    func enter() throws(ServiceError) {
+        guard thread.admit() else {
+            throw .queueFull(
+                capacity: configuration.queueCapacity,
+                retryAfterSeconds: configuration.retryAfterSeconds)
+        }
+    }
+
+    /// Waits until the session is this caller's. Pairs with `leases.release`.
+    func lease(_ id: SessionID) async throws {
+        try Task.checkCancellation()
+        if leases.take(id) { return }
+        let number = newNumber()
+        try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { continuation in
+                leases.wait(for: id, number: number, continuation: continuation)
+            }
+        } onCancel: {
+            // Runs after the wait above has begun: that happens without leaving the actor.
+            Task { await self.leaveLine(of: id, number: number) }
+        }
+    }
+
+    private func leaveLine(of id: SessionID, number: Int) { leases.leave(id, number: number) }
+
+    func newNumber() -> Int {
+        nextNumber += 1
+        return nextNumber
+    }
+
+    func requireMatch(_ expected: Revision?, _ found: Revision) throws(ServiceError) {
+        if let expected, expected != found {
+            throw .revisionConflict(expected: expected, found: found)
+        }
+    }
+
+    /// Does what takes milliseconds away from the actor and from the cooperative threads.
+    nonisolated func atDesk<Output: Sendable>(
+        _ body: @escaping @Sendable () throws -> Output
+    ) async throws -> Output {
+        try await withCheckedThrowingContinuation { continuation in
+            desk.async { continuation.resume(with: Result { try body() }) }
+        }
+    }
+}

@@ -1,0 +1,24 @@
+/// The bounds of a `Scheduler`. Everything that a client can make grow has one.
+public struct SchedulerConfiguration: Sendable {
+    /// The largest text of a request: UTF-8 bytes, or token ids where ids are sent.
+    public var textBytesMaximum = 1 << 20
+    /// Requests that run or wait, before others are refused.
+    public var queueCapacity = 64
+    /// What a refused client is told to wait.
+    public var retryAfterSeconds = 1
+    /// How many answers' tokens may come between two slices of longer work that waits.
+    public var decodeBurstMaximum = 8
+    /// How many answers of one request are generated side by side; each holds a KV cache.
+    public var choicesInParallelMaximum = 4
+    /// Memory for loaded engrams, approximately. The one used last stays, whatever its size.
+    public var residentBytesMaximum = 256 << 20
+    /// A working state is kept after this many events or learned tokens, to bound recovery.
+    public var snapshotEvents = 32
+    public var snapshotTokens = 65_536
+    /// The session `default` consolidates by itself after learning this many tokens; nil: never.
+    public var automaticCheckpointTokens: Int? = 2000
+    /// Bytes of the cortex thread's stack.
+    public var stackBytes = 16 << 20
+
+    public init() {}
+}

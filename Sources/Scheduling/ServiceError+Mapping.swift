@@ -1,0 +1,26 @@
+import EngramStorage
+import Engrams
+
+extension ServiceError {
+    /// What a failure below means to a client; a cancellation stays one.
+    static func from(_ error: any Error) -> any Error {
+        switch error {
+        case let error as ServiceError: error
+        case is CancellationError: error
+        case let error as StorageError: from(storage: error)
+        case let error as EngramError: ServiceError.refused(reason: error.description)
+        default: error
+        }
+    }
+
+    private static func from(storage error: StorageError) -> ServiceError {
+        switch error {
+        case .sessionNotFound(let id): .sessionNotFound(id)
+        case .sessionExists(let id): .sessionExists(id)
+        case .checkpointNotFound(let id): .checkpointNotFound(id)
+        case .checkpointInUse(let id): .checkpointInUse(id)
+        case .closed: .draining
+        default: .storage(reason: error.description)
+        }
+    }
+}

@@ -1,0 +1,26 @@
+public import Engrams
+
+/// Why a request to a personal model was not carried out. Carries numbers and ids, never a text.
+/// `Serving` maps each case to a status and OpenAI's error shape in one place.
+public enum ServiceError: Error, Sendable, Equatable {
+    case sessionNotFound(SessionID)
+    case sessionExists(SessionID)
+    case checkpointNotFound(CheckpointID)
+    /// A checkpoint that a user's head or a session stands on cannot be deleted.
+    case checkpointInUse(CheckpointID)
+    case revisionConflict(expected: Revision, found: Revision)
+    /// The same idempotency key came with another text.
+    case idempotencyKeyReused
+    case emptyText
+    case textTooLarge(bytes: Int, limit: Int)
+    case contextExceeded(promptTokens: Int, maxTokens: Int, contextLength: Int)
+    case tokenOutOfRange(found: Int, vocabularySize: Int)
+    case invalidParameter(name: String, reason: String)
+    /// Understood but refused by the safe zone or the core's identity; nothing changed.
+    case refused(reason: String)
+    case queueFull(capacity: Int, retryAfterSeconds: Int)
+    case loading
+    case draining
+    /// The store could not make it durable (disk full, read-only): nothing changed.
+    case storage(reason: String)
+}

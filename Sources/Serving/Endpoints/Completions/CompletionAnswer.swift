@@ -1,0 +1,117 @@
+import Scheduling
+
+/// Turns the events of a generation into OpenAI's objects: one whole answer, or chunks.
+struct CompletionAnswer: Sendable {
+    let id: String
+    let created: Int
+    let model: String
+    let call: CompletionCall
+
+    private(set) var totals = CompletionTotals()
+    private var choices: [Int: CompletionChoice] = [:]
+    private var textOffsets: [Int: Int] = [:]
+    /// The newest chunk that ends a choice. It waits for what follows it: the last one of all
+    /// carries the account of the whole request.
+    private var held: CompletionChoice?
+
+    init(id: String, created: Int, model: String, call: CompletionCall) {
+        self.id = id
+        self.created = created
+        self.model = model
+        self.call = call
+    }
+
+    // MARK: a whole answer
+
+    mutating func collect(_ event: CompletionEvent, prompt: Int) {
+        switch event {
+        case .piece(let piece):
+            let index = self.index(piece.choice, prompt: prompt)
+            var choice = choices.removeValue(forKey: index) ?? empty(piece.choice, prompt: prompt)
+            choice.text += piece.text
+            choice.logprobs?.append(piece, offset: &textOffsets[index, default: 0])
+            choices[index] = choice
+        case .choiceFinished(let number, let reason):
+            let index = self.index(number, prompt: prompt)
+            let choice = empty(number, prompt: prompt)
+            choices[index, default: choice].finishReason = reason
+        case .finished(let summary): totals.add(summary)
+        }
+    }
+
+    var whole: JSONValue {
+        let ordered = choices.values.sorted { $0.index < $1.index }
+        return object(
+            choices: ordered.map(\.json), usage: totals.usage,
+            plasticity: totals.plasticity(mode: call.mode))
+    }
+
+    // MARK: a stream
+
+    /// The chunks to send now for one event.
+    mutating func chunks(_ event: CompletionEvent, prompt: Int) -> [JSONValue] {
+        switch event {
+        case .piece(let piece):
+            if piece.text.isEmpty && piece.logprobs.isEmpty { return [] }
+            let index = self.index(piece.choice, prompt: prompt)
+            var choice = empty(piece.choice, prompt: prompt)
+            choice.text = piece.text
+            choice.logprobs?.append(piece, offset: &textOffsets[index, default: 0])
+            return release() + [chunk(choice)]
+        case .choiceFinished(let number, let reason):
+            var choice = empty(number, prompt: prompt)
+            choice.finishReason = reason
+            choice.logprobs = nil
+            defer { held = choice }
+            return release()
+        case .finished(let summary):
+            totals.add(summary)
+            return []
+        }
+    }
+
+    /// The last chunks, after the last prompt.
+    mutating func lastChunks() -> [JSONValue] {
+        let plasticity = totals.plasticity(mode: call.mode)
+        if call.includesUsage {
+            return release() + [object(choices: [], usage: totals.usage, plasticity: plasticity)]
+        }
+        let last = held.map { [$0.json] } ?? []
+        held = nil
+        return [object(choices: last, usage: nil, plasticity: plasticity)]
+    }
+
+    private mutating func release() -> [JSONValue] {
+        defer { held = nil }
+        return held.map { [chunk($0)] } ?? []
+    }
+
+    private func chunk(_ choice: CompletionChoice) -> JSONValue {
+        object(
+            choices: [choice.json], usage: call.includesUsage ? .null : nil, plasticity: nil)
+    }
+
+    // MARK: shapes
+
+    private func index(_ choice: Int, prompt: Int) -> Int {
+        prompt * call.choicesPerPrompt + choice
+    }
+
+    private func empty(_ choice: Int, prompt: Int) -> CompletionChoice {
+        CompletionChoice(
+            index: index(choice, prompt: prompt),
+            logprobs: call.requests[prompt].topLogprobs == nil ? nil : CompletionLogprobs(),
+            plasticityMode: call.mode == .compare
+                ? (choice.isMultiple(of: 2) ? .adapted : .frozen) : nil)
+    }
+
+    private func object(
+        choices: [JSONValue], usage: JSONValue?, plasticity: JSONValue?
+    ) -> JSONValue {
+        .object(compact: [
+            "id": .string(id), "object": "text_completion", "created": .integer(created),
+            "model": .string(model), "choices": .array(choices), "usage": usage,
+            "plasticity": plasticity,
+        ])
+    }
+}

@@ -1,0 +1,99 @@
+import Glibc
+import Logging
+import Scheduling
+
+/// `/v1/completions`, whole or as a stream of events.
+struct CompletionEndpoints: Sendable {
+    typealias Events = AsyncThrowingStream<CompletionEvent, any Error>
+
+    let models: any PersonalModels
+    let logger: Logger
+
+    var routes: [Route] {
+        [
+            Route(
+                "POST", "/v1/completions",
+                Operation(
+                    id: "createCompletion", tag: "openai",
+                    summary: "Complete prompts with a session's personal model.",
+                    parameters: [.ifMatch], request: .schema("CreateCompletion"),
+                    response: .schemaOrEvents("Completion", events: "Completion"),
+                    errors: [400, 404, 409, 413, 422, 429, 503])
+            ) { request, _ in try await complete(request) }
+        ]
+    }
+
+    private func complete(_ request: HTTPRequest) async throws -> HTTPResponse {
+        let model = models.model
+        let call = try CompletionCall(request, model: model)
+        let id = String(UInt64.random(in: .min ... .max), radix: 36)
+        let answer = CompletionAnswer(
+            id: "cmpl-" + id, created: time(nil), model: model.name, call: call)
+        return call.streams ? try await stream(answer) : try await whole(answer)
+    }
+
+    private func whole(_ empty: CompletionAnswer) async throws -> HTTPResponse {
+        var answer = empty
+        for (prompt, request) in answer.call.requests.enumerated() {
+            var isFinished = false
+            for try await event in try await models.complete(answer.call.session, request) {
+                answer.collect(event, prompt: prompt)
+                if case .finished = event { isFinished = true }
+            }
+            try Self.requireEnd(isFinished)
+        }
+        return .json(answer.whole)
+    }
+
+    /// Waits for the first event before it answers, so that what fails before any text has its
+    /// proper status.
+    private func stream(_ empty: CompletionAnswer) async throws -> HTTPResponse {
+        let call = empty.call
+        let events = try await models.complete(call.session, call.requests[0])
+        var iterator = events.makeAsyncIterator()
+        let first = try await iterator.next()
+        return HTTPResponse(
+            status: 200, headers: ServerSentEvents.headers,
+            body: .stream { writer in
+                do {
+                    try await send(empty, first: first, then: events, to: writer)
+                } catch {
+                    // The status is gone already: the error goes as the stream's last event.
+                    try Task.checkCancellation()
+                    logger.error("a stream failed", metadata: ["error": "\(type(of: error))"])
+                    try await writer.write(ServerSentEvents.event(ErrorAnswer(error).json))
+                }
+            })
+    }
+
+    private func send(
+        _ empty: CompletionAnswer, first: CompletionEvent?, then events: Events,
+        to writer: any BodyWriter
+    ) async throws {
+        var answer = empty
+        for (prompt, request) in answer.call.requests.enumerated() {
+            var isFinished = false
+            func send(_ event: CompletionEvent) async throws {
+                if case .finished = event { isFinished = true }
+                for chunk in answer.chunks(event, prompt: prompt) {
+                    try await writer.write(ServerSentEvents.event(chunk))
+                }
+            }
+            if prompt == 0, let first { try await send(first) }
+            let rest =
+                prompt == 0 ? events : try await models.complete(answer.call.session, request)
+            for try await event in rest { try await send(event) }
+            try Self.requireEnd(isFinished)
+        }
+        for chunk in answer.lastChunks() {
+            try await writer.write(ServerSentEvents.event(chunk))
+        }
+        try await writer.write(ServerSentEvents.done)
+    }
+
+    /// A generation without a summary was cancelled, by us or by the server's end.
+    private static func requireEnd(_ isFinished: Bool) throws {
+        try Task.checkCancellation()
+        if !isFinished { throw RequestError.shuttingDown }
+    }
+}

@@ -1,0 +1,128 @@
+import Engrams
+import ModelFormats
+import Scheduling
+
+/// `observe` and `score` of a session.
+struct LearningEndpoints: Sendable {
+    let models: any PersonalModels
+
+    var routes: [Route] {
+        [
+            Route(
+                "POST", SessionEndpoints.path + "/observe",
+                Operation(
+                    id: "observe", tag: "learning",
+                    summary: "Learn from a text, durably, before answering.",
+                    parameters: [.idempotencyKey, .ifMatch], request: .schema("Observe"),
+                    response: .schema("Observation"),
+                    errors: [400, 404, 409, 413, 422, 429, 503])
+            ) { request, path in try await observe(request, path.session()) },
+            Route(
+                "POST", SessionEndpoints.path + "/score",
+                Operation(
+                    id: "score", tag: "learning",
+                    summary: "Measure how well a text is predicted; never learns.",
+                    request: .schema("ScoreRequest"), response: .schema("Score"),
+                    errors: [400, 404, 413, 429, 503])
+            ) { request, path in try await score(request, path.session()) },
+        ]
+    }
+
+    private func observe(_ request: HTTPRequest, _ id: SessionID) async throws -> HTTPResponse {
+        let fields = try JSONFields(body: request.body)
+        let reward = try fields.number("reward", in: -1...1)
+        let result = try await models.observe(
+            id,
+            ObserveRequest(
+                content: try content(fields), reward: reward.map { Float($0) },
+                idempotencyKey: try request.idempotencyKey(), ifMatch: try request.ifMatch()))
+        return .json(
+            .observation(result, session: id),
+            headers: ["ETag": EntityTag.text(result.revision)])
+    }
+
+    private func content(_ fields: JSONFields) throws -> ObservedContent {
+        let given = ["text", "messages", "tokens"].filter { fields.value($0) != nil }
+        guard given.count <= 1 else {
+            throw RequestError.unsupported(
+                parameter: given[1], reason: "give one of text, messages and tokens")
+        }
+        if let text = try fields.string("text") {
+            guard !text.isEmpty else { throw ServiceError.emptyText }
+            return .text(text)
+        }
+        if let messages = try fields.objects("messages") {
+            guard !messages.isEmpty else { throw ServiceError.emptyText }
+            return .text(try messages.map(Self.line).joined())
+        }
+        if let tokens = try fields.array("tokens") {
+            guard !tokens.isEmpty else { throw ServiceError.emptyText }
+            return .tokens(
+                try TokenList.parse(
+                    tokens, parameter: "tokens", vocabularySize: models.model.vocabularySize))
+        }
+        throw RequestError.missing(parameter: "text")
+    }
+
+    /// `role: content` and a line feed: how a core without a chat template reads a conversation.
+    private static func line(_ message: JSONFields) throws -> String {
+        guard let role = try message.string("role") else {
+            throw RequestError.missing(parameter: message.path("role"))
+        }
+        switch message.value("content") {
+        case .string(let text)?: return "\(role): \(text)\n"
+        case .array?:
+            let parts = try (message.objects("content") ?? []).map { part in
+                guard let text = try part.string("text") else {
+                    throw RequestError.unsupported(
+                        parameter: part.path("type"), reason: "only parts of text are read")
+                }
+                return text
+            }
+            return "\(role): \(parts.joined())\n"
+        case let other?:
+            throw message.wrongType("content", expected: "a string or an array", found: other)
+        case nil: throw RequestError.missing(parameter: message.path("content"))
+        }
+    }
+
+    private enum ScoreMode: String { case adapted, frozen, compare }
+
+    private func score(_ request: HTTPRequest, _ id: SessionID) async throws -> HTTPResponse {
+        let fields = try JSONFields(body: request.body)
+        guard let text = try fields.string("text") else {
+            throw RequestError.missing(parameter: "text")
+        }
+        guard !text.isEmpty else { throw ServiceError.emptyText }
+        let mode = try fields.choice(
+            "mode", of: ScoreMode.self, allowed: ["adapted", "frozen", "compare"])
+        let result = try await models.score(
+            id,
+            ScoreRequest(
+                text: text, perToken: try fields.boolean("per_token") ?? false,
+                frozenOnly: mode == .frozen))
+        return .json(
+            .score(result, session: id), headers: ["ETag": EntityTag.text(result.revision)])
+    }
+}
+
+/// Token ids as the OpenAI API takes them.
+enum TokenList {
+    static func parse(
+        _ elements: [JSONValue], parameter: String, vocabularySize: Int
+    ) throws(RequestError) -> [TokenID] {
+        try elements.map { element throws(RequestError) in
+            guard case .integer(let index) = element else {
+                throw RequestError.wrongType(
+                    parameter: parameter, expected: "an array of integers",
+                    found: element.typeName)
+            }
+            guard (0..<vocabularySize).contains(index) else {
+                throw .outOfRange(
+                    parameter: parameter, found: "token \(index)",
+                    allowed: "0 to \(vocabularySize - 1)")
+            }
+            return TokenID(index)
+        }
+    }
+}

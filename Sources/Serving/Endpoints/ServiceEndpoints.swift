@@ -1,0 +1,53 @@
+import Scheduling
+
+/// What watches and describes the server: health, metrics, the front page. `/openapi.json` is the
+/// application's, which knows all routes.
+struct ServiceEndpoints: Sendable {
+    let models: any PersonalModels
+    let metrics: RequestMetrics
+
+    var routes: [Route] {
+        [
+            Route(
+                "GET", "/health",
+                Operation(
+                    id: "health", tag: "service", summary: "200 when ready, 503 when not.",
+                    response: .schema("Health"), errors: [503])
+            ) { _, _ in
+                let health = await models.health()
+                return .json(
+                    ["status": .string(health.rawValue), "model": .string(models.model.name)],
+                    status: health == .ready ? 200 : 503,
+                    headers: health == .ready ? [:] : ["Retry-After": "2"])
+            },
+            Route(
+                "GET", "/metrics",
+                Operation(
+                    id: "metrics", tag: "service", summary: "Figures for Prometheus.",
+                    response: .text(mediaType: "text/plain"))
+            ) { _, _ in
+                let statistics = await models.statistics()
+                return .text(
+                    MetricsPage(requests: metrics.snapshot, models: statistics).text,
+                    contentType: "text/plain; version=0.0.4; charset=utf-8")
+            },
+            Route(
+                "GET", "/",
+                Operation(
+                    id: "frontPage", tag: "service", summary: "Where to find what.",
+                    response: .text(mediaType: "text/plain"))
+            ) { _, _ in
+                .text(
+                    """
+                    Hebb serves \(models.model.name), a model that learns per user.
+
+                    /openapi.json  what this server understands
+                    /health        whether it is ready
+                    /metrics       figures for Prometheus
+                    /v1/models     the core
+
+                    """)
+            },
+        ]
+    }
+}

@@ -1,0 +1,176 @@
+import Engrams
+import Scheduling
+
+/// An error as a client sees it: OpenAI's shape, with the status that goes with it. This file is
+/// the only one that chooses statuses for errors.
+struct ErrorAnswer {
+    var status: Int
+    var message: String
+    var type = "invalid_request_error"
+    var parameter: String?
+    var code: String?
+    var headers: HTTPHeaders = [:]
+
+    /// - Parameter error: a `ServiceError`, a `RequestError` or anything else, which answers 500
+    ///   and says nothing of its cause.
+    init(_ error: any Error) {
+        switch error {
+        case let error as RequestError: self.init(request: error)
+        case let error as ServiceError: self.init(service: error)
+        case is CancellationError:
+            self.init(status: 499, "The client closed the request.", code: "client_closed_request")
+        default:
+            self.init(
+                status: 500, "The server failed on this request; its log says more.",
+                type: "server_error", code: "internal_error")
+        }
+    }
+
+    var json: JSONValue {
+        [
+            "error": [
+                "message": .string(message), "type": .string(type), "param": .optional(parameter),
+                "code": .optional(code),
+            ]
+        ]
+    }
+
+    var response: HTTPResponse { .json(json, status: status, headers: headers) }
+
+    private init(
+        status: Int, _ message: String, type: String = "invalid_request_error",
+        parameter: String? = nil, code: String? = nil, headers: HTTPHeaders = [:]
+    ) {
+        self.status = status
+        self.message = message
+        self.type = type
+        self.parameter = parameter
+        self.code = code
+        self.headers = headers
+    }
+
+    private init(request error: RequestError) {
+        switch error {
+        case .malformedJSON(let reason, let offset):
+            self.init(
+                status: 400, "The body is not valid JSON: \(reason), at byte \(offset).",
+                code: "invalid_json")
+        case .wrongType(let parameter, let expected, let found):
+            let subject = parameter.map { "'\($0)'" } ?? "the body"
+            self.init(
+                status: 400, "Invalid type for \(subject): expected \(expected), got \(found).",
+                parameter: parameter, code: "invalid_type")
+        case .outOfRange(let parameter, let found, let allowed):
+            self.init(
+                status: 400,
+                "Invalid value for '\(parameter)': \(found); allowed is \(allowed).",
+                parameter: parameter, code: "invalid_value")
+        case .missing(let parameter):
+            self.init(
+                status: 400, "Missing required parameter: '\(parameter)'.", parameter: parameter,
+                code: "missing_required_parameter")
+        case .unsupported(let parameter, let reason):
+            self.init(
+                status: 400, "Unsupported parameter: '\(parameter)': \(reason).",
+                parameter: parameter, code: "unsupported_parameter")
+        case .notAvailable(let parameter, let reason):
+            self.init(
+                status: 422, "Not available: \(reason).", parameter: parameter,
+                code: "not_available")
+        case .invalidHeader(let name, let reason):
+            self.init(
+                status: 400, "Invalid header \(name): \(reason).", parameter: name,
+                code: "invalid_header")
+        case .modelNotFound(let served):
+            self.init(
+                status: 404, "The model does not exist; this server serves '\(served)'.",
+                parameter: "model", code: "model_not_found")
+        case .pathNotFound:
+            self.init(
+                status: 404, "Unknown URL; GET /openapi.json lists what there is.",
+                code: "unknown_url")
+        case .methodNotAllowed(let allowed):
+            let list = allowed.joined(separator: ", ")
+            self.init(
+                status: 405, "Method not allowed; allowed: \(list).", code: "method_not_allowed",
+                headers: ["Allow": list])
+        case .bodyTooLarge(let limit):
+            self.init(
+                status: 413, "The request body is larger than \(limit) bytes.",
+                code: "request_too_large")
+        case .foreignCaller:
+            self.init(
+                status: 403,
+                "A server without API keys answers only callers on its own machine: Host and "
+                    + "Origin must name localhost or a loopback address.",
+                code: "foreign_caller")
+        case .shuttingDown: self.init(service: .draining)
+        }
+    }
+
+    private init(service error: ServiceError) {
+        switch error {
+        case .sessionNotFound(let id):
+            self.init(status: 404, "No session '\(id)'.", code: "session_not_found")
+        case .sessionExists(let id):
+            self.init(
+                status: 409, "The session '\(id)' exists already.", parameter: "id",
+                code: "session_exists")
+        case .checkpointNotFound(let id):
+            self.init(status: 404, "No checkpoint '\(id)'.", code: "checkpoint_not_found")
+        case .checkpointInUse(let id):
+            self.init(
+                status: 409,
+                "The checkpoint '\(id)' is in use: a user's head or a session stands on it.",
+                code: "checkpoint_in_use")
+        case .revisionConflict(let expected, let found):
+            self.init(
+                status: 409, "The session is at revision \(found), not at \(expected).",
+                parameter: "If-Match", code: "revision_conflict",
+                headers: ["ETag": EntityTag.text(found)])
+        case .idempotencyKeyReused:
+            self.init(
+                status: 409, "This Idempotency-Key came before with another request.",
+                parameter: "Idempotency-Key", code: "idempotency_key_reused")
+        case .emptyText:
+            self.init(status: 400, "The text is empty.", parameter: "text", code: "empty_text")
+        case .textTooLarge(let bytes, let limit):
+            self.init(
+                status: 413, "The text has \(bytes) bytes; \(limit) are allowed.",
+                parameter: "text", code: "text_too_large")
+        case .contextExceeded(let prompt, let maxTokens, let length):
+            self.init(
+                status: 400,
+                "The prompt's \(prompt) tokens and max_tokens \(maxTokens) exceed the context of "
+                    + "\(length) tokens.",
+                parameter: "prompt", code: "context_length_exceeded")
+        case .tokenOutOfRange(let found, let size):
+            self.init(
+                status: 400, "Token \(found) is outside the vocabulary 0 to \(size - 1).",
+                parameter: "tokens", code: "token_out_of_range")
+        case .invalidParameter(let name, let reason):
+            self.init(
+                status: 400, "Invalid value for '\(name)': \(reason).", parameter: name,
+                code: "invalid_value")
+        case .refused(let reason):
+            self.init(status: 422, "Refused, nothing changed: \(reason).", code: "refused")
+        case .queueFull(let capacity, let seconds):
+            self.init(
+                status: 429, "The queue of \(capacity) requests is full; try again later.",
+                type: "rate_limit_error", code: "queue_full",
+                headers: ["Retry-After": String(seconds)])
+        case .loading:
+            self.init(
+                status: 503, "The core is loading.", type: "server_error", code: "loading",
+                headers: ["Retry-After": "2"])
+        case .draining:
+            self.init(
+                status: 503, "The server is shutting down.", type: "server_error",
+                code: "draining", headers: ["Retry-After": "5"])
+        case .storage(let reason):
+            self.init(
+                status: 503, "It could not be stored, nothing changed: \(reason).",
+                type: "server_error", code: "storage_failed", headers: ["Retry-After": "30"])
+        }
+    }
+}

@@ -1,0 +1,80 @@
+import Scheduling
+
+/// The text that Prometheus reads (exposition format 0.0.4).
+struct MetricsPage {
+    let text: String
+
+    init(
+        requests: [(key: RequestMetrics.Key, histogram: RequestMetrics.Histogram)],
+        models: Statistics, process: ProcessFigures = .current
+    ) {
+        var lines: [String] = []
+        Self.append(requests, to: &lines)
+        func figure(_ name: String, _ type: String, _ help: String, _ value: String) {
+            lines += ["# HELP \(name) \(help)", "# TYPE \(name) \(type)", "\(name) \(value)"]
+        }
+        func counter(_ name: String, _ help: String, _ value: Int) {
+            figure("hebb_\(name)_total", "counter", help, String(value))
+        }
+        func gauge(_ name: String, _ help: String, _ value: Int) {
+            figure("hebb_\(name)", "gauge", help, String(value))
+        }
+        counter("observed_tokens", "Tokens learned from.", models.observedTokens)
+        counter("scored_tokens", "Tokens measured.", models.scoredTokens)
+        counter("prompt_tokens", "Tokens of prompts.", models.promptTokens)
+        counter("generated_tokens", "Tokens generated.", models.generatedTokens)
+        counter("learning_events", "Changes of engrams.", models.learningEvents)
+        counter("refused_commits", "Changes the safe zone refused.", models.refusedCommits)
+        counter(
+            "cancelled_generations", "Generations cut short by their client.",
+            models.cancelledGenerations)
+        gauge("queue_depth", "Requests that wait or run.", models.queueDepth)
+        gauge("queue_capacity", "Requests that may wait.", models.queueCapacity)
+        gauge("resident_engrams", "Engrams in memory.", models.residentEngrams)
+        gauge("resident_engram_bytes", "Their size.", models.residentEngramBytes)
+        gauge("sessions", "Sessions known.", models.sessions)
+        figure(
+            "hebb_cortex_busy_seconds_total", "counter", "Time the cortex thread computed.",
+            "\(models.busySeconds)")
+        figure(
+            "process_resident_memory_bytes", "gauge", "Resident memory.",
+            String(process.residentBytes))
+        figure(
+            "process_cpu_seconds_total", "counter", "User and system time.",
+            "\(process.processorSeconds)")
+        figure(
+            "process_start_time_seconds", "gauge", "Start of the process since 1970.",
+            "\(process.startSeconds)")
+        text = lines.joined(separator: "\n") + "\n"
+    }
+
+    private static func append(
+        _ requests: [(key: RequestMetrics.Key, histogram: RequestMetrics.Histogram)],
+        to lines: inout [String]
+    ) {
+        let counter = "hebb_http_requests_total"
+        lines += ["# HELP \(counter) Requests answered.", "# TYPE \(counter) counter"]
+        for (key, histogram) in requests {
+            lines.append("\(counter){\(labels(key))} \(histogram.counts.reduce(0, +))")
+        }
+        let name = "hebb_http_request_seconds"
+        lines += [
+            "# HELP \(name) Time until the last byte of an answer.", "# TYPE \(name) histogram",
+        ]
+        for (key, histogram) in requests {
+            var total = 0
+            let bounds = RequestMetrics.bounds.map { "\($0)" } + ["+Inf"]
+            for (bound, count) in zip(bounds, histogram.counts) {
+                total += count
+                lines.append("\(name)_bucket{\(labels(key)),le=\"\(bound)\"} \(total)")
+            }
+            lines.append("\(name)_sum{\(labels(key))} \(histogram.sum)")
+            lines.append("\(name)_count{\(labels(key))} \(total)")
+        }
+    }
+
+    /// Patterns and known methods only: nothing in them needs an escape.
+    private static func labels(_ key: RequestMetrics.Key) -> String {
+        "method=\"\(key.method)\",route=\"\(key.route)\",status=\"\(key.status)\""
+    }
+}

@@ -1,0 +1,120 @@
+/// The OpenAPI 3.1 description of a set of routes. It is made from the very routes that answer, so
+/// that it lists exactly what is there.
+enum OpenAPIDocument {
+    static func make(routes: [Route]) -> JSONValue {
+        var paths: [JSONValue.Member] = []
+        for route in routes {
+            let member = JSONValue.Member(
+                name: route.method.lowercased(), value: operation(of: route))
+            if let index = paths.firstIndex(where: { $0.name == route.pattern }),
+                case .object(let members) = paths[index].value
+            {
+                paths[index].value = .object(members + [member])
+            } else {
+                paths.append(.init(name: route.pattern, value: .object([member])))
+            }
+        }
+        return [
+            "openapi": "3.1.0",
+            "info": [
+                "title": "Hebb", "version": "0.1.0", "license": ["name": "Apache-2.0"],
+                "description":
+                    "An inference server whose model learns per user. OpenAI's API, and sessions.",
+            ],
+            "paths": .object(paths),
+            "components": ["schemas": OpenAPISchemas.all],
+        ]
+    }
+
+    private static func operation(of route: Route) -> JSONValue {
+        let operation = route.operation
+        var responses: [JSONValue.Member] = [
+            .init(
+                name: String(operation.status),
+                value: .object(compact: [
+                    "description": "Done.", "content": content(operation.response),
+                ]))
+        ]
+        for status in operation.errors + [500] {
+            responses.append(
+                .init(
+                    name: String(status),
+                    value: [
+                        "description": .string(meaning(of: status)),
+                        "content": content(.schema("Error")) ?? [:],
+                    ]))
+        }
+        let parameters = pathParameters(of: route) + operation.parameters.map(parameter)
+        return .object(compact: [
+            "operationId": .string(operation.id),
+            "tags": [.string(operation.tag)],
+            "summary": .string(operation.summary),
+            "parameters": parameters.isEmpty ? nil : .array(parameters),
+            "requestBody": content(operation.request).map {
+                ["required": .bool(operation.requestIsRequired), "content": $0]
+            },
+            "responses": .object(responses),
+        ])
+    }
+
+    private static func pathParameters(of route: Route) -> [JSONValue] {
+        route.segments.compactMap { segment in
+            guard case .parameter(let name) = segment else { return nil }
+            return [
+                "name": .string(name), "in": "path", "required": true,
+                "schema": ["type": "string"],
+            ]
+        }
+    }
+
+    private static func parameter(_ parameter: Operation.Parameter) -> JSONValue {
+        [
+            "name": .string(parameter.name), "in": .string(parameter.location),
+            "description": .string(parameter.description), "schema": parameter.schema,
+        ]
+    }
+
+    private static func content(_ content: Operation.Content) -> JSONValue? {
+        switch content {
+        case .schema(let name): ["application/json": ["schema": reference(name)]]
+        case .list(let name): ["application/json": ["schema": list(of: name)]]
+        case .binary: ["application/octet-stream": ["schema": ["type": "string"]]]
+        case .text(let mediaType):
+            .object([.init(name: mediaType, value: ["schema": ["type": "string"]])])
+        case .schemaOrEvents(let name, let events):
+            [
+                "application/json": ["schema": reference(name)],
+                "text/event-stream": ["schema": reference(events)],
+            ]
+        case .none: nil
+        }
+    }
+
+    private static func list(of name: String) -> JSONValue {
+        [
+            "type": "object", "required": ["object", "data", "has_more"],
+            "properties": [
+                "object": ["const": "list"],
+                "data": ["type": "array", "items": reference(name)],
+                "has_more": ["type": "boolean"],
+            ],
+        ]
+    }
+
+    private static func reference(_ name: String) -> JSONValue {
+        ["$ref": .string("#/components/schemas/\(name)")]
+    }
+
+    private static func meaning(of status: Int) -> String {
+        switch status {
+        case 400: "Malformed; the error names the parameter."
+        case 404: "Not there."
+        case 409: "In conflict with what is there, e.g. another revision."
+        case 413: "Larger than allowed."
+        case 422: "Understood but refused; nothing changed."
+        case 429: "The queue is full; see Retry-After."
+        case 503: "Loading, shutting down or unable to store; see Retry-After."
+        default: "The server failed."
+        }
+    }
+}

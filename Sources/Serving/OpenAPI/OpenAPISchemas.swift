@@ -1,0 +1,211 @@
+/// The named schemas of the OpenAPI document. Only what a client must know to call: fields that
+/// OpenAI's clients send without effect are let pass and are not listed.
+enum OpenAPISchemas {
+    static let all: JSONValue = .object(requests + answers + service)
+
+    private static func object(
+        _ name: String, required: [String] = [], _ properties: JSONValue
+    ) -> JSONValue.Member {
+        .init(
+            name: name,
+            value: .object(compact: [
+                "type": "object", "required": required.isEmpty ? nil : .strings(required),
+                "properties": properties,
+            ]))
+    }
+
+    private static let string: JSONValue = ["type": "string"]
+    private static let integer: JSONValue = ["type": "integer"]
+    private static let number: JSONValue = ["type": "number"]
+    private static let boolean: JSONValue = ["type": "boolean"]
+    private static let time: JSONValue = ["type": "string", "format": "date-time"]
+    private static let nullableString: JSONValue = ["type": ["string", "null"]]
+    private static let integers: JSONValue = ["type": "array", "items": integer]
+    private static let learn: JSONValue = ["enum": ["prompt", "completion", "both", "none"]]
+    private static let start: JSONValue = [
+        "type": "string", "default": "head", "description": "head, frozen or a checkpoint's id.",
+    ]
+    private static let bitsPerByte: JSONValue = [
+        "type": "object", "required": ["frozen", "adapted"],
+        "properties": ["frozen": number, "adapted": number],
+    ]
+    private static let safeZone: JSONValue = [
+        "type": "object", "required": ["kl_mean", "kl_max", "strength_min"],
+        "properties": ["kl_mean": number, "kl_max": number, "strength_min": number],
+    ]
+
+    private static func bounded(
+        _ type: String, _ minimum: JSONValue, _ maximum: JSONValue, default value: JSONValue? = nil
+    ) -> JSONValue {
+        .object(compact: [
+            "type": .string(type), "minimum": minimum, "maximum": maximum, "default": value,
+        ])
+    }
+
+    private static func array(of name: String) -> JSONValue {
+        ["type": "array", "items": ["$ref": .string("#/components/schemas/\(name)")]]
+    }
+
+    // MARK: requests
+
+    private static let requests: [JSONValue.Member] = [
+        object("CreateCompletion", required: ["prompt"], completionProperties),
+        object(
+            "CreateSession",
+            ["user": string, "id": string, "from": start, "learn": learn]),
+        object(
+            "Observe",
+            [
+                "text": string, "messages": array(of: "Message"), "tokens": integers,
+                "reward": bounded("number", -1, 1),
+            ]),
+        object("Message", required: ["role", "content"], ["role": string, "content": string]),
+        object(
+            "ScoreRequest", required: ["text"],
+            [
+                "text": string, "mode": ["enum": ["adapted", "frozen", "compare"]],
+                "per_token": boolean,
+            ]),
+        object("Reset", ["to": start]),
+        object("CreateCheckpoint", ["name": string]),
+    ]
+
+    private static let completionProperties: JSONValue = [
+        "model": string,
+        "prompt": [
+            "oneOf": [
+                string, ["type": "array", "items": string], integers,
+                ["type": "array", "items": integers],
+            ]
+        ],
+        "max_tokens": bounded("integer", 1, 1_000_000, default: 16),
+        "temperature": bounded("number", 0, 2, default: 1),
+        "top_p": bounded("number", 0, 1, default: 1),
+        "top_k": bounded("integer", -1, 1_000_000, default: 0),
+        "min_p": bounded("number", 0, 1, default: 0),
+        "repetition_penalty": bounded("number", 0.01, 10, default: 1),
+        "seed": integer,
+        "n": bounded("integer", 1, 16, default: 1),
+        "stop": ["oneOf": [string, ["type": "array", "items": string, "maxItems": 4]]],
+        "logprobs": bounded("integer", 0, 20),
+        "stream": ["type": "boolean", "default": false],
+        "stream_options": ["type": "object", "properties": ["include_usage": boolean]],
+        "user": string,
+        "plasticity": [
+            "type": "object",
+            "properties": [
+                "session": string, "mode": ["enum": ["adapted", "frozen", "compare"]],
+                "learn": learn,
+            ],
+        ],
+    ]
+
+    // MARK: answers
+
+    private static let answers: [JSONValue.Member] = [
+        object(
+            "Completion", required: ["id", "object", "created", "model", "choices"],
+            [
+                "id": string, "object": ["const": "text_completion"], "created": integer,
+                "model": string, "choices": array(of: "Choice"),
+                "usage": ["$ref": "#/components/schemas/Usage"],
+                "plasticity": ["$ref": "#/components/schemas/Plasticity"],
+            ]),
+        object(
+            "Choice", required: ["index", "text", "logprobs", "finish_reason"],
+            [
+                "index": integer, "text": string, "logprobs": ["type": ["object", "null"]],
+                "finish_reason": ["enum": ["stop", "length", nil]],
+                "plasticity_mode": ["enum": ["adapted", "frozen"]],
+            ]),
+        object(
+            "Usage", required: ["prompt_tokens", "completion_tokens", "total_tokens"],
+            ["prompt_tokens": integer, "completion_tokens": integer, "total_tokens": integer]),
+        object(
+            "Plasticity",
+            required: [
+                "session", "revision", "learned_tokens", "kl_mean", "kl_max", "strength_min",
+                "revision_after",
+            ],
+            [
+                "session": string, "mode": string, "revision": integer, "learned_tokens": integer,
+                "kl_mean": number, "kl_max": number, "strength_min": number,
+                "revision_after": integer, "event": string,
+            ]),
+        object(
+            "Session", required: ["id", "object", "user", "name", "revision"],
+            [
+                "id": string, "object": ["const": "session"], "user": string, "name": string,
+                "revision": integer, "base": nullableString, "tokens_learned": integer,
+                "events": integer, "learn": learn, "created": time, "updated": time,
+                "engram": [
+                    "type": "object",
+                    "properties": [
+                        "bytes": integer, "biases": integer, "bias_norm": number,
+                        "contexts": integer, "sequence_norm": number, "synapses": integer,
+                        "feature_norm": number,
+                    ],
+                ],
+            ]),
+        object(
+            "Observation",
+            required: ["event", "session", "tokens", "bytes", "bits_per_byte", "revision"],
+            [
+                "event": string, "object": ["const": "observation"], "session": string,
+                "tokens": integer, "bytes": integer, "bits_per_byte": bitsPerByte,
+                "revision": integer, "safe_zone": safeZone, "replayed": boolean,
+            ]),
+        object(
+            "Score", required: ["tokens", "bytes", "bits_per_byte", "revision"],
+            [
+                "object": ["const": "score"], "session": string, "tokens": integer,
+                "bytes": integer, "bits_per_byte": bitsPerByte, "revision": integer,
+                "per_token": [
+                    "type": "array",
+                    "items": [
+                        "type": "object",
+                        "properties": [
+                            "token": integer, "text": string, "frozen": number, "adapted": number,
+                        ],
+                    ],
+                ],
+            ]),
+        object(
+            "Checkpoint", required: ["id", "object", "revision", "hash", "is_head"],
+            [
+                "id": string, "object": ["const": "checkpoint"], "name": nullableString,
+                "parent": nullableString, "revision": integer, "tokens_learned": integer,
+                "created": time, "bytes": integer, "hash": string, "is_head": boolean,
+            ]),
+        object(
+            "Deleted", required: ["id", "object", "deleted"],
+            ["id": string, "object": string, "deleted": ["const": true]]),
+    ]
+
+    // MARK: service
+
+    private static let service: [JSONValue.Member] = [
+        object(
+            "Model", required: ["id", "object", "created", "owned_by"],
+            [
+                "id": string, "object": ["const": "model"], "created": integer,
+                "owned_by": string, "context_length": integer, "vocabulary_size": integer,
+                "identity": ["type": "object"], "kernel_class": string,
+            ]),
+        object(
+            "Health", required: ["status"],
+            ["status": ["enum": ["loading", "ready", "draining"]], "model": string]),
+        .init(name: "OpenAPI", value: ["type": "object"]),
+        object(
+            "Error", required: ["error"],
+            [
+                "error": [
+                    "type": "object", "required": ["message", "type", "param", "code"],
+                    "properties": [
+                        "message": string, "type": string, "param": nullableString,
+                        "code": nullableString,
+                    ],
+                ]
+            ]),
+    ]
+}

@@ -1,0 +1,59 @@
+/// What the OpenAPI document says of a route besides its method and path.
+struct Operation: Sendable {
+    /// Where a parameter is given, and what it means.
+    struct Parameter: Sendable {
+        var name: String
+        var location: String
+        var schema: JSONValue
+        var description: String
+    }
+
+    /// A body: a named schema as JSON, or another media type.
+    enum Content: Sendable {
+        case schema(String)
+        case list(of: String)
+        case binary
+        case text(mediaType: String)
+        /// JSON, or server-sent events of the second schema when the request asks for a stream.
+        case schemaOrEvents(String, events: String)
+        case none
+    }
+
+    var id: String
+    var tag: String
+    var summary: String
+    var parameters: [Parameter] = []
+    var request: Content = .none
+    var requestIsRequired = true
+    var status = 200
+    var response: Content
+    /// The error statuses that this route may answer besides those that every route may.
+    var errors: [Int] = []
+}
+
+extension Operation.Parameter {
+    static let ifMatch = Self(
+        name: "If-Match", location: "header", schema: ["type": "string"],
+        description: "The revision the session must have, as its ETag gives it; else 409.")
+    static let idempotencyKey = Self(
+        name: "Idempotency-Key", location: "header",
+        schema: ["type": "string", "minLength": 1, "maxLength": 255],
+        description: "A repeated request with the same key is learned from once.")
+    static let limit = Self(
+        name: "limit", location: "query",
+        schema: ["type": "integer", "minimum": 1, "maximum": 1000, "default": 100],
+        description: "How many entries to answer at most.")
+    static let after = Self(
+        name: "after", location: "query", schema: ["type": "string"],
+        description: "Continue after the entry with this id.")
+    static let user = Self(
+        name: "user", location: "query", schema: ["type": "string"],
+        description: "Only this user's.")
+    static let scope = Self(
+        name: "scope", location: "query",
+        schema: ["enum": ["session", "user", "total"], "default": "total"],
+        description: "The session's own delta, the user's head, or both together.")
+    static let format = Self(
+        name: "format", location: "query", schema: ["enum": ["engram"], "default": "engram"],
+        description: "The file format; others answer 422.")
+}

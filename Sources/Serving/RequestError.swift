@@ -1,0 +1,21 @@
+/// Why a request was turned away before it reached a personal model. Carries names, numbers and
+/// limits, never a value that may be a user's text.
+enum RequestError: Error, Equatable {
+    case malformedJSON(reason: String, offset: Int)
+    /// `parameter` is nil where the body itself has the wrong type.
+    case wrongType(parameter: String?, expected: String, found: String)
+    case outOfRange(parameter: String, found: String, allowed: String)
+    case missing(parameter: String)
+    /// Known, and it would change the answer, but this server does not have it.
+    case unsupported(parameter: String, reason: String)
+    /// Understood, and refused for what it asks for (422).
+    case notAvailable(parameter: String, reason: String)
+    case invalidHeader(name: String, reason: String)
+    case modelNotFound(served: String)
+    case pathNotFound
+    case methodNotAllowed(allowed: [String])
+    case bodyTooLarge(limit: Int)
+    /// A page of another site, or another host name, asks a server that trusts its callers.
+    case foreignCaller
+    case shuttingDown
+}

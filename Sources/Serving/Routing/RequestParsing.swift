@@ -1,0 +1,84 @@
+import Engrams
+import Scheduling
+
+/// A session's revision as an HTTP entity tag, e.g. `"12"`.
+enum EntityTag {
+    static func text(_ revision: Revision) -> String { "\"\(revision.rawValue)\"" }
+}
+
+extension HTTPRequest {
+    /// The revision that `If-Match` asks for; nil for none and for `*`. A bare number is taken too.
+    func ifMatch() throws(RequestError) -> Revision? {
+        guard let text = headers["If-Match"], text != "*" else { return nil }
+        let bare =
+            text.hasPrefix("\"") && text.hasSuffix("\"") && text.count > 2
+            ? String(text.dropFirst().dropLast()) : text
+        guard let number = UInt64(bare), !bare.hasPrefix("+") else {
+            throw .invalidHeader(
+                name: "If-Match", reason: "expected one revision as an ETag gives it, e.g. \"12\"")
+        }
+        return Revision(rawValue: number)
+    }
+
+    func idempotencyKey() throws(RequestError) -> String? {
+        guard let key = headers["Idempotency-Key"] else { return nil }
+        guard (1...255).contains(key.utf8.count) else {
+            throw .invalidHeader(name: "Idempotency-Key", reason: "expected 1 to 255 bytes")
+        }
+        return key
+    }
+
+    func page() throws(RequestError) -> Page {
+        var page = Page()
+        if let text = queryValue("limit") {
+            guard let limit = Int(text), (1...1000).contains(limit) else {
+                throw .outOfRange(parameter: "limit", found: "another value", allowed: "1 to 1000")
+            }
+            page.limit = limit
+        }
+        page.after = queryValue("after")
+        return page
+    }
+}
+
+extension PathParameters {
+    /// The session of a path's `{user}` and `{name}`. One that no session can have is simply not
+    /// there.
+    func session() throws(RequestError) -> SessionID {
+        guard let user = UserID(rawValue: self["user"]),
+            let name = SessionName(rawValue: self["name"])
+        else { throw .pathNotFound }
+        return SessionID(user: user, name: name)
+    }
+}
+
+extension JSONFields {
+    func user(_ name: String) throws(RequestError) -> UserID? {
+        guard let text = try string(name) else { return nil }
+        guard let user = UserID(rawValue: text) else {
+            throw .outOfRange(
+                parameter: path(name), found: "another text",
+                allowed: "1 to 256 characters of A-Z a-z 0-9 . _ @ : + = -")
+        }
+        return user
+    }
+
+    func resetTarget(_ name: String) throws(RequestError) -> ResetTarget {
+        switch try string(name) {
+        case nil, "head": return .head
+        case "frozen": return .frozen
+        case let id?:
+            guard !id.isEmpty else {
+                throw .outOfRange(
+                    parameter: path(name), found: "an empty text",
+                    allowed: "head, frozen or a checkpoint's id")
+            }
+            return .checkpoint(CheckpointID(rawValue: id))
+        }
+    }
+
+    func learnMode(_ name: String) throws(RequestError) -> LearnMode? {
+        try choice(
+            name, of: LearnMode.self, allowed: ["prompt", "completion", "both", "none"])
+    }
+}

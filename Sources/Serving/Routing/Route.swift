@@ -1,0 +1,52 @@
+/// One method on one path, with what the OpenAPI document says of it.
+struct Route: Sendable {
+    typealias Handler = @Sendable (HTTPRequest, PathParameters) async throws -> HTTPResponse
+
+    enum Segment: Sendable, Equatable {
+        case literal(String)
+        case parameter(String)
+    }
+
+    let method: String
+    /// E.g. `/v1/sessions/{user}/{name}`.
+    let pattern: String
+    let segments: [Segment]
+    let operation: Operation
+    let handler: Handler
+
+    init(
+        _ method: String, _ pattern: String, _ operation: Operation, handler: @escaping Handler
+    ) {
+        self.method = method
+        self.pattern = pattern
+        segments = pattern.split(separator: "/").map { part in
+            part.hasPrefix("{")
+                ? .parameter(String(part.dropFirst().dropLast())) : .literal("\(part)")
+        }
+        self.operation = operation
+        self.handler = handler
+    }
+
+    /// The values of the pattern's parameters, or nil where the path is another one.
+    ///
+    /// - Parameter path: decoded segments.
+    func match(_ path: [String]) -> PathParameters? {
+        guard path.count == segments.count else { return nil }
+        var values: [String: String] = [:]
+        for (segment, text) in zip(segments, path) {
+            switch segment {
+            case .literal(let literal): guard literal == text else { return nil }
+            case .parameter(let name): values[name] = text
+            }
+        }
+        return PathParameters(values: values)
+    }
+}
+
+/// The decoded values of a pattern's parameters.
+struct PathParameters: Sendable {
+    let values: [String: String]
+
+    /// - Precondition: the route's pattern has this parameter.
+    subscript(name: String) -> String { values[name]! }
+}

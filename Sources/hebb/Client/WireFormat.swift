@@ -1,0 +1,96 @@
+import Foundation
+
+/// JSON as the server speaks it: snake_case names.
+enum WireFormat {
+    static func encoded(_ value: some Encodable) throws -> Data {
+        let encoder = JSONEncoder()
+        encoder.keyEncodingStrategy = .convertToSnakeCase
+        encoder.outputFormatting = [.withoutEscapingSlashes, .sortedKeys]
+        return try encoder.encode(value)
+    }
+
+    static func decoded<Value: Decodable>(
+        _ type: Value.Type, from data: Data, path: String
+    ) throws -> Value {
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        do {
+            return try decoder.decode(type, from: data)
+        } catch {
+            throw ClientError.unexpectedAnswer(path: path, reason: reason(of: error))
+        }
+    }
+
+    /// Which field is wrong, without the answer's text.
+    private static func reason(of error: any Error) -> String {
+        guard let error = error as? DecodingError else { return "not JSON" }
+        switch error {
+        case .keyNotFound(let key, _): return "no field '\(key.stringValue)'"
+        case .typeMismatch(_, let context), .valueNotFound(_, let context):
+            return "wrong type at '\(context.codingPath.map(\.stringValue).joined(separator: "."))'"
+        default: return "not JSON"
+        }
+    }
+}
+
+/// OpenAI's error shape.
+struct WireError: Decodable {
+    struct Body: Decodable {
+        let message: String
+        let code: String?
+    }
+    let error: Body
+}
+
+/// Bits per byte under the frozen core and under the personal model.
+struct WireBits: Codable, Equatable, Sendable {
+    var frozen: Double
+    var adapted: Double
+
+    /// The change in percent: below zero when the personal model predicts better.
+    var changePercent: Double { frozen > 0 ? (adapted / frozen - 1) * 100 : 0 }
+}
+
+struct WireHealth: Codable, Sendable {
+    let status: String
+}
+
+struct WireObservation: Codable, Sendable {
+    let event: String
+    let tokens: Int
+    let bytes: Int?
+    let bitsPerByte: WireBits
+    let revision: Int
+}
+
+struct WireScore: Codable, Sendable {
+    let tokens: Int
+    let bytes: Int
+    let bitsPerByte: WireBits
+}
+
+struct WireSession: Codable, Sendable {
+    let id: String
+    let revision: Int
+    let base: String?
+    let tokensLearned: Int?
+    let events: Int?
+    let learn: String?
+    let updated: String?
+}
+
+struct WireCheckpoint: Codable, Sendable {
+    let id: String
+    let name: String?
+    let parent: String?
+    let revision: Int?
+    let tokensLearned: Int?
+    let bytes: Int?
+    let created: String?
+    let isHead: Bool?
+}
+
+struct WireList<Item: Codable & Sendable>: Codable, Sendable {
+    let data: [Item]
+    let hasMore: Bool?
+}

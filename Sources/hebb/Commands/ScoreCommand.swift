@@ -1,0 +1,92 @@
+import ArgumentParser
+import Foundation
+
+/// `hebb score`: measures how well a session predicts a text, without learning.
+struct ScoreCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "score",
+        abstract: "Measure how well a session predicts a text; nothing is learned.",
+        discussion: """
+            Example: hebb score --user alice draft.txt
+                     echo 'To be or not to be' | hebb score --user alice -
+
+            Fewer bits per byte is better. The first figure is the frozen core's, the second the \
+            personal model's.
+            """)
+
+    @Argument(help: "Files to score; - is stdin.")
+    var files: [String]
+
+    @OptionGroup var session: SessionOptions
+    @OptionGroup var server: ServerOptions
+
+    func validate() throws { try InputText.validate(files) }
+
+    /// What a server takes at once by default, a megabyte, holds the largest of these pieces.
+    private static let pieces = TextPieces(targetSize: 1 << 19)
+
+    private struct Body: Encodable { let text: String }
+
+    private struct Entry: Encodable {
+        let file: String
+        let tokens: Int
+        let bytes: Int
+        let bitsPerByte: WireBits
+    }
+
+    private struct Report: Encodable {
+        let session: String
+        let files: [Entry]
+        let total: Entry
+    }
+
+    func run() async throws {
+        let address = try session.address()
+        let client = try server.client()
+        var entries: [Entry] = []
+        for file in files {
+            let input = try InputText(path: file)
+            var parts: [Entry] = []
+            for range in Self.pieces.ranges(of: input.bytes) {
+                // Scoring changes nothing, so it may be asked again after a full queue; the first
+                // question must fail at once when no server is there.
+                let score: WireScore = try await client.exchange(
+                    "POST", address.path("score"), body: Body(text: input.text(range)),
+                    retries: entries.isEmpty && parts.isEmpty ? 0 : 3)
+                parts.append(
+                    Entry(
+                        file: input.name, tokens: score.tokens, bytes: score.bytes,
+                        bitsPerByte: score.bitsPerByte))
+            }
+            let entry = Self.total(of: parts, name: input.name)
+            if !server.json { show(entry) }
+            entries.append(entry)
+        }
+        let total = Self.total(of: entries, name: "total")
+        if server.json {
+            try Terminal.json(
+                Report(session: address.description, files: entries, total: total))
+        } else if entries.count > 1 {
+            show(total)
+        }
+    }
+
+    private func show(_ entry: Entry) {
+        Terminal.result(
+            "\(entry.file): \(Figure.grouped(entry.tokens)) tokens, "
+                + "\(Figure.bytes(entry.bytes)), \(Figure.bits(entry.bitsPerByte))")
+    }
+
+    /// Bits add up, so the mean is weighted by bytes. One part keeps its figure to the last digit.
+    private static func total(of entries: [Entry], name: String) -> Entry {
+        let bytes = entries.reduce(0) { $0 + $1.bytes }
+        func mean(_ bits: (WireBits) -> Double) -> Double {
+            if entries.count == 1 { return bits(entries[0].bitsPerByte) }
+            return entries.reduce(0) { $0 + bits($1.bitsPerByte) * Double($1.bytes) }
+                / Double(max(bytes, 1))
+        }
+        return Entry(
+            file: name, tokens: entries.reduce(0) { $0 + $1.tokens }, bytes: bytes,
+            bitsPerByte: WireBits(frozen: mean(\.frozen), adapted: mean(\.adapted)))
+    }
+}

@@ -1,0 +1,66 @@
+import Engrams
+import Foundation
+import ModelFormats
+import OuterCortex
+
+/// The core's folder: that it loads, what it is, and that it computes.
+enum CoreCheck {
+    /// - Parameter folder: the core's, or why none was found.
+    static func findings(folder: Result<String, any Error>) -> [Finding] {
+        let remedy = "a core folder holds config.json, model.safetensors and tokenizer.json"
+        do {
+            let folder = try folder.get()
+            let start = ContinuousClock.now
+            let cortex = try Cortex(folder: folder)
+            let seconds = Figure.fixed((ContinuousClock.now - start) / .seconds(1), 2)
+            return [
+                Finding("core", .ok, "\(folder), loaded in \(seconds) s"),
+                Finding("core hash", .ok, cortex.identity.core),
+                autoencoder(cortex), rule(cortex, folder: folder), prediction(cortex),
+            ]
+        } catch {
+            return [Finding("core", .fail, "\(error)", remedy: remedy)]
+        }
+    }
+
+    private static func autoencoder(_ cortex: Cortex) -> Finding {
+        guard cortex.autoencoder != nil else {
+            return Finding(
+                "sae", .warn, "none beside the core: latent synapses are off",
+                remedy: "train one with `hebb train-sae`")
+        }
+        return Finding(
+            "sae", .ok,
+            "\(cortex.identity.latentCount) latents, \(cortex.identity.sparseAutoencoder)")
+    }
+
+    private static func rule(_ cortex: Cortex, folder: String) -> Finding {
+        let path = folder + "/" + PlasticityRule.fileName
+        guard FileManager.default.fileExists(atPath: path) else {
+            return Finding(
+                "rule", .warn, "no \(PlasticityRule.fileName): the built-in coefficients are used")
+        }
+        return Finding("rule", .ok, cortex.identity.rule)
+    }
+
+    /// A few words must cost a sane number of bits.
+    private static func prediction(_ cortex: Cortex) -> Finding {
+        let text = "The sea was calm, and the ship came home."
+        let task = cortex.startScoring(
+            cortex.tokenizer.encode(text, parsingSpecialTokens: false), with: cortex.emptyEngram())
+        task.runToEnd()
+        let bits = task.result.bits.frozen / Double(max(1, task.result.bytes))
+        let detail = "\(Figure.fixed(bits, 2)) bits/byte on a plain sentence"
+        guard bits.isFinite, bits > 0, bits < 20 else {
+            return Finding(
+                "prediction", .fail, detail,
+                remedy: "the weights or the tokenizer are damaged: fetch the core anew")
+        }
+        // A byte has 8 bits: above that the model is worse than no model.
+        return bits < 8
+            ? Finding("prediction", .ok, detail)
+            : Finding(
+                "prediction", .warn, detail,
+                remedy: "worse than no model at all: is this a trained core, in English?")
+    }
+}

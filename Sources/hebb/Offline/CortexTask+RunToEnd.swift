@@ -1,0 +1,8 @@
+import OuterCortex
+
+extension CortexTask {
+    /// Does all of it, here and now.
+    func runToEnd() {
+        while !advance() {}
+    }
+}

@@ -1,0 +1,64 @@
+import EngramStorage
+import Foundation
+
+/// The data folder: that it can be written and that nobody else has it. Makes nothing.
+enum DataFolderCheck {
+    static func findings(folder: String) async -> [Finding] {
+        [await access(folder), space(folder)]
+    }
+
+    private static func access(_ folder: String) async -> Finding {
+        let files = FileManager.default
+        guard files.fileExists(atPath: folder) else {
+            let parent = existingParent(of: folder)
+            return files.isWritableFile(atPath: parent)
+                ? Finding("data", .ok, "\(folder), will be made")
+                : Finding(
+                    "data", .fail, "\(folder) cannot be made: \(parent) is not writable",
+                    remedy: "name another folder with --data")
+        }
+        guard files.isWritableFile(atPath: folder) else {
+            return Finding(
+                "data", .fail, "\(folder) is not writable",
+                remedy: "give yourself access to it, or name another folder with --data")
+        }
+        // Opening makes the files, so an empty folder is left as it is.
+        guard files.fileExists(atPath: folder + "/hebb.sqlite") else {
+            return Finding("data", .ok, "\(folder), nothing stored yet")
+        }
+        do {
+            let store = try SQLiteStore(folder: folder)
+            let sessions = try await store.sessionCount()
+            await store.close()
+            return Finding("data", .ok, "\(folder), \(sessions) sessions")
+        } catch .folderInUse(_, let process) {
+            let holder = process.map { "process \($0)" } ?? "another process"
+            return Finding(
+                "data", .warn, "\(folder) is in use by \(holder)",
+                remedy: "fine when that is your server; else stop it before you start one")
+        } catch {
+            return Finding("data", .fail, "\(error)")
+        }
+    }
+
+    private static func space(_ folder: String) -> Finding {
+        let place = existingParent(of: folder)
+        let attributes = try? FileManager.default.attributesOfFileSystem(forPath: place)
+        guard let free = (attributes?[.systemFreeSize] as? NSNumber)?.intValue else {
+            return Finding("disk", .warn, "free space under \(place) is unknown")
+        }
+        let detail = "\(Figure.bytes(free)) free"
+        return free >= 200_000_000
+            ? Finding("disk", .ok, detail)
+            : Finding("disk", .warn, detail, remedy: "a user takes about a megabyte; make room")
+    }
+
+    /// The folder itself, or the nearest one above it that is there.
+    private static func existingParent(of folder: String) -> String {
+        var place = URL(fileURLWithPath: folder).standardizedFileURL
+        while place.path != "/", !FileManager.default.fileExists(atPath: place.path) {
+            place.deleteLastPathComponent()
+        }
+        return place.path
+    }
+}

@@ -1,0 +1,145 @@
+import ArgumentParser
+import EngramStorage
+import Foundation
+import Logging
+import OuterCortex
+import Scheduling
+import Serving
+
+/// `hebb serve`: the server.
+struct ServeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "serve",
+        abstract: "Serve a core and its users' engrams over HTTP.",
+        discussion: """
+            Example: hebb serve
+                     hebb serve --core ~/models/my-core --data ~/engrams --port 9000
+
+            SIGINT and SIGTERM end it cleanly: running requests are finished first. What was \
+            learned is on disk before a request is answered, so that a crash loses nothing.
+            """)
+
+    @OptionGroup var core: CoreOptions
+    @OptionGroup var data: DataOptions
+
+    @Option(help: "The address to listen on; without API keys a loopback address only.")
+    var host = "127.0.0.1"
+
+    @Option(help: "The port; 0 takes a free one.")
+    var port = 8421
+
+    @Option(help: "The largest request body, bytes.")
+    var maxBody = 16 << 20
+
+    @Option(help: "The largest text of a request, bytes.")
+    var maxText = 1 << 20
+
+    @Option(help: "Connections open at once.")
+    var maxConnections = 1_024
+
+    @Option(help: "Requests that run or wait before others are told to come again.")
+    var queue = 64
+
+    @Option(help: "Megabytes of users' engrams to hold in memory.")
+    var memory = 256
+
+    enum LogLevel: String, ExpressibleByArgument, CaseIterable {
+        case trace, debug, info, notice, warning, error, critical
+    }
+
+    @Option(help: "The least that is logged, on stderr.")
+    var logLevel = LogLevel.info
+
+    @Flag(help: "Announce in JSON on stdout: one line, when ready.")
+    var json = false
+
+    func validate() throws {
+        guard (0...65_535).contains(port) else {
+            throw ValidationError("--port must be from 0 to 65535")
+        }
+        let positive = [
+            ("--max-body", maxBody), ("--max-text", maxText), ("--queue", queue),
+            ("--max-connections", maxConnections), ("--memory", memory),
+        ]
+        for (name, value) in positive where value < 1 {
+            throw ValidationError("\(name) must be at least 1")
+        }
+    }
+
+    private struct Announcement: Encodable {
+        let url: String
+        let core: String
+        let data: String
+        let kernelClass: String
+        let startupSeconds: Double
+    }
+
+    func run() async throws {
+        let start = ContinuousClock.now
+        LoggingSystem.bootstrap { label in
+            var handler = StreamLogHandler.standardError(label: label)
+            handler.logLevel = Logger.Level(rawValue: logLevel.rawValue) ?? .info
+            return handler
+        }
+        let logger = Logger(label: "hebb.serve")
+        let signals = ShutdownSignals()
+        // The folder first: it takes no time, and a second server on it must not start.
+        let store = try SQLiteStore(folder: data.folder())
+        let cortex = try Cortex(folder: try core.folder())
+        let scheduler = Scheduler(cortex: cortex, store: store, configuration: schedulerBounds)
+        let server = HebbServer(
+            models: scheduler, configuration: serverBounds, logger: Logger(label: "hebb.http"))
+        let boundPort = try server.start().port
+        let announcement = Announcement(
+            url: "http://\(host.contains(":") ? "[\(host)]" : host):\(boundPort)",
+            core: cortex.modelName, data: data.folder(), kernelClass: cortex.kernelClass,
+            startupSeconds: (ContinuousClock.now - start) / .seconds(1))
+        try announce(announcement)
+        logger.info(
+            "ready",
+            metadata: [
+                "url": "\(announcement.url)", "core": "\(announcement.core)",
+                "data": "\(announcement.data)", "kernels": "\(announcement.kernelClass)",
+                "seconds": "\(Figure.fixed(announcement.startupSeconds, 2))",
+            ])
+
+        await signals.first()
+        logger.info("shutting down; running requests are finished first")
+        await server.stop()
+        await scheduler.shutdown()
+        logger.info("stopped")
+    }
+
+    private var schedulerBounds: SchedulerConfiguration {
+        var bounds = SchedulerConfiguration()
+        bounds.textBytesMaximum = maxText
+        bounds.queueCapacity = queue
+        bounds.residentBytesMaximum = memory << 20
+        return bounds
+    }
+
+    private var serverBounds: ServerConfiguration {
+        ServerConfiguration(
+            host: host, port: port, maximumBodyBytes: maxBody, maximumConnections: maxConnections)
+    }
+
+    private func announce(_ announcement: Announcement) throws {
+        if json {
+            return Terminal.result(
+                String(decoding: try WireFormat.encoded(announcement), as: UTF8.self))
+        }
+        Terminal.result(
+            """
+            Hebb serves \(announcement.core) at \(announcement.url)
+            Users' engrams are in \(announcement.data)
+
+            Teach it something, twice, and watch "adapted" fall under "frozen" (bits per byte):
+
+              curl -s \(announcement.url)/v1/sessions/you/default/observe \\
+                -H 'Content-Type: application/json' \\
+                -d '{"text": "The quorvath hums at dusk. A struck bell is answered by the quorvath."}'
+
+            Ctrl-C stops it.
+            """)
+    }
+}

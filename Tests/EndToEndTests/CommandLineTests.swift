@@ -1,0 +1,116 @@
+import Foundation
+import Testing
+
+/// The commands, run as people and scripts run them.
+@Suite(.serialized, .timeLimit(.minutes(10)))
+struct CommandLineTests {
+    private func json(_ outcome: HebbBinary.Outcome) throws -> JSON {
+        try JSONDecoder().decode(JSON.self, from: Data(outcome.output.utf8))
+    }
+
+    @Test("Commands teach, measure, keep, drop and carry over what a user taught")
+    func wholeLife() async throws {
+        let server = try await ServerProcess(data: TemporaryFolder())
+        let folder = try TemporaryFolder()
+        let notes = folder.url.appendingPathComponent("notes.txt").path
+        try UserText.notes.write(toFile: notes, atomically: true, encoding: .utf8)
+        let environment = ["HEBB_URL": server.client.base, "HEBB_SESSION": "alice/default"]
+        func hebb(_ arguments: String..., input: String? = nil) async throws -> JSON {
+            let outcome = try await HebbBinary.run(
+                arguments + ["--json"], input: input.map { Data($0.utf8) },
+                environment: environment)
+            #expect(outcome.status == 0, "hebb \(arguments): \(outcome.errors)")
+            return try json(outcome)
+        }
+        func adapted() async throws -> Double {
+            let score = try await hebb("score", "-", input: UserText.laterNotes)
+            return try score["total"]["bits_per_byte"]["adapted"].number
+        }
+
+        let first = try await adapted()
+        let lesson = try await hebb("observe", "--piece", "1000", notes)
+        #expect(try lesson["total"]["bytes"].number == Double(UserText.notes.utf8.count))
+        #expect(try lesson["total"]["pieces"].number >= 2)
+        let learned = try await adapted()
+        #expect(learned < first)
+
+        // The same run again is a retry: every piece is known, nothing is learned twice.
+        let run = try lesson["run"].string
+        let again = try await hebb("observe", "--piece", "1000", "--run", run, notes)
+        #expect(try again["revision"] == lesson["revision"])
+        #expect(try await adapted() == learned)
+
+        _ = try await hebb("checkpoint", "--name", "week nine")
+        let kept = try await adapted()
+        let listed = try await hebb("checkpoint", "list")
+        #expect(try listed.array.count == 1)
+
+        let engram = folder.url.appendingPathComponent("alice.engram").path
+        _ = try await hebb("export", "--output", engram)
+        _ = try await hebb("reset", "--to", "frozen")
+        #expect(try await adapted() == first)
+        _ = try await hebb("import", engram)
+        #expect(try await adapted() == kept)
+        #expect(try await hebb("sessions").array.count == 1)
+    }
+
+    @Test("A completion is printed as text")
+    func completes() async throws {
+        let server = try await ServerProcess(data: TemporaryFolder())
+        let outcome = try await HebbBinary.run(
+            [
+                "complete", "--url", server.client.base, "--max-tokens", "8", "--seed", "3",
+                "The tarn",
+            ])
+        #expect(outcome.status == 0, "\(outcome.errors)")
+        #expect(!outcome.output.trimmingCharacters(in: .whitespacesAndNewlines).isEmpty)
+    }
+
+    @Test("Without a server a command says how to start one, and leaves with 1")
+    func noServer() async throws {
+        let outcome = try await HebbBinary.run(
+            ["score", "-", "--url", "http://127.0.0.1:9"], input: Data("text".utf8))
+        #expect(outcome.status == 1)
+        #expect(outcome.output.isEmpty)
+        #expect(outcome.errors.contains("hebb serve"))
+    }
+
+    @Test(
+        "Wrong usage leaves with 2 and says what is allowed",
+        arguments: [
+            ["bogus"], ["score"], ["reset", "--session", "a//b"], ["observe", "-", "-"],
+            ["serve", "--port", "70000"], ["export", "--scope", "all"],
+        ])
+    func wrongUsage(arguments: [String]) async throws {
+        let outcome = try await HebbBinary.run(arguments)
+        #expect(outcome.status == 2, "\(outcome.errors)")
+        #expect(outcome.output.isEmpty)
+        #expect(outcome.errors.contains("Usage:"))
+    }
+
+    @Test(
+        "Every command has help with an example",
+        arguments: [
+            "serve", "doctor", "observe", "score", "complete", "sessions", "checkpoint", "reset",
+            "export", "import", "train-sae", "evaluate", "bench",
+        ])
+    func help(command: String) async throws {
+        let outcome = try await HebbBinary.run([command, "--help"])
+        #expect(outcome.status == 0)
+        #expect(outcome.output.contains("Example: hebb \(command)"))
+        #expect(outcome.output.contains("--json"))
+    }
+
+    @Test("The doctor finds the shipped core in order, and a missing one not")
+    func doctor() async throws {
+        let data = try TemporaryFolder()
+        let well = try await HebbBinary.run([
+            "doctor", "--json", "--data", data.path, "--port", "0",
+        ])
+        #expect(well.status == 0, "\(well.output)\(well.errors)")
+        let ill = try await HebbBinary.run(
+            ["doctor", "--data", data.path, "--core", data.path, "--port", "0"])
+        #expect(ill.status == 1)
+        #expect(ill.output.contains("fail"))
+    }
+}

@@ -1,0 +1,95 @@
+import Foundation
+
+/// The real program, built beside the tests.
+enum HebbBinary {
+    /// `hebb` in the folder of the test bundle, which is where `swift build` puts both.
+    static func url() throws -> URL {
+        let bundles = [CommandLine.arguments.first, Bundle.main.executablePath].compactMap(\.self)
+        for bundle in bundles {
+            var folder = URL(fileURLWithPath: bundle).deletingLastPathComponent()
+            // A bundle may be a folder with the executable some levels inside.
+            for _ in 0..<4 {
+                let candidate = folder.appendingPathComponent("hebb")
+                if FileManager.default.isExecutableFile(atPath: candidate.path) { return candidate }
+                folder.deleteLastPathComponent()
+            }
+        }
+        throw TestFailure("no hebb binary beside \(bundles): run `swift build` first")
+    }
+
+    struct Outcome {
+        let status: Int32
+        let output: String
+        let errors: String
+    }
+
+    /// Runs a command to its end.
+    static func run(
+        _ arguments: [String], input: Data? = nil, environment: [String: String] = [:],
+        secondsAllowed: Double = 120
+    ) async throws -> Outcome {
+        let folder = try TemporaryFolder()
+        let process = Process()
+        process.executableURL = try url()
+        process.arguments = arguments
+        process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+        let output = try folder.file("stdout")
+        let errors = try folder.file("stderr")
+        process.standardOutput = output.handle
+        process.standardError = errors.handle
+        if let input {
+            let source = folder.url.appendingPathComponent("stdin")
+            try input.write(to: source)
+            process.standardInput = try FileHandle(forReadingFrom: source)
+        } else {
+            process.standardInput = FileHandle.nullDevice
+        }
+        try process.run()
+        let deadline = ContinuousClock.now + .seconds(secondsAllowed)
+        while process.isRunning {
+            guard ContinuousClock.now < deadline else {
+                kill(process.processIdentifier, SIGKILL)
+                throw TestFailure("hebb \(arguments) ran longer than \(secondsAllowed) s")
+            }
+            try await Task.sleep(for: .milliseconds(20))
+        }
+        return Outcome(
+            status: process.terminationStatus, output: try output.text(),
+            errors: try errors.text())
+    }
+}
+
+/// A failure of the test's own machinery.
+struct TestFailure: Error, CustomStringConvertible {
+    let description: String
+    init(_ description: String) { self.description = description }
+}
+
+/// A folder that goes away with its owner.
+final class TemporaryFolder {
+    let url: URL
+
+    init() throws {
+        url = FileManager.default.temporaryDirectory
+            .appendingPathComponent("hebb-test-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
+    }
+
+    deinit { try? FileManager.default.removeItem(at: url) }
+
+    var path: String { url.path }
+
+    struct OpenFile {
+        let url: URL
+        let handle: FileHandle
+        func text() throws -> String { try String(contentsOf: url, encoding: .utf8) }
+    }
+
+    func file(_ name: String) throws -> OpenFile {
+        let file = url.appendingPathComponent(name)
+        guard FileManager.default.createFile(atPath: file.path, contents: nil) else {
+            throw TestFailure("cannot create \(file.path)")
+        }
+        return OpenFile(url: file, handle: try FileHandle(forWritingTo: file))
+    }
+}

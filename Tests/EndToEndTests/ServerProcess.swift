@@ -1,0 +1,96 @@
+import Foundation
+import Synchronization
+
+/// A `hebb serve` of its own: free port, temporary data folder, the core that ships.
+final class ServerProcess {
+    let client: TestClient
+    private let process: Process
+    private let logs: TemporaryFolder
+
+    /// Starts it and waits until it is ready.
+    ///
+    /// - Parameters:
+    ///   - data: the data folder; it outlives the server, so that a second one can take it over.
+    ///   - arguments: further ones for `hebb serve`.
+    init(data: TemporaryFolder, arguments: [String] = []) async throws {
+        logs = try TemporaryFolder()
+        process = Process()
+        process.executableURL = try HebbBinary.url()
+        process.arguments = ["serve", "--json", "--port", "0", "--data", data.path] + arguments
+        process.standardInput = FileHandle.nullDevice
+        let output = try logs.file("stdout")
+        let errors = try logs.file("stderr")
+        process.standardOutput = output.handle
+        process.standardError = errors.handle
+        try process.run()
+        RunningServers.shared.add(process.processIdentifier)
+        let deadline = ContinuousClock.now + .seconds(120)
+        while true {
+            let text = try output.text()
+            if let end = text.firstIndex(of: "\n") {
+                client = TestClient(base: try Self.address(in: String(text[..<end])))
+                return
+            }
+            guard process.isRunning, ContinuousClock.now < deadline else {
+                let said = try errors.text()
+                kill(process.processIdentifier, SIGKILL)
+                throw TestFailure("hebb serve did not start: \(said)")
+            }
+            try await Task.sleep(for: .milliseconds(30))
+        }
+    }
+
+    deinit { killNow() }
+
+    /// What the server has logged.
+    func log() throws -> String {
+        try String(contentsOf: logs.url.appendingPathComponent("stderr"), encoding: .utf8)
+    }
+
+    /// As `kill -9` does: no chance to save anything.
+    func killNow() {
+        guard process.isRunning else { return }
+        kill(process.processIdentifier, SIGKILL)
+        process.waitUntilExit()
+        RunningServers.shared.remove(process.processIdentifier)
+    }
+
+    /// Asks it to end, as a service manager does; the status it left with.
+    func stop() async throws -> Int32 {
+        kill(process.processIdentifier, SIGTERM)
+        let deadline = ContinuousClock.now + .seconds(60)
+        while process.isRunning {
+            guard ContinuousClock.now < deadline else {
+                killNow()
+                throw TestFailure("hebb serve did not stop within 60 s of SIGTERM")
+            }
+            try await Task.sleep(for: .milliseconds(30))
+        }
+        RunningServers.shared.remove(process.processIdentifier)
+        return process.terminationStatus
+    }
+
+    private static func address(in line: String) throws -> String {
+        let announcement = try JSONDecoder().decode(JSON.self, from: Data(line.utf8))
+        return try announcement["url"].string
+    }
+}
+
+/// Servers that still run when the tests end, however they end, are killed.
+final class RunningServers: Sendable {
+    static let shared = RunningServers()
+    private let identifiers = Mutex<Set<Int32>>([])
+
+    private init() {
+        atexit { RunningServers.shared.killAll() }
+    }
+
+    func add(_ identifier: Int32) { identifiers.withLock { _ = $0.insert(identifier) } }
+    func remove(_ identifier: Int32) { identifiers.withLock { _ = $0.remove(identifier) } }
+
+    private func killAll() {
+        identifiers.withLock { identifiers in
+            for identifier in identifiers { kill(identifier, SIGKILL) }
+        }
+    }
+}

@@ -1,0 +1,219 @@
+import ArgumentParser
+import Foundation
+import Testing
+
+@testable import hebb
+
+#if canImport(FoundationNetworking)
+    import FoundationNetworking
+#endif
+
+struct TextPiecesTests {
+    private func joined(_ text: [UInt8], _ ranges: [Range<Int>]) -> [UInt8] {
+        ranges.flatMap { text[$0] }
+    }
+
+    @Test("Pieces joined are the text, whatever it is made of", arguments: 0..<40)
+    func piecesJoinToTheText(seed: Int) {
+        var state = UInt64(seed) &* 0x9E37_79B9_7F4A_7C15 &+ 1
+        func next(_ bound: UInt64) -> Int {
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            return Int((state >> 33) % bound)
+        }
+        let alphabets: [[UInt8]] = [
+            Array("ab \n".utf8), Array("é漢🙂".utf8), [0xFF, 0x80, 0xC3, 0x0A], Array("x".utf8),
+        ]
+        let alphabet = alphabets[seed % alphabets.count]
+        let text = (0..<next(3_000)).map { _ in alphabet[next(UInt64(alphabet.count))] }
+        let pieces = TextPieces(targetSize: 16 + next(200))
+        let ranges = pieces.ranges(of: text)
+        #expect(joined(text, ranges) == text)
+        #expect(ranges.allSatisfy { !$0.isEmpty && $0.count <= 2 * pieces.targetSize })
+        #expect(ranges == pieces.ranges(of: text))
+    }
+
+    @Test("Pieces end at line breaks where lines are short")
+    func piecesEndAtLineBreaks() {
+        let text = Array(String(repeating: "a line of text\n", count: 100).utf8)
+        for range in TextPieces(targetSize: 64).ranges(of: text) {
+            #expect(text[range.upperBound - 1] == UInt8(ascii: "\n"))
+        }
+    }
+
+    @Test("No character is cut in two, even in one endless line")
+    func charactersStayWhole() {
+        let text = Array(String(repeating: "漢🙂é", count: 300).utf8)
+        for range in TextPieces(targetSize: 50).ranges(of: text) {
+            #expect(String(validating: text[range], as: UTF8.self) != nil)
+        }
+    }
+
+    @Test("A text that fits, or nearly, is one piece")
+    func smallTextsStayWhole() {
+        #expect(TextPieces(targetSize: 100).ranges(of: []).isEmpty)
+        #expect(
+            TextPieces(targetSize: 100).ranges(of: Array(repeating: 10, count: 125)) == [0..<125])
+    }
+}
+
+struct EventStreamTests {
+    @Test("Events come out whole, however the network cut them", arguments: 1...17)
+    func anyCut(size: Int) {
+        let stream = Array(
+            "data: {\"a\":\"é\"}\r\n\r\n: ping\n\ndata: one\ndata: two\n\nid: 5\ndata:[DONE]\n\n"
+                .utf8)
+        var parser = EventStreamParser()
+        var events: [String] = []
+        for start in stride(from: 0, to: stream.count, by: size) {
+            events += parser.append(stream[start..<min(start + size, stream.count)])
+        }
+        #expect(events == ["{\"a\":\"é\"}", "one\ntwo", "[DONE]"])
+    }
+}
+
+struct SessionAddressTests {
+    @Test("A session is a user and a name, or a user alone")
+    func parsing() {
+        #expect(SessionAddress("alice/work")?.description == "alice/work")
+        #expect(SessionAddress("alice")?.description == "alice/default")
+        for wrong in ["", "/", "alice/", "/work", "a/b/c"] { #expect(SessionAddress(wrong) == nil) }
+    }
+
+    @Test("A path carries names escaped")
+    func escaping() {
+        #expect(SessionAddress("a+b@c/x=1")?.path("score") == "/v1/sessions/a%2Bb%40c/x%3D1/score")
+        #expect(SessionAddress.escaped("é") == "%C3%A9")
+        #expect(SessionAddress.escaped("\n") == "%0A")
+    }
+}
+
+struct ClientErrorTests {
+    @Test("A refusal carries the server's words, or its body when it has no shape")
+    func refusals() {
+        let shaped = ServerClient.refusal(
+            status: 429, headers: ["retry-after": "3"],
+            body: Data("{\"error\":{\"message\":\"full\",\"code\":\"queue_full\"}}".utf8))
+        #expect(
+            shaped
+                == .refused(status: 429, message: "full", code: "queue_full", retryAfterSeconds: 3))
+        #expect(shaped.isTransient && shaped.retryAfterSeconds == 3)
+        let bare = ServerClient.refusal(status: 502, headers: [:], body: Data("Bad Gateway".utf8))
+        #expect(bare.description.contains("Bad Gateway"))
+        #expect(!bare.isTransient)
+    }
+
+    @Test("No server: the message says how to start one")
+    func noServer() {
+        let error = ClientError.noServer(url: "http://127.0.0.1:8421")
+        #expect(error.description.contains("hebb serve"))
+        #expect(error.description.contains("8421"))
+    }
+
+    @Test("An answer of another shape names the field that is missing")
+    func unexpectedAnswer() {
+        let error = #expect(throws: ClientError.self) {
+            try WireFormat.decoded(WireScore.self, from: Data("{\"tokens\":1}".utf8), path: "/x")
+        }
+        #expect(error?.description.contains("bytes") == true)
+    }
+}
+
+struct AddressTests {
+    @Test("Only http and https addresses with a host are servers")
+    func baseURL() {
+        #expect(ServerClient.baseURL(from: "http://h:1/")?.absoluteString == "http://h:1")
+        for wrong in ["", "h:1", "ftp://h", "http://", "/x"] {
+            #expect(ServerClient.baseURL(from: wrong) == nil)
+        }
+    }
+
+    @Test("A request carries the key, the body and the escaped query")
+    func request() throws {
+        let base = try #require(ServerClient.baseURL(from: "http://h:1/base/"))
+        let client = ServerClient(base: base, key: "k", timeoutSeconds: 5)
+        let request = try client.request(
+            for: ServerClient.Call(
+                method: "PUT", path: "/p", query: [("a b", "c&d")], body: Data([1])))
+        #expect(request.url?.absoluteString == "http://h:1/base/p?a%20b=c%26d")
+        #expect(request.value(forHTTPHeaderField: "Authorization") == "Bearer k")
+        #expect(request.httpMethod == "PUT")
+        #expect(request.httpBody == Data([1]))
+    }
+}
+
+struct PresentationTests {
+    @Test("Numbers are shown as people read them")
+    func figures() {
+        #expect(Figure.bytes(999) == "999 B")
+        #expect(Figure.bytes(34_000) == "34.0 KB")
+        #expect(Figure.grouped(1_234_567) == "1,234,567")
+        #expect(Figure.grouped(-12) == "-12")
+        #expect(
+            Figure.bits(WireBits(frozen: 2, adapted: 1.5)) == "2.000 → 1.500 bits/byte (-25.0 %)")
+    }
+
+    @Test("The bar never leaves its frame", arguments: [(0, 0), (0, 10), (5, 10), (20, 10)])
+    func bar(done: Int, total: Int) {
+        let bar = ProgressBar(label: "f", total: total, isVisible: false)
+        let line = bar.line(done: done, seconds: 2, note: "")
+        #expect(line.filter { $0 == "#" || $0 == "-" }.count >= 24)
+        #expect(!line.contains("200 %"))
+    }
+
+    @Test("What was learned adds up by bytes")
+    func learnedAddsUp() {
+        var learned = Learned(file: "f")
+        let bits = { (frozen: Double, adapted: Double) in WireBits(frozen: frozen, adapted: adapted)
+        }
+        learned.add(
+            WireObservation(event: "1", tokens: 3, bytes: 10, bitsPerByte: bits(2, 1), revision: 1),
+            sentBytes: 10)
+        learned.add(
+            WireObservation(
+                event: "2", tokens: 4, bytes: nil, bitsPerByte: bits(4, 3), revision: 2),
+            sentBytes: 30)
+        #expect(learned.bitsPerByte == bits(3.5, 2.5))
+        #expect(learned.tokens == 7 && learned.bytes == 40 && learned.pieces == 2)
+    }
+}
+
+struct ExitStatusTests {
+    @Test("Exit codes are 0, 1 and 2")
+    func statuses() {
+        #expect(HebbMain.exitStatus(for: .success) == 0)
+        #expect(HebbMain.exitStatus(for: .failure) == 1)
+        #expect(HebbMain.exitStatus(for: .validationFailure) == 2)
+        #expect(HebbMain.exitStatus(for: HebbCommand.exitCode(for: ValidationError("no"))) == 2)
+        #expect(
+            HebbMain.exitStatus(for: HebbCommand.exitCode(for: ClientError.noServer(url: ""))) == 1)
+    }
+}
+
+struct ShippedCoreTests {
+    @Test("The shipped core is the first one under deploy/cores above the program")
+    func shippedCore() throws {
+        let files = FileManager.default
+        let root = files.temporaryDirectory.appendingPathComponent("hebb-\(UUID().uuidString)")
+        defer { try? files.removeItem(at: root) }
+        let program = root.appendingPathComponent(".build/release/hebb").path
+        #expect(ShippedCore.folder(executable: program) == nil)
+        for name in ["recipe", "b-core", "a-core"] {
+            let folder = root.appendingPathComponent("deploy/cores/" + name)
+            try files.createDirectory(at: folder, withIntermediateDirectories: true)
+            if name != "recipe" {
+                try Data("{}".utf8).write(to: folder.appendingPathComponent("config.json"))
+            }
+        }
+        #expect(ShippedCore.folder(executable: program)?.hasSuffix("deploy/cores/a-core") == true)
+    }
+}
+
+struct FindingTests {
+    @Test("A finding is one line, and a second one for what to do")
+    func lines() {
+        #expect(Finding("port", .ok, "8421 is free").line == "ok   port        8421 is free")
+        let failed = Finding("data", .fail, "not writable", remedy: "name another").line
+        #expect(failed.hasPrefix("fail data"))
+        #expect(failed.split(separator: "\n").count == 2)
+    }
+}

@@ -1,0 +1,52 @@
+import InnerCortex
+import ModelFormats
+import Testing
+
+/// Agreement with `transformers` in float32; the tolerance is explained in make_fixtures.py.
+@Suite struct ParityTests {
+    static let tolerance: Float = 2e-5
+
+    @Test("Prefill gives the hidden states and logits of transformers", arguments: Fixture.all)
+    func prefill(fixture: Fixture) throws {
+        let cortex = try fixture.load()
+        let expected = try fixture.expected()
+        let hidden = cortex.hidden(of: expected.tokens, pieces: [expected.tokens.count])
+        var logits: [Float] = []
+        cortex.unembed(hidden, count: expected.tokens.count, logits: &logits)
+        let hiddenError = largestRelativeDifference(
+            hidden, expected.hidden, width: cortex.config.hiddenSize)
+        let logitError = largestRelativeDifference(
+            logits, expected.logits, width: cortex.config.vocabularySize)
+        #expect(hiddenError <= Self.tolerance)
+        #expect(logitError <= Self.tolerance)
+    }
+
+    @Test("Token by token gives the logits of transformers", arguments: Fixture.all)
+    func stepByStep(fixture: Fixture) throws {
+        let cortex = try fixture.load()
+        let expected = try fixture.expected()
+        let cache = cortex.makeCache(capacity: expected.tokens.count)
+        var hidden: [Float] = []
+        var logits: [Float] = []
+        var all: [Float] = []
+        for index in expected.tokens.indices {
+            cortex.forward(expected.tokens[index...index], cache: cache, hidden: &hidden)
+            cortex.unembed(hidden, count: 1, logits: &logits)
+            all += logits
+        }
+        let error = largestRelativeDifference(
+            all, expected.logits, width: cortex.config.vocabularySize)
+        #expect(error <= Self.tolerance)
+        #expect(cache.count == expected.tokens.count)
+    }
+
+    @Test("A prompt in tiles continues token by token", arguments: Fixture.all)
+    func mixed(fixture: Fixture) throws {
+        let cortex = try fixture.load()
+        let expected = try fixture.expected()
+        let hidden = cortex.hidden(of: expected.tokens, pieces: [71, 1])
+        let error = largestRelativeDifference(
+            hidden, expected.hidden, width: cortex.config.hiddenSize)
+        #expect(error <= Self.tolerance)
+    }
+}

@@ -1,0 +1,7 @@
+import Foundation
+
+// The C library's functions in double precision, under names that do not clash with kernels'.
+func exponentialOf(_ x: Double) -> Double { exp(x) }
+func logarithmOf(_ x: Double) -> Double { log(x) }
+func cosineOf(_ x: Double) -> Double { cos(x) }
+func sineOf(_ x: Double) -> Double { sin(x) }

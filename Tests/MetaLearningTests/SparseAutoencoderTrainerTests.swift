@@ -1,0 +1,135 @@
+import Foundation
+import InnerCortex
+import Kernels
+import ModelFormats
+import OuterCortex
+import Testing
+import TinyCore
+
+@testable import MetaLearning
+
+private func smallOptions() -> SparseAutoencoderTrainer.Options {
+    var options = SparseAutoencoderTrainer.Options()
+    options.latentCount = 64
+    options.k = 6
+    options.steps = 150
+    options.batchSize = 64
+    options.deadAfter = 2000
+    options.learningRate = 4e-3
+    return options
+}
+
+private func dataset() throws -> ActivationDataset {
+    let folder = try TinyCore.make(seed: 2)
+    defer { TinyCore.remove(folder) }
+    let words = ["in", "the", "an", "on", "eel", "heron", "pier", "tide", "north"]
+    var generator = SeededGenerator(seed: 9)
+    let text = (0..<1500).map { _ in words[Int(generator.next() % 9)] }.joined(separator: " ")
+    return ActivationDataset.collect(
+        inner: try InnerCortex(folder: folder), tokenizer: try Tokenizer(folder: folder),
+        texts: [text], limit: 2500, seed: 3, progress: { _ in })
+}
+
+@Suite("Training a sparse autoencoder")
+struct SparseAutoencoderTrainerTests {
+    @Test("explains most of the variance with k latents, and its decoder rows keep unit norm")
+    func learns() throws {
+        let data = try dataset()
+        var trainer = SparseAutoencoderTrainer(dataset: data, options: smallOptions())
+        let before = trainer.evaluate(on: data, positions: 0..<500)
+        while trainer.step < trainer.options.steps { _ = trainer.advance(on: data) }
+        let after = trainer.evaluate(on: data, positions: 0..<500)
+        #expect(after.unexplainedVariance < 0.5 * before.unexplainedVariance)
+        #expect(after.unexplainedVariance < 0.35)
+        #expect(after.meanActive <= 6)
+        let file = trainer.file(modelName: "tiny-core", hookName: "model.norm")
+        for latent in 0..<file.latentCount {
+            let row = file.decoderWeight[latent * 16..<(latent + 1) * 16]
+            #expect(abs(row.reduce(0) { $0 + $1 * $1 } - 1) < 1e-4)
+        }
+    }
+
+    @Test("an interrupted training ends in the same SAE, byte for byte")
+    func resumes() throws {
+        let data = try dataset()
+        var options = smallOptions()
+        options.steps = 40
+        var whole = SparseAutoencoderTrainer(dataset: data, options: options)
+        for _ in 0..<40 { _ = whole.advance(on: data) }
+        var first = SparseAutoencoderTrainer(dataset: data, options: options)
+        for _ in 0..<17 { _ = first.advance(on: data) }
+        var second = SparseAutoencoderTrainer(dataset: data, options: options)
+        try second.restore(try first.state(), name: "state")
+        #expect(second.step == 17)
+        while second.step < 40 { _ = second.advance(on: data) }
+        #expect(try second.state() == whole.state())
+    }
+
+    @Test("the gradients are those of finite differences")
+    func gradients() throws {
+        let data = try dataset()
+        var options = smallOptions()
+        options.deadAfter = .max
+        var trainer = SparseAutoencoderTrainer(dataset: data, options: options)
+        for _ in 0..<5 { _ = trainer.advance(on: data) }
+        let batch = Array(0..<32)
+        var gradients = Gradients(latentCount: 64, inputSize: 16)
+        var probe = trainer
+        _ = probe.accumulate(&gradients, batch: batch, dataset: data)
+        func loss(_ change: (inout SparseAutoencoderTrainer) -> Void) -> Double {
+            var copy = trainer
+            change(&copy)
+            var ignored = Gradients(latentCount: 64, inputSize: 16)
+            return copy.accumulate(&ignored, batch: batch, dataset: data).residual / 32
+        }
+        let h: Float = 2e-3
+        var compared = 0
+        for index in stride(from: 3, to: 64 * 16, by: 41) {
+            let pairs: [(Float, WritableKeyPath<SparseAutoencoderTrainer, AdamParameter>)] = [
+                (gradients.encoder[index], \.encoder), (gradients.decoder[index], \.decoder),
+            ]
+            for (gradient, path) in pairs {
+                let up = loss { $0[keyPath: path].value[index] += h }
+                let down = loss { $0[keyPath: path].value[index] -= h }
+                let numeric = Float((up - down) / Double(2 * h))
+                // A latent that enters or leaves the top k bends the loss: few do at this h.
+                if abs(numeric - gradient) < 2e-2 * max(0.05, abs(numeric)) { compared += 1 }
+            }
+        }
+        #expect(compared >= 46)
+    }
+
+    @Test("a state of another shape is refused and changes nothing")
+    func refusesOtherState() throws {
+        let data = try dataset()
+        var trainer = SparseAutoencoderTrainer(dataset: data, options: smallOptions())
+        var options = smallOptions()
+        options.latentCount = 32
+        let other = SparseAutoencoderTrainer(dataset: data, options: options)
+        let before = try trainer.state()
+        #expect(throws: TrainingError.self) { try trainer.restore(other.state(), name: "state") }
+        #expect(try trainer.state() == before)
+    }
+}
+
+@Suite("Evaluating personalization")
+struct PersonalizationEvaluationTests {
+    @Test("a repetitive user gains while streaming and after, and the pieces are the text")
+    func evaluates() throws {
+        let rule = #"{"format":"hebb.rule","format_version":1,"safe_zone":{"learningGate":100}}"#
+        let folder = try TinyCore.make(rule: rule)
+        defer { TinyCore.remove(folder) }
+        let text = String(repeating: "Ottoline the heron eats eels on the pier.\n", count: 60)
+        let other = String(repeating: "Invoices are due in thirty days.\n", count: 10)
+        let rows = try PersonalizationEvaluation(cortex: Cortex(folder: folder)).run(
+            users: [("a", text), ("b", other)], generic: "Nothing of the kind.", progress: { _ in })
+        #expect(rows.count == 2)
+        #expect(rows[0].streamGain > 20)
+        #expect(rows[0].nextGain > 20)
+        #expect(rows[0].genericRise < 10)
+        #expect(rows[0].bytes == text.utf8.count)
+        for bytes in [1, 100, 5000] {
+            #expect(TextPieces.split(text + "end", bytes: bytes).joined() == text + "end")
+        }
+    }
+}

@@ -1,0 +1,108 @@
+import Foundation
+import Kernels
+import Testing
+import TinyCore
+
+@testable import Engrams
+@testable import OuterCortex
+
+/// Engrams that no commit would make: built past the safe zone, as a bug or a damaged disk might.
+private enum Hostile: CaseIterable {
+    case huge, notFinite, random, contrary
+
+    func sites(of cortex: Cortex, seed: UInt64) -> PlasticSites {
+        var generator = SeededGenerator(seed: seed)
+        func weight() -> Float {
+            switch self {
+            case .huge: generator.normal() * 1e30
+            case .notFinite: [.nan, .infinity, -.infinity, 1][Int(generator.next() % 4)]
+            case .random: generator.normal() * 4
+            case .contrary: -20
+            }
+        }
+        var sites = PlasticSites()
+        let vocabulary = cortex.identity.vocabularySize
+        sites.bias = (0..<vocabulary).map { _ in weight() }
+        for latent in 0..<cortex.identity.latentCount {
+            sites.features.update(latent: Int32(latent)) { synapses in
+                for token in 0..<vocabulary where generator.next() % 4 == 0 {
+                    synapses.append(Synapse(token: Int32(token), weight: weight()))
+                }
+            }
+        }
+        for token in 0..<vocabulary {
+            let targets = (0..<12).map {
+                SequenceContext.Target(token: Int32($0 * 20), weight: weight())
+            }
+            sites.sequences.insert(
+                SequenceContext(key: ContextKey(token: Int32(token)), order: 1, targets: targets))
+        }
+        return sites
+    }
+}
+
+@Suite("The safe zone over whole texts")
+struct HostileEngramTests {
+    /// With four kinds of engrams, three bounds and eight texts of about 1,050 tokens: more than
+    /// 100,000 tokens.
+    @Test("no engram moves a token past ε or makes a text cost more than the stated bound")
+    func boundsHold() throws {
+        let folder = try TinyCore.make(seed: 5)
+        defer { TinyCore.remove(folder) }
+        var tokens = 0
+        for epsilon in [0.1, 1, 4] {
+            var rule = PlasticityRule()
+            rule.safeZone.maximumDivergence = epsilon
+            let cortex = try Cortex(folder: folder, rule: rule)
+            var generator = SeededGenerator(seed: 21)
+            for hostile in Hostile.allCases {
+                for index in 0..<8 {
+                    var engram = cortex.emptyEngram()
+                    engram.sites = hostile.sites(of: cortex, seed: UInt64(index))
+                    let text = Self.text(kind: index % 4, using: &generator)
+                    let scored = cortex.score(text, with: engram)
+                    tokens += scored.tokens
+                    #expect(scored.adaptation.klMax <= epsilon)
+                    #expect(scored.adaptation.strengthMin >= 0)
+                    var (frozen, adapted) = (0.0, 0.0)
+                    for (count, token) in scored.perToken.enumerated() {
+                        frozen += token.frozen * log(2)
+                        adapted += token.adapted * log(2)
+                        let bound = rule.safeZone.harmBound(tokens: count + 1)
+                        guard adapted <= frozen + bound + 1e-3 else {
+                            Issue.record("\(hostile): \(adapted) > \(frozen) + \(bound)")
+                            break
+                        }
+                    }
+                }
+            }
+        }
+        #expect(tokens > 100_000)
+    }
+
+    @Test("a hostile engram is refused at the door", arguments: 0..<3)
+    func isRefused(index: Int) throws {
+        let folder = try TinyCore.make(seed: 5)
+        defer { TinyCore.remove(folder) }
+        let cortex = try Cortex(folder: folder)
+        var engram = cortex.emptyEngram()
+        engram.sites = [Hostile.huge, .notFinite, .contrary][index].sites(of: cortex, seed: 1)
+        #expect(throws: EngramError.self) { try cortex.admit(engram) }
+    }
+
+    private static func text(kind: Int, using generator: inout SeededGenerator) -> String {
+        switch kind {
+        case 0: String(repeating: "the same again and ", count: 85)
+        case 1:
+            String(
+                (0..<1100).map { _ in Character(Unicode.Scalar(UInt8(32 + generator.next() % 95))) }
+            )
+        case 2: String(repeating: "ab", count: 640)
+        default:
+            (0..<300).map { _ in
+                ["an", "on", "there", "is", "no", "end"][Int(generator.next() % 6)]
+            }
+            .joined(separator: " ")
+        }
+    }
+}

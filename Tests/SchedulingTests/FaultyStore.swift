@@ -1,0 +1,76 @@
+import EngramStorage
+import Engrams
+import Synchronization
+
+/// A store whose disk fails when told to.
+final class FaultyStore: EngramStore {
+    private let store = InMemoryStore()
+    private let failure = Mutex<StorageError?>(nil)
+
+    /// What the next writes throw; nil: they succeed again.
+    func fail(with error: StorageError?) { failure.withLock { $0 = error } }
+
+    private func check() throws(StorageError) {
+        if let error = failure.withLock({ $0 }) { throw error }
+    }
+
+    func user(_ id: UserID) async throws(StorageError) -> UserRecord? { try await store.user(id) }
+    func session(_ id: SessionID) async throws(StorageError) -> SessionRecord? {
+        try await store.session(id)
+    }
+    func sessions(of user: UserID?, after: SessionID?, limit: Int) async throws(StorageError)
+        -> [SessionRecord]
+    {
+        try await store.sessions(of: user, after: after, limit: limit)
+    }
+    func sessionCount() async throws(StorageError) -> Int { try await store.sessionCount() }
+    func createSession(_ record: SessionRecord) async throws(StorageError) {
+        try check()
+        try await store.createSession(record)
+    }
+    func discardSession(_ id: SessionID) async throws(StorageError) {
+        try check()
+        try await store.discardSession(id)
+    }
+    func append(_ entry: JournalEntry) async throws(StorageError) {
+        try check()
+        try await store.append(entry)
+    }
+    func events(of session: SessionID, after sequence: Int, limit: Int) async throws(StorageError)
+        -> [EventRecord]
+    {
+        try await store.events(of: session, after: sequence, limit: limit)
+    }
+    func event(of session: SessionID, idempotencyKey: String) async throws(StorageError)
+        -> EventRecord?
+    {
+        try await store.event(of: session, idempotencyKey: idempotencyKey)
+    }
+    func snapshot(of session: SessionID) async throws(StorageError) -> SnapshotRecord? {
+        try await store.snapshot(of: session)
+    }
+    func keep(_ snapshot: SnapshotRecord, of session: SessionID) async throws(StorageError) {
+        try check()
+        try await store.keep(snapshot, of: session)
+    }
+    func checkpoint(_ id: CheckpointID, of user: UserID) async throws(StorageError)
+        -> CheckpointRecord?
+    {
+        try await store.checkpoint(id, of: user)
+    }
+    func engram(of checkpoint: CheckpointID, of user: UserID) async throws(StorageError)
+        -> [UInt8]?
+    {
+        try await store.engram(of: checkpoint, of: user)
+    }
+    func checkpoints(of user: UserID, after: CheckpointID?, limit: Int) async throws(StorageError)
+        -> [CheckpointRecord]
+    {
+        try await store.checkpoints(of: user, after: after, limit: limit)
+    }
+    func deleteCheckpoint(_ id: CheckpointID, of user: UserID) async throws(StorageError) {
+        try check()
+        try await store.deleteCheckpoint(id, of: user)
+    }
+    func close() async { await store.close() }
+}

@@ -1,0 +1,254 @@
+import Engrams
+import InnerCortex
+import ModelFormats
+import Scheduling
+import Synchronization
+
+/// Personal models without a model: sessions are counters, and completions count words. A prompt's
+/// first word chooses how a completion goes: SLOW (a word every 20 ms), HANG (nothing, until it is
+/// cancelled), FAIL (breaks off after two words), FULL (the queue is full).
+final class FakeModels: PersonalModels {
+    struct State {
+        var health = Health.ready
+        var sessions: [SessionID: SessionState] = [:]
+        var observed: [ObserveRequest] = []
+        var completions: [CompleteRequest] = []
+        var started = 0
+        var running = 0
+        var cancelled = 0
+        var checkpoints: [CheckpointState] = []
+        var answers: [String: ObserveResult] = [:]
+    }
+
+    let state = Mutex(State())
+
+    let model = ModelDescription(
+        name: "fake-core", created: 1_700_000_000, contextLength: 512, vocabularySize: 1000,
+        identity: CortexIdentity(
+            core: "c0", sparseAutoencoder: "5a", rule: "77", vocabularySize: 1000, latentCount: 64),
+        kernelClass: "scalar")
+
+    private static let engram = EngramSummary(
+        bytes: 4096, biases: 3, biasNorm: 0.1, contexts: 2, sequenceNorm: 0.2, synapses: 1,
+        featureNorm: 0.3)
+    private static let adaptation = AdaptationReport(
+        klMean: 0.012345678901234567, klMax: 0.1, strengthMin: 0.75)
+
+    func health() async -> Health { state.withLock { $0.health } }
+
+    func statistics() async -> Statistics {
+        var statistics = Statistics()
+        statistics.observedTokens = 17
+        statistics.sessions = state.withLock { $0.sessions.count }
+        return statistics
+    }
+
+    private func make(_ id: SessionID, learn: LearnMode = .none) -> SessionState {
+        SessionState(
+            id: id, revision: .zero, base: nil, tokensLearned: 0, events: 0, learn: learn,
+            created: 1_700_000_000, updated: 1_700_000_000.25, engram: Self.engram)
+    }
+
+    func createSession(_ request: CreateSession) async throws -> SessionState {
+        let name = request.name ?? SessionName(rawValue: "s1")!
+        let id = SessionID(user: request.user, name: name)
+        if case .checkpoint(let checkpoint) = request.from {
+            throw ServiceError.checkpointNotFound(checkpoint)
+        }
+        return try state.withLock { state in
+            guard state.sessions[id] == nil else { throw ServiceError.sessionExists(id) }
+            let session = make(id, learn: request.learn)
+            state.sessions[id] = session
+            return session
+        }
+    }
+
+    func sessions(of user: UserID?, page: Page) async throws -> Listing<SessionState> {
+        let all = state.withLock { $0.sessions.values.filter { user == nil || $0.id.user == user } }
+            .sorted { $0.id.description < $1.id.description }
+            .filter { page.after == nil || $0.id.description > page.after! }
+        return Listing(items: Array(all.prefix(page.limit)), hasMore: all.count > page.limit)
+    }
+
+    func session(_ id: SessionID) async throws -> SessionState { try change(id) { _ in } }
+
+    private func change(
+        _ id: SessionID, ifMatch: Revision? = nil, _ body: (inout SessionState) -> Void
+    ) throws -> SessionState {
+        try state.withLock { state in
+            guard var session = state.sessions[id] ?? (id.name == .default ? make(id) : nil) else {
+                throw ServiceError.sessionNotFound(id)
+            }
+            if let ifMatch, ifMatch != session.revision {
+                throw ServiceError.revisionConflict(expected: ifMatch, found: session.revision)
+            }
+            body(&session)
+            state.sessions[id] = session
+            return session
+        }
+    }
+
+    func discard(_ id: SessionID, ifMatch: Revision?) async throws {
+        _ = try change(id, ifMatch: ifMatch) { _ in }
+        state.withLock { $0.sessions[id] = nil }
+    }
+
+    func observe(_ id: SessionID, _ request: ObserveRequest) async throws -> ObserveResult {
+        if let key = request.idempotencyKey, var old = state.withLock({ $0.answers[key] }) {
+            old.replayed = true
+            return old
+        }
+        let size: Int
+        switch request.content {
+        case .text(let text): size = text.utf8.count
+        case .tokens(let tokens): size = tokens.count
+        }
+        guard size <= 1 << 20 else { throw ServiceError.textTooLarge(bytes: size, limit: 1 << 20) }
+        let session = try change(id, ifMatch: request.ifMatch) { session in
+            session.revision = session.revision.next
+            session.tokensLearned += size
+            session.events += 1
+        }
+        let result = ObserveResult(
+            event: EventID(rawValue: "ev_\(session.revision)"), tokens: size, bytes: size,
+            bitsPerByte: BitsPerByte(frozen: 2.5, adapted: 2.1), revision: session.revision,
+            adaptation: Self.adaptation, replayed: false)
+        state.withLock { state in
+            state.observed.append(request)
+            if let key = request.idempotencyKey { state.answers[key] = result }
+        }
+        return result
+    }
+
+    func score(_ id: SessionID, _ request: ScoreRequest) async throws -> ScoreResult {
+        let session = try await session(id)
+        let gain = request.frozenOnly ? 0 : 0.1 * Double(session.revision.rawValue)
+        let token = TokenScore(token: TokenID(7), text: "the", frozen: 1.0 / 3, adapted: 0.25)
+        return ScoreResult(
+            tokens: 1, bytes: request.text.utf8.count,
+            bitsPerByte: BitsPerByte(frozen: 2.5, adapted: 2.5 - gain), revision: session.revision,
+            perToken: request.perToken ? [token] : nil)
+    }
+
+    func reset(_ id: SessionID, to target: ResetTarget, ifMatch: Revision?) async throws
+        -> SessionState
+    {
+        if case .checkpoint(let checkpoint) = target {
+            throw ServiceError.checkpointNotFound(checkpoint)
+        }
+        return try change(id, ifMatch: ifMatch) { $0.revision = $0.revision.next }
+    }
+
+    func checkpoint(_ id: SessionID, name: String?, ifMatch: Revision?) async throws
+        -> CheckpointState
+    {
+        let session = try change(id, ifMatch: ifMatch) { _ in }
+        return state.withLock { state in
+            let checkpoint = CheckpointState(
+                id: CheckpointID(rawValue: "cp_\(state.checkpoints.count + 1)"), name: name,
+                parent: state.checkpoints.last?.id, revision: session.revision, tokensLearned: 9,
+                created: 1_700_000_001, bytes: 4096, hash: "ab", isHead: true)
+            state.checkpoints.append(checkpoint)
+            return checkpoint
+        }
+    }
+
+    func checkpoints(_ id: SessionID, page: Page) async throws -> Listing<CheckpointState> {
+        Listing(items: state.withLock { $0.checkpoints }, hasMore: false)
+    }
+
+    func restore(_ id: SessionID, checkpoint: CheckpointID, ifMatch: Revision?) async throws
+        -> SessionState
+    {
+        guard state.withLock({ $0.checkpoints.contains { $0.id == checkpoint } }) else {
+            throw ServiceError.checkpointNotFound(checkpoint)
+        }
+        return try change(id, ifMatch: ifMatch) { $0.base = checkpoint }
+    }
+
+    func deleteCheckpoint(_ id: SessionID, checkpoint: CheckpointID) async throws {
+        guard state.withLock({ $0.checkpoints.last?.id != checkpoint }) else {
+            throw ServiceError.checkpointInUse(checkpoint)
+        }
+        state.withLock { $0.checkpoints.removeAll { $0.id == checkpoint } }
+    }
+
+    func exportDelta(_ id: SessionID, scope: DeltaScope) async throws -> ExportedDelta {
+        let session = try await session(id)
+        return ExportedDelta(file: [0, 255, 13, 10], revision: session.revision, hash: "abcd")
+    }
+
+    func importDelta(_ id: SessionID, file: [UInt8], ifMatch: Revision?) async throws
+        -> SessionState
+    {
+        guard file == [0, 255, 13, 10] else {
+            throw ServiceError.refused(reason: "the file is of another core")
+        }
+        return try change(id, ifMatch: ifMatch) { $0.revision = $0.revision.next }
+    }
+
+    func complete(_ id: SessionID, _ request: CompleteRequest) async throws
+        -> AsyncThrowingStream<CompletionEvent, any Error>
+    {
+        let session = try await session(id)
+        var words: [Substring] = []
+        if case .text(let text) = request.prompt { words = text.split(separator: " ") }
+        if words.first == "FULL" {
+            throw ServiceError.queueFull(capacity: 64, retryAfterSeconds: 3)
+        }
+        state.withLock { state in
+            state.completions.append(request)
+            state.started += 1
+            state.running += 1
+        }
+        return AsyncThrowingStream { continuation in
+            let task = Task { [self, words] in
+                do {
+                    try await generate(request, String(words.first ?? ""), session) {
+                        continuation.yield($0)
+                    }
+                    continuation.finish()
+                } catch { continuation.finish(throwing: error) }
+            }
+            continuation.onTermination = { [self] reason in
+                state.withLock { state in
+                    state.running -= 1
+                    if case .cancelled = reason { state.cancelled += 1 }
+                }
+                task.cancel()
+            }
+        }
+    }
+
+    private func generate(
+        _ request: CompleteRequest, _ manner: String, _ session: SessionState,
+        _ yield: (CompletionEvent) -> Void
+    ) async throws {
+        if manner == "HANG" { try await Task.sleep(for: .seconds(60)) }
+        let choices = request.mode == .compare ? 2 * request.count : request.count
+        for choice in 0..<choices {
+            for word in 0..<request.maxTokens {
+                if manner == "SLOW" { try await Task.sleep(for: .milliseconds(20)) }
+                if manner == "FAIL", word == 2 { throw ServiceError.storage(reason: "disk full") }
+                let text = "w\(word) "
+                let token = TokenLogprob(text: text, bytes: Array(text.utf8), logprob: -0.5)
+                let part = TokenLogprob(text: "\u{fffd}", bytes: [0xe2, 0x80], logprob: -1.5)
+                yield(
+                    .piece(
+                        CompletionPiece(
+                            choice: choice, text: text,
+                            logprobs: request.topLogprobs == nil ? [] : [(token, [token, part])])))
+            }
+            yield(.choiceFinished(choice: choice, reason: .length))
+        }
+        yield(
+            .finished(
+                CompletionSummary(
+                    session: session.id, revision: session.revision,
+                    revisionAfter: request.learn == nil || request.learn == LearnMode.none
+                        ? session.revision : session.revision.next,
+                    learnedTokens: request.learn == .completion ? request.maxTokens : 0,
+                    promptTokens: 3, completionTokens: choices * request.maxTokens,
+                    adaptation: Self.adaptation, event: nil)))
+    }
+}
