@@ -21,6 +21,7 @@ extension Engram {
         sum.sites = sites.combined(
             with: delta.sites, scale: 1, limit: zone.targetsPerContext, bound: zone.weightBound)
         sum.sites.gains = delta.sites.gains
+        sum.kernelClass = Self.joined(kernelClass, delta.kernelClass)
         sum.revision = max(revision, delta.revision).next
         sum.tokensLearned += delta.tokensLearned
         return sum.consolidated(within: zone)

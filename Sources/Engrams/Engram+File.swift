@@ -15,8 +15,8 @@ import ModelFormats
 /// A working state adds `feature.usage` F32 [S], `sequence.visits` F32 [C] and
 /// `frozen_loss_average` F32 [0 or 1]. Metadata: `format` = `hebb.engram`, `format_version`, `kind`
 /// (`checkpoint` or `working_state`), `core_sha256`, `sae_sha256`, `rule_sha256`,
-/// `vocabulary_size`, `latent_count`, `revision`, `tokens_learned`, `parent`. The same engram gives
-/// the same bytes.
+/// `vocabulary_size`, `latent_count`, `revision`, `tokens_learned`, `parent`, `kernel_class`. The
+/// same engram gives the same bytes.
 extension Engram {
     public enum FileKind: String, Sendable {
         /// For keeping and carrying: without the traces that steer further learning.
@@ -71,7 +71,7 @@ extension Engram {
                     "vocabulary_size": String(identity.vocabularySize),
                     "latent_count": String(identity.latentCount),
                     "revision": revision.description, "tokens_learned": String(tokensLearned),
-                    "parent": parent?.rawValue ?? "",
+                    "parent": parent?.rawValue ?? "", "kernel_class": kernelClass,
                 ])
         } catch {
             throw .malformed(file: "The engram", reason: "\(error)")

@@ -1,3 +1,5 @@
+import Kernels
+
 /// What a user taught the model: a bounded delta on a frozen core, as a value.
 ///
 /// An engram changes in one way only: a proposal, computed on a copy of its sites, is judged
@@ -10,6 +12,9 @@ public struct Engram: Sendable, Equatable {
     public internal(set) var tokensLearned: Int
     /// The checkpoint it came from; nil for one that started from the frozen core.
     public var parent: CheckpointID?
+    /// The instruction sets whose kernels it learned with, joined by `+`; empty before the first
+    /// commit. Replaying its events gives the same bytes on the same ones only.
+    public internal(set) var kernelClass = ""
     public internal(set) var sites: PlasticSites
 
     /// The engram that changes nothing.
@@ -36,10 +41,16 @@ public struct Engram: Sendable, Equatable {
         try judged.check(identity: identity, zone: zone)
         let report = judged.prune(within: zone)
         sites = judged
+        kernelClass = Self.joined(kernelClass, KernelClass.current)
         revision = revision.next
         let (total, overflow) = tokensLearned.addingReportingOverflow(proposal.tokens)
         tokensLearned = overflow ? .max : total
         return report
+    }
+
+    static func joined(_ classes: String, _ others: String) -> String {
+        Set((classes.split(separator: "+") + others.split(separator: "+")).map(String.init))
+            .sorted().joined(separator: "+")
     }
 
     /// Throws unless this engram may be used on a core: learned on it, in range, finite and within

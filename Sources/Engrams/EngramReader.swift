@@ -20,7 +20,7 @@ extension Engram {
             tokensLearned: try reader.number("tokens_learned", limit: .max),
             parent: try reader.text("parent").isEmpty
                 ? nil : CheckpointID(rawValue: try reader.text("parent")),
-            sites: try reader.sites())
+            kernelClass: try reader.text("kernel_class"), sites: try reader.sites())
     }
 }
 

@@ -11,5 +11,5 @@ public enum KernelClass {
 
 /// The table of the fastest class, resolved once for the process.
 ///
-/// `nonisolated(unsafe)`: it points to a constant of the C library, which nothing ever writes.
+/// Invariant: it points to a constant of the C library, which nothing ever writes.
 nonisolated(unsafe) let kernels: UnsafePointer<hebb_kernels> = hebb_kernels_best()

@@ -10,7 +10,7 @@ struct ErrorTargets {
     /// Position + 1 in `tokens` of each token of the vocabulary, 0 for those that are not there.
     private var place: [UInt16]
 
-    /// At most this many tokens carry an error; with a threshold of .002 no more can.
+    /// At most this many tokens carry an error; with a threshold of .01 only 100 can.
     static let limit = 512
 
     init(vocabularySize: Int) { place = [UInt16](repeating: 0, count: vocabularySize) }

@@ -20,7 +20,7 @@ public struct PlasticityRule: Sendable, Equatable, Codable {
     /// η of the site gains.
     public var gainRate: Float = 0.005
     /// Tokens with p below this take no part as wrong answers: about ten remain.
-    public var errorThreshold: Float = 0.002
+    public var errorThreshold: Float = 0.01
     /// The running mean of the frozen loss (the learning gate's input) spans this many tokens.
     public var gateHorizon: Float = 32
     /// The bounds that go with these coefficients.
