@@ -61,6 +61,7 @@ struct SparseAutoencoderTrainerTests {
         var second = SparseAutoencoderTrainer(dataset: data, options: options)
         try second.restore(try first.state(), name: "state")
         #expect(second.step == 17)
+        #expect(try second.state() == first.state())
         while second.step < 40 { _ = second.advance(on: data) }
         #expect(try second.state() == whole.state())
     }

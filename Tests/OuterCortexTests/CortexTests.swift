@@ -112,15 +112,29 @@ final class CortexTests {
         #expect(try cortex.observe("", into: &engram).tokens == 0)
     }
 
-    @Test("reward -1 lowers the probability of a text instead of raising it")
-    func punishes() throws {
-        var engram = cortex.emptyEngram()
+    @Test(
+        "each site alone learns a text, and reward -1 turns it away from it",
+        arguments: ["bias", "sequence", "feature"])
+    func eachSite(site: String) throws {
+        var rule = PlasticityRule()
+        rule.safeZone.learningGate = 100
+        if site != "bias" { rule.biasRate = 0 }
+        if site != "sequence" { rule.sequenceRates = [] }
+        if site != "feature" { rule.featureRate = 0 }
+        let cortex = try Cortex(folder: folder, rule: rule)
         let text = "An answer that nobody wanted."
-        let task = cortex.startObserving(cortex.encode(text), from: engram, reward: -1)
-        task.run()
-        try engram.commit(task.result.proposal, within: cortex.zone)
-        let scored = cortex.score(text, with: engram)
-        #expect(scored.bits.adapted > scored.bits.frozen)
+        for reward in [Float(1), -1] {
+            let engram = cortex.emptyEngram()
+            let task = cortex.startObserving(cortex.encode(text), from: engram, reward: reward)
+            task.run()
+            var taught = engram
+            try taught.commit(task.result.proposal, within: cortex.zone)
+            let scored = cortex.score(text, with: taught)
+            #expect((scored.bits.adapted < scored.bits.frozen) == (reward > 0))
+            #expect(taught.sites.bias.allSatisfy { $0 == 0 } == (site != "bias"))
+            #expect(taught.sites.sequences.isEmpty == (site != "sequence"))
+            #expect(taught.sites.features.isEmpty == (site != "feature"))
+        }
     }
 
     @Test("text that the core finds far from language teaches nothing")
