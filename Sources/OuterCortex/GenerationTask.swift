@@ -52,13 +52,16 @@ public final class GenerationTask: CortexTask {
     /// Tokens of the longest prompt that leaves room for one token.
     public static func longestPrompt(contextLength: Int) -> Int { max(0, contextLength - 2) }
 
+    /// Whether the next slice is one of the prompt's: a hundred tokens at once instead of one.
+    public var isReadingPrompt: Bool { end == nil && read < promptLength - 1 }
+
     public func advance() -> Bool {
         if end != nil { return true }
         if request.maxTokens <= 0 || tokens.count >= cortex.inner.config.contextLength {
             finish(.length)
             return true
         }
-        if read < promptLength - 1 {
+        if isReadingPrompt {
             readPrompt()
             return false
         }

@@ -195,15 +195,12 @@ struct Completion: Sendable {
                 seed: choice.seed, stop: request.stop, mode: choice.mode,
                 topLogprobs: request.topLogprobs),
             with: session.engram)
-        // Only a guess at when the prompt has been read, to say which slices are cheap.
-        var promptSlices = (prompt.count + 127) / 128
         return CortexWork {
-            promptSlices -= 1
             let isFinished = task.advance()
             for piece in task.takeOutput() {
                 events.yield(.piece(described(piece, of: choice, cortex.tokenizer)))
             }
-            guard isFinished else { return .more(promptSlices > 0 ? .bulk : .decode) }
+            guard isFinished else { return .more(task.isReadingPrompt ? .bulk : .decode) }
             let result = task.result
             let reason: FinishReason = result.end == .stop ? .stop : .length
             events.yield(.choiceFinished(choice: choice.number, reason: reason))

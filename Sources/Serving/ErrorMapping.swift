@@ -153,7 +153,8 @@ struct ErrorAnswer {
                 status: 400, "Invalid value for '\(name)': \(reason).", parameter: name,
                 code: "invalid_value")
         case .refused(let reason):
-            self.init(status: 422, "Refused, nothing changed: \(reason).", code: "refused")
+            let end = reason.hasSuffix(".") ? "" : "."
+            self.init(status: 422, "Refused, nothing changed: \(reason)\(end)", code: "refused")
         case .queueFull(let capacity, let seconds):
             self.init(
                 status: 429, "The queue of \(capacity) requests is full; try again later.",

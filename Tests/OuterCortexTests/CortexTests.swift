@@ -41,7 +41,7 @@ final class CortexTests {
 
     init() throws {
         folder = try TinyCore.make(
-            rule: #"{"format":"hebb.rule","format_version":1,"safe_zone":{"learningGate":100}}"#)
+            rule: #"{"format":"hebb.rule","format_version":1,"safe_zone":{"learning_gate":100}}"#)
         cortex = try Cortex(folder: folder)
     }
 
@@ -187,8 +187,8 @@ final class CortexTests {
             (#"{"bias_rate":1}"#, "format"),
             (#"{"format":"hebb.rule","#, "JSON"),
             (
-                #"{"format":"hebb.rule","format_version":1,"safe_zone":{"initialTrust":1}}"#,
-                "initialTrust"
+                #"{"format":"hebb.rule","format_version":1,"safe_zone":{"initial_trust":1}}"#,
+                "initial_trust"
             ),
         ])
     func refusesRule(json: String, mention: String) throws {

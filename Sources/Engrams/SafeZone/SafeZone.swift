@@ -26,6 +26,20 @@ public struct SafeZone: Sendable, Equatable, Codable {
 
     public init() {}
 
+    private enum CodingKeys: String, CodingKey {
+        case maximumDivergence = "maximum_divergence"
+        case initialTrust = "initial_trust"
+        case maximumTrust = "maximum_trust"
+        case trustShare = "trust_share"
+        case weightBound = "weight_bound"
+        case minimumGain = "minimum_gain"
+        case maximumGain = "maximum_gain"
+        case synapseBudget = "synapse_budget"
+        case contextBudget = "context_budget"
+        case targetsPerContext = "targets_per_context"
+        case learningGate = "learning_gate"
+    }
+
     /// The most that a text of `tokens` tokens can cost above the frozen core, nats, whatever the
     /// engram holds: ln(1/(1−w0)) − n·ln(1−s·w0). `NoHarmMixture` says why.
     public func harmBound(tokens: Int) -> Double {
@@ -35,17 +49,17 @@ public struct SafeZone: Sendable, Equatable, Codable {
     /// Throws when a number is outside the range in which the bounds hold.
     public func validate() throws(EngramError) {
         let checks: [(String, Double, ClosedRange<Double>)] = [
-            ("maximumDivergence", maximumDivergence, 0...100),
-            ("initialTrust", initialTrust, 0...0.999),
-            ("maximumTrust", maximumTrust, 0...0.999),
-            ("trustShare", trustShare, 0...1),
-            ("weightBound", Double(weightBound), 0...100),
-            ("minimumGain", Double(minimumGain), 0...1),
-            ("maximumGain", Double(maximumGain), 1...10),
-            ("synapseBudget", Double(synapseBudget), 0...100_000_000),
-            ("contextBudget", Double(contextBudget), 0...100_000_000),
-            ("targetsPerContext", Double(targetsPerContext), 1...1024),
-            ("learningGate", Double(learningGate), 0...1000),
+            ("maximum_divergence", maximumDivergence, 0...100),
+            ("initial_trust", initialTrust, 0...0.999),
+            ("maximum_trust", maximumTrust, 0...0.999),
+            ("trust_share", trustShare, 0...1),
+            ("weight_bound", Double(weightBound), 0...100),
+            ("minimum_gain", Double(minimumGain), 0...1),
+            ("maximum_gain", Double(maximumGain), 1...10),
+            ("synapse_budget", Double(synapseBudget), 0...100_000_000),
+            ("context_budget", Double(contextBudget), 0...100_000_000),
+            ("targets_per_context", Double(targetsPerContext), 1...1024),
+            ("learning_gate", Double(learningGate), 0...1000),
         ]
         for (name, value, allowed) in checks where !allowed.contains(value) {
             throw .malformed(

@@ -26,7 +26,7 @@ from measure import bits_per_byte, held_out_texts
 from model import Llama, Shape
 from muon import Muon
 
-STABLE_STEPS, DECAY_STEPS = 1900, 800
+STABLE_STEPS, DECAY_STEPS = 809, 483
 WARM_UP_STEPS = 60
 DECAY_SHARE = 0.3
 BLOCK, BLOCKS_PER_STEP, BLOCKS_PER_PASS = 1024, 8, 4
