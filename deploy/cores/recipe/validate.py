@@ -61,25 +61,32 @@ class Bits:
 
 
 class Session:
-    """One user's session; made by the server on first use."""
+    """One session of a user, over REST."""
 
     def __init__(self, url: str, key: str | None, user: str, name: str = "default"):
-        self.base, self.key = f"{url.rstrip('/')}/v1/sessions/{user}/{name}", key
+        self.root, self.id, self.key = f"{url.rstrip('/')}/v1/sessions", f"{user}/{name}", key
+
+    def create(self) -> None:
+        """Only a session named `default` is made on first use."""
+        self.request("POST", self.root, {"id": self.id})
 
     def call(self, method: str, path: str, body: dict | None = None) -> dict:
+        return self.request(method, f"{self.root}/{self.id}{path}", body)
+
+    def request(self, method: str, url: str, body: dict | None) -> dict:
         headers = {"Content-Type": "application/json"}
         if self.key:
             headers["Authorization"] = f"Bearer {self.key}"
         request = urllib.request.Request(
-            self.base + path, method=method, headers=headers,
+            url, method=method, headers=headers,
             data=None if body is None else json.dumps(body).encode())
         try:
             with urllib.request.urlopen(request, timeout=600) as answer:
                 return json.loads(answer.read() or b"{}")
         except urllib.error.HTTPError as error:
-            sys.exit(f"{method} {self.base}{path}: {error.code} {error.read().decode()[:500]}")
+            sys.exit(f"{method} {url}: {error.code} {error.read().decode()[:500]}")
         except urllib.error.URLError as error:
-            sys.exit(f"no server at {self.base}: {error.reason}")
+            sys.exit(f"no server at {url}: {error.reason}")
 
     def observe(self, text: str) -> dict:
         return self.call("POST", "/observe", {"text": text})
@@ -104,6 +111,7 @@ def measure(name: str, texts: dict[str, tuple[str, str]], generic: list[str], op
     if options.checkpoint:
         session.call("POST", "/checkpoints", {})
         next_session = Session(options.url, options.key, user, "next")
+        next_session.create()
     after = next_session.score([held_back])
     if abs(before.frozen - after.frozen) > 1e-6 * before.frozen:
         print(f"{name}: the frozen score changed by learning; the core must not", file=sys.stderr)
