@@ -4,13 +4,19 @@ import Foundation
 struct ProgressBar {
     let label: String
     let total: Int
+    /// Whether `total` counts bytes: the line then says how many a second.
+    let countsBytes: Bool
     private let isVisible: Bool
     private let start = ContinuousClock.now
     private var lastDrawn: ContinuousClock.Instant?
 
-    init(label: String, total: Int, isVisible: Bool = Terminal.showsProgress) {
+    init(
+        label: String, total: Int, countsBytes: Bool = false,
+        isVisible: Bool = Terminal.showsProgress
+    ) {
         self.label = label
         self.total = total
+        self.countsBytes = countsBytes
         self.isVisible = isVisible
     }
 
@@ -21,8 +27,9 @@ struct ProgressBar {
         if let lastDrawn, done < total, now - lastDrawn < .milliseconds(100) { return }
         lastDrawn = now
         let seconds = (now - start) / .seconds(1)
-        Terminal.remark(
-            "\r\u{1B}[K" + line(done: done, seconds: seconds, note: note), terminator: "")
+        // A line that wraps could not be redrawn in place.
+        let text = line(done: done, seconds: seconds, note: note).prefix(Terminal.columns - 1)
+        Terminal.remark("\r\u{1B}[K" + text, terminator: "")
     }
 
     /// Clears the line.
@@ -42,7 +49,8 @@ struct ProgressBar {
         var text = "\(label) [\(bar)] \(Int(share * 100)) %"
         if done > 0, seconds > 0.5 {
             let rate = Double(done) / seconds
-            text += " \(Figure.bytes(Int(rate)))/s, \(Int(Double(total - done) / rate)) s left"
+            if countsBytes { text += " \(Figure.bytes(Int(rate)))/s," }
+            text += " \(Int(Double(total - done) / rate)) s left"
         }
         return text + "  " + note
     }

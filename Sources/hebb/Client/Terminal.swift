@@ -5,6 +5,13 @@ enum Terminal {
     static var showsProgress: Bool { isatty(FileHandle.standardError.fileDescriptor) == 1 }
     static var showsResults: Bool { isatty(FileHandle.standardOutput.fileDescriptor) == 1 }
 
+    /// How many characters fit on a line of the terminal that shows progress.
+    static var columns: Int {
+        var size = winsize()
+        let found = ioctl(FileHandle.standardError.fileDescriptor, UInt(TIOCGWINSZ), &size)
+        return found == 0 && size.ws_col > 0 ? Int(size.ws_col) : 80
+    }
+
     static func result(_ text: String, terminator: String = "\n") {
         write(text + terminator, to: .standardOutput)
     }

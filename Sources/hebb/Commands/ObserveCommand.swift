@@ -166,7 +166,9 @@ struct Lesson {
     /// Sends a text piece by piece; waits for each to be durable.
     mutating func learn(_ input: InputText, fileIndex: Int) async throws -> Learned {
         var learned = Learned(file: input.name)
-        var bar = ProgressBar(label: input.name, total: input.bytes.count)
+        var bar = ProgressBar(
+            label: URL(fileURLWithPath: input.name).lastPathComponent, total: input.bytes.count,
+            countsBytes: true)
         defer { bar.finish() }
         for (index, range) in pieces.ranges(of: input.bytes).enumerated() {
             let observation: WireObservation = try await client.exchange(
