@@ -66,7 +66,10 @@ public protocol EngramStore: Sendable {
     func sessionCount() async throws(StorageError) -> Int
     /// Makes the user too, when new. Throws `.sessionExists`, and `.checkpointNotFound` for a base
     /// that the user does not have.
-    func createSession(_ record: SessionRecord) async throws(StorageError)
+    ///
+    /// - Parameter engram: the working state that it starts from, as its first snapshot. It says
+    ///   on which core the events that follow were learned.
+    func createSession(_ record: SessionRecord, engram: [UInt8]?) async throws(StorageError)
     /// Forgets the session, its events and its working state; the user's checkpoints stay.
     func discardSession(_ id: SessionID) async throws(StorageError)
 

@@ -65,8 +65,9 @@ extension Scheduler {
     /// Measures a text under the session's engram as it is now; never learns.
     public func score(_ id: SessionID, _ request: ScoreRequest) async throws -> ScoreResult {
         try await serveQueued {
-            let tokens = try await tokens(of: .text(request.text), allowsEmpty: false)
+            // First of all: who comes beside a writer sees the engram as it is now.
             let session = try await resident(id)
+            let tokens = try await tokens(of: .text(request.text), allowsEmpty: false)
             let engram = request.frozenOnly ? cortex.emptyEngram() : session.engram
             let scoring = try await thread.run(for: id) { [cortex] in
                 let task = cortex.startScoring(tokens, with: engram)

@@ -84,7 +84,8 @@ extension Scheduler {
             id: id, base: base, origin: base, learn: learn.rawValue,
             tokensLearned: engram.tokensLearned, summary: try await summary(of: engram),
             created: moment, updated: moment)
-        try await store.createSession(record)
+        let blob = try await atDesk { try engram.serialized(as: .workingState) }
+        try await store.createSession(record, engram: blob)
         return record
     }
 

@@ -7,7 +7,7 @@ import Testing
     @Test("An event comes back as it was written, bit for bit", arguments: Driver.allCases)
     func roundTrip(driver: Driver) async throws {
         let store = try driver.open()
-        try await store.createSession(session("alice/default"))
+        try await store.createSession(session("alice/default"), engram: nil)
         let entry = observed(1, key: "k", snapshot: true)
         try await store.append(entry)
         var imported = observed(2)
@@ -31,7 +31,7 @@ import Testing
     @Test("A session's events are numbered without gap or repetition", arguments: Driver.allCases)
     func gapFree(driver: Driver) async throws {
         let store = try driver.open()
-        try await store.createSession(session("alice/default"))
+        try await store.createSession(session("alice/default"), engram: nil)
         try await store.append(observed(1))
         for number in [0, 1, 3] {
             await #expect(throws: StorageError.sequenceGap(expected: 2, found: number)) {
@@ -49,8 +49,8 @@ import Testing
     func idempotencyKeys(driver: Driver) async throws {
         let store = try driver.open()
         let other = session("alice/work")
-        try await store.createSession(session("alice/default"))
-        try await store.createSession(other)
+        try await store.createSession(session("alice/default"), engram: nil)
+        try await store.createSession(other, engram: nil)
         let first = observed(1, key: "k")
         try await store.append(first)
         await #expect(throws: StorageError.idempotencyKeyExists(first.event.id)) {
@@ -65,7 +65,7 @@ import Testing
     @Test("A refused transaction changes nothing", arguments: Driver.allCases)
     func atomicity(driver: Driver) async throws {
         let store = try driver.open()
-        try await store.createSession(session("alice/default"))
+        try await store.createSession(session("alice/default"), engram: nil)
         try await store.append(observed(1, key: "k", snapshot: true))
         try await store.append(checkpointed("c1", number: 2, from: nil))
         let before = try await Everything(store)
@@ -99,7 +99,7 @@ import Testing
     @Test("A checkpoint and the head it becomes are written together", arguments: Driver.allCases)
     func checkpoints(driver: Driver) async throws {
         let store = try driver.open()
-        try await store.createSession(session("alice/default"))
+        try await store.createSession(session("alice/default"), engram: nil)
         let first = checkpointed("c1", number: 1, from: nil)
         let second = checkpointed("c2", number: 2, from: first.checkpoint!.record.id)
         try await store.append(first)
@@ -130,9 +130,9 @@ import Testing
         let store = try driver.open()
         let c1 = CheckpointID(rawValue: "c1")
         let c2 = CheckpointID(rawValue: "c2")
-        try await store.createSession(session("alice/default"))
+        try await store.createSession(session("alice/default"), engram: nil)
         try await store.append(checkpointed("c1", number: 1, from: nil))
-        try await store.createSession(session("alice/old", base: c1))
+        try await store.createSession(session("alice/old", base: c1), engram: nil)
         try await store.append(checkpointed("c2", number: 2, from: c1))
         for id in [c1, c2] {
             await #expect(throws: StorageError.checkpointInUse(id)) {
@@ -145,7 +145,7 @@ import Testing
         // Its child still names it as its parent.
         #expect(try await store.checkpoint(c2, of: alice.user)?.parent == c1)
         await #expect(throws: StorageError.checkpointNotFound(c1)) {
-            try await store.createSession(session("alice/new", base: c1))
+            try await store.createSession(session("alice/new", base: c1), engram: nil)
         }
         await store.close()
     }
@@ -155,7 +155,7 @@ import Testing
         arguments: Driver.allCases)
     func discard(driver: Driver) async throws {
         let store = try driver.open()
-        try await store.createSession(session("alice/default"))
+        try await store.createSession(session("alice/default"), engram: nil)
         try await store.append(observed(1, key: "k", snapshot: true))
         try await store.append(checkpointed("c1", number: 2, from: nil))
         try await store.discardSession(alice)
@@ -168,7 +168,7 @@ import Testing
         await #expect(throws: StorageError.sessionNotFound(alice)) {
             try await store.discardSession(alice)
         }
-        try await store.createSession(session("alice/default"))
+        try await store.createSession(session("alice/default"), engram: nil)
         try await store.append(observed(1, key: "k"))
         await store.close()
     }
@@ -177,10 +177,10 @@ import Testing
     func paging(driver: Driver) async throws {
         let store = try driver.open()
         for name in ["bob/b", "alice/z", "bob/a", "alice/default", "Zoe/default"] {
-            try await store.createSession(session(name))
+            try await store.createSession(session(name), engram: nil)
         }
         await #expect(throws: StorageError.sessionExists(SessionID("bob/a")!)) {
-            try await store.createSession(session("bob/a"))
+            try await store.createSession(session("bob/a"), engram: nil)
         }
         func page(_ user: String?, after: String?, limit: Int) async throws -> [String] {
             try await store.sessions(
@@ -203,7 +203,7 @@ import Testing
     @Test("An older snapshot never replaces a later one", arguments: Driver.allCases)
     func snapshots(driver: Driver) async throws {
         let store = try driver.open()
-        try await store.createSession(session("alice/default"))
+        try await store.createSession(session("alice/default"), engram: nil)
         for number in 1...3 { try await store.append(observed(number)) }
         try await store.keep(SnapshotRecord(sequence: 2, engram: [2]), of: alice)
         try await store.keep(SnapshotRecord(sequence: 1, engram: [1]), of: alice)
@@ -219,7 +219,7 @@ import Testing
     @Test("Of two writers of one number exactly one succeeds", arguments: Driver.allCases)
     func concurrentWriters(driver: Driver) async throws {
         let store = try driver.open()
-        try await store.createSession(session("alice/default"))
+        try await store.createSession(session("alice/default"), engram: nil)
         let successes = await withTaskGroup(of: Bool.self) { group in
             for writer in 0..<16 {
                 group.addTask {
@@ -237,7 +237,7 @@ import Testing
     @Test("A cancelled task still gets the true outcome of its write", arguments: Driver.allCases)
     func cancellation(driver: Driver) async throws {
         let store = try driver.open()
-        try await store.createSession(session("alice/default"))
+        try await store.createSession(session("alice/default"), engram: nil)
         let task = Task {
             withUnsafeCurrentTask { $0?.cancel() }
             try await store.append(observed(1))
@@ -254,7 +254,7 @@ import Testing
         await store.close()
         await #expect(throws: StorageError.closed) { try await store.session(alice) }
         await #expect(throws: StorageError.closed) {
-            try await store.createSession(session("alice/default"))
+            try await store.createSession(session("alice/default"), engram: nil)
         }
     }
 }

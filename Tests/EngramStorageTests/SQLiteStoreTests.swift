@@ -10,7 +10,7 @@ import Testing
     func survivesKill() async throws {
         let folder = temporaryFolder()
         let store = try SQLiteStore(folder: folder)
-        try await store.createSession(session("alice/default"))
+        try await store.createSession(session("alice/default"), engram: nil)
         try await store.append(observed(1, key: "k", snapshot: true))
         try await store.append(checkpointed("c1", number: 2, from: nil))
         try await store.append(observed(3))
@@ -33,7 +33,7 @@ import Testing
     func reopens() async throws {
         let folder = temporaryFolder()
         let store = try SQLiteStore(folder: folder)
-        try await store.createSession(session("alice/default"))
+        try await store.createSession(session("alice/default"), engram: nil)
         try await store.append(observed(1))
         let before = try await Everything(store)
         await store.close()
@@ -107,7 +107,7 @@ import Testing
     func integrity() async throws {
         let folder = temporaryFolder()
         let store = try SQLiteStore(folder: folder)
-        try await store.createSession(session("alice/default"))
+        try await store.createSession(session("alice/default"), engram: nil)
         try await store.append(observed(1))
         await store.close()
         let database = try DatabaseQueue(path: folder + "/hebb.sqlite")
@@ -141,7 +141,7 @@ import Testing
         let folder = temporaryFolder()
         let store = try SQLiteStore(folder: folder)
         let secret = Array("the secret that alice told".utf8)
-        try await store.createSession(session("alice/default"))
+        try await store.createSession(session("alice/default"), engram: nil)
         var entry = observed(1, snapshot: true)
         entry.event.answer = secret
         entry.snapshot?.engram = secret

@@ -24,9 +24,9 @@ final class FaultyStore: EngramStore {
         try await store.sessions(of: user, after: after, limit: limit)
     }
     func sessionCount() async throws(StorageError) -> Int { try await store.sessionCount() }
-    func createSession(_ record: SessionRecord) async throws(StorageError) {
+    func createSession(_ record: SessionRecord, engram: [UInt8]?) async throws(StorageError) {
         try check()
-        try await store.createSession(record)
+        try await store.createSession(record, engram: engram)
     }
     func discardSession(_ id: SessionID) async throws(StorageError) {
         try check()

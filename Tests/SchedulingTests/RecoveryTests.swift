@@ -3,6 +3,7 @@ import Engrams
 import Foundation
 import OuterCortex
 import Testing
+import TinyCore
 
 @testable import Scheduling
 
@@ -72,7 +73,8 @@ import Testing
         let bare = InMemoryStore()
         try await bare.createSession(
             SessionRecord(
-                id: alice, base: nil, origin: nil, learn: "none", created: 0, updated: 0))
+                id: alice, base: nil, origin: nil, learn: "none", created: 0, updated: 0),
+            engram: nil)
         let events = try await store.events(of: alice, after: 0, limit: 99)
         #expect(Set(events.map(\.kind)).count == EventKind.allCases.count)
         #expect(events.count == states.count)
@@ -146,6 +148,21 @@ import Testing
         await ending.value
     }
 
+    @Test("A session's few first events are not done again on another core")
+    func coreChanged() async throws {
+        let store = InMemoryStore()
+        try await makeScheduler(store).observe(alice, lesson)
+        let folder = try TinyCore.make(seed: 77)
+        defer { TinyCore.remove(folder) }
+        let scheduler = Scheduler(cortex: try Cortex(folder: folder), store: store)
+        await #expect {
+            try await scheduler.score(alice, ScoreRequest(text: "The heron flew."))
+        } throws: { error in
+            guard case ServiceError.refused = error else { return false }
+            return true
+        }
+    }
+
     @Test("A session learned on another core is refused, not misread")
     func otherCore() async throws {
         let store = InMemoryStore()
@@ -154,8 +171,7 @@ import Testing
         let foreign = try Engram.empty(identity: identity).serialized(as: .workingState)
         let record = SessionRecord(
             id: alice, base: nil, origin: nil, learn: "none", created: 0, updated: 0)
-        try await store.createSession(record)
-        try await store.keep(SnapshotRecord(sequence: 0, engram: foreign), of: alice)
+        try await store.createSession(record, engram: foreign)
         await #expect {
             try await makeScheduler(store).observe(alice, lesson)
         } throws: { error in

@@ -53,7 +53,7 @@ public actor InMemoryStore: EngramStore {
         return sessions.count
     }
 
-    public func createSession(_ record: SessionRecord) throws(StorageError) {
+    public func createSession(_ record: SessionRecord, engram: [UInt8]?) throws(StorageError) {
         try requireOpen()
         guard sessions[record.id] == nil else { throw .sessionExists(record.id) }
         let user = record.id.user
@@ -65,6 +65,7 @@ public actor InMemoryStore: EngramStore {
                 record: UserRecord(id: user, head: nil, created: record.created))
         }
         sessions[record.id] = Session(record: record)
+        sessions[record.id]?.snapshot = engram.map { SnapshotRecord(sequence: 0, engram: $0) }
     }
 
     public func discardSession(_ id: SessionID) throws(StorageError) {

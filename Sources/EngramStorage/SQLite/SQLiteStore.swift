@@ -84,8 +84,15 @@ public final class SQLiteStore: EngramStore {
         try await read { db in try Int.fetchOne(db, sql: "SELECT count(*) FROM sessions") ?? 0 }
     }
 
-    public func createSession(_ record: SessionRecord) async throws(StorageError) {
-        try await write { db in try db.create(record) }
+    public func createSession(_ record: SessionRecord, engram: [UInt8]?)
+        async throws(StorageError)
+    {
+        try await write { db in
+            try db.create(record)
+            if let engram {
+                try db.keep(SnapshotRecord(sequence: 0, engram: engram), of: record.id)
+            }
+        }
     }
 
     public func discardSession(_ id: SessionID) async throws(StorageError) {
