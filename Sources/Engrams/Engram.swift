@@ -48,6 +48,7 @@ public struct Engram: Sendable, Equatable {
         return report
     }
 
+    /// Both lists of kernel classes as one, sorted, each once.
     static func joined(_ classes: String, _ others: String) -> String {
         Set((classes.split(separator: "+") + others.split(separator: "+")).map(String.init))
             .sorted().joined(separator: "+")

@@ -20,11 +20,6 @@ public struct PlasticSites: Sendable, Equatable {
         gains = SiteGains()
     }
 
-    /// Whether nothing was learned: the prediction is then the frozen core's.
-    public var isEmpty: Bool {
-        bias.allSatisfy { $0 == 0 } && sequences.isEmpty && features.isEmpty
-    }
-
     /// Keeps the strongest synapses and contexts that the budget allows. A long text prunes its
     /// draft as it goes, so that what it holds stays bounded.
     /// - Complexity: O(n log n) when over budget, O(rows) otherwise.

@@ -83,6 +83,6 @@ struct PlasticReadout {
 }
 
 extension PlasticSites {
-    /// Whether no site can say anything: cheaper than `isEmpty`, and enough to skip the work.
+    /// Whether nothing was ever learned, so that the prediction is the frozen core's.
     var isSilent: Bool { bias.isEmpty && sequences.isEmpty && features.isEmpty }
 }

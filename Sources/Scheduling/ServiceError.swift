@@ -16,7 +16,8 @@ public enum ServiceError: Error, Sendable, Equatable {
     case contextExceeded(promptTokens: Int, maxTokens: Int, contextLength: Int)
     case tokenOutOfRange(found: Int, vocabularySize: Int)
     case invalidParameter(name: String, reason: String)
-    /// Understood but refused by the safe zone or the core's identity; nothing changed.
+    /// Understood but refused by the safe zone or the core's identity; nothing changed. `reason` is
+    /// a whole sentence, as an `EngramError` describes itself.
     case refused(reason: String)
     case queueFull(capacity: Int, retryAfterSeconds: Int)
     case loading

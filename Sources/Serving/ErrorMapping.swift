@@ -153,8 +153,7 @@ struct ErrorAnswer {
                 status: 400, "Invalid value for '\(name)': \(reason).", parameter: name,
                 code: "invalid_value")
         case .refused(let reason):
-            let end = reason.hasSuffix(".") ? "" : "."
-            self.init(status: 422, "Refused, nothing changed: \(reason)\(end)", code: "refused")
+            self.init(status: 422, "Refused, nothing changed: \(reason)", code: "refused")
         case .queueFull(let capacity, let seconds):
             self.init(
                 status: 429, "The queue of \(capacity) requests is full; try again later.",

@@ -160,6 +160,15 @@ struct PresentationTests {
         #expect(!line.contains("200 %"))
     }
 
+    @Test("The bar says bytes a second only of what is counted in bytes")
+    func barUnits() {
+        let bytes = ProgressBar(label: "f", total: 4096, countsBytes: true, isVisible: false)
+        let steps = ProgressBar(label: "f", total: 4096, isVisible: false)
+        #expect(bytes.line(done: 2048, seconds: 2, note: "").contains("KB/s, 2 s left"))
+        let line = steps.line(done: 2048, seconds: 2, note: "")
+        #expect(line.contains("2 s left") && !line.contains("/s"))
+    }
+
     @Test("What was learned adds up by bytes")
     func learnedAddsUp() {
         var learned = Learned(file: "f")

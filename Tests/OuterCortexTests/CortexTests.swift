@@ -185,6 +185,10 @@ final class CortexTests {
             (#"{"format":"hebb.rule","format_version":1,"bias_rate":-1}"#, "bias_rate"),
             (#"{"format":"hebb.rule","format_version":9}"#, "format_version"),
             (#"{"bias_rate":1}"#, "format"),
+            (
+                #"{"format":"hebb.rule","format_version":1,"safe_zone":{"weight_bound":0}}"#,
+                "weight_bound"
+            ),
             (#"{"format":"hebb.rule","#, "JSON"),
             (
                 #"{"format":"hebb.rule","format_version":1,"safe_zone":{"initial_trust":1}}"#,

@@ -53,7 +53,7 @@ public struct SafeZone: Sendable, Equatable, Codable {
             ("initial_trust", initialTrust, 0...0.999),
             ("maximum_trust", maximumTrust, 0...0.999),
             ("trust_share", trustShare, 0...1),
-            ("weight_bound", Double(weightBound), 0...100),
+            ("weight_bound", Double(weightBound), 0.001...100),
             ("minimum_gain", Double(minimumGain), 0...1),
             ("maximum_gain", Double(maximumGain), 1...10),
             ("synapse_budget", Double(synapseBudget), 0...100_000_000),
@@ -67,8 +67,8 @@ public struct SafeZone: Sendable, Equatable, Codable {
         }
     }
 
-    /// Keeps the smallest weights' sum honest: slows a weight that grows towards the bound, so
-    /// that it nears it smoothly instead of hitting it.
+    /// Slows a weight that grows towards the bound, so that it nears it smoothly instead of hitting
+    /// it.
     ///
     /// w ← w + Δ·(1 − (w/bound)²) when Δ drives w outwards, w + Δ otherwise; then clipped, since
     /// one step may be larger than what is left.
