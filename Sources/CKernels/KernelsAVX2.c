@@ -34,6 +34,9 @@ static inline vf v_load_bf16(const uint8_t *p) {
     __m128i h = _mm_loadu_si128((const __m128i_u *)p);
     return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(h), 16));
 }
+static inline vf v_load_i8(const int8_t *p) {
+    return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i_u *)p)));
+}
 static inline vf v_load_f16(const uint8_t *p) {
     return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i_u *)p));
 }

@@ -53,9 +53,24 @@ static float exp_sum(const float *x, float shift, float *out, size_t n) {
     return s;
 }
 
+static void hyperbolic_tangent(const float *x, float *out, size_t n) {
+    for (size_t i = 0; i < n; i++) out[i] = tanhf(x[i]);
+}
+
 static void mix(const float *p, const float *q, float u, float *out, size_t n) {
     float v = 1 - u;
     for (size_t i = 0; i < n; i++) out[i] = v * p[i] + u * q[i];
+}
+
+static void weighted_moments(
+    const float *a, const float *w, size_t n, float *mean, float *square) {
+    float m = 0, s = 0;
+    for (size_t i = 0; i < n; i++) {
+        m += w[i] * a[i];
+        s += w[i] * a[i] * a[i];
+    }
+    *mean = m;
+    *square = s;
 }
 
 static float kl_divergence(const float *p, const float *q, size_t n) {
@@ -130,6 +145,16 @@ static void rope(float *x, const float *cosines, const float *sines, size_t head
 GEMV(f32, 4, hebb_f32_at)
 GEMV(bf16, 2, hebb_bf16_at)
 GEMV(f16, 2, hebb_f16_at)
+
+static void gather_dot_i8(
+    const int8_t *w, const int32_t *rows, const float *x, float *y, size_t count, size_t cols) {
+    for (size_t i = 0; i < count; i++) {
+        const int8_t *row = w + (size_t)rows[i] * cols;
+        float s = 0;
+        for (size_t c = 0; c < cols; c++) s += (float)row[c] * x[c];
+        y[i] = s;
+    }
+}
 
 static void widen_bf16(const void *x, float *out, size_t n) {
     for (size_t i = 0; i < n; i++) out[i] = hebb_bf16_at((const uint8_t *)x + 2 * i);

@@ -11,14 +11,21 @@ public struct CortexIdentity: Hashable, Sendable, Codable {
     public var vocabularySize: Int
     /// How many latents the SAE has.
     public var latentCount: Int
+    /// Length of the core's hidden states.
+    public var hiddenSize: Int
+    /// Length of the rule's episode keys; 0 when the episodic site is off.
+    public var episodeKeySize: Int
 
     public init(
-        core: String, sparseAutoencoder: String, rule: String, vocabularySize: Int, latentCount: Int
+        core: String, sparseAutoencoder: String, rule: String, vocabularySize: Int,
+        latentCount: Int, hiddenSize: Int, episodeKeySize: Int = 0
     ) {
         self.core = core
         self.sparseAutoencoder = sparseAutoencoder
         self.rule = rule
         self.vocabularySize = vocabularySize
         self.latentCount = latentCount
+        self.hiddenSize = hiddenSize
+        self.episodeKeySize = episodeKeySize
     }
 }

@@ -6,7 +6,8 @@ extension Engram {
     public func difference(from base: Engram) -> Engram {
         precondition(identity == base.identity, "engrams of two cortices do not subtract")
         var delta = self
-        delta.sites = sites.combined(with: base.sites, scale: -1, limit: .max, bound: .infinity)
+        delta.sites = sites.combined(
+            with: base.sites, scale: -1, limit: .max, bound: .infinity, normBound: .infinity)
         delta.sites.gains = sites.gains
         delta.tokensLearned = max(0, tokensLearned - base.tokensLearned)
         return delta
@@ -19,7 +20,8 @@ extension Engram {
         precondition(identity == delta.identity, "engrams of two cortices do not add")
         var sum = self
         sum.sites = sites.combined(
-            with: delta.sites, scale: 1, limit: zone.targetsPerContext, bound: zone.weightBound)
+            with: delta.sites, scale: 1, limit: zone.targetsPerContext, bound: zone.weightBound,
+            normBound: zone.matrixBound)
         sum.sites.gains = delta.sites.gains
         sum.kernelClass = Self.joined(kernelClass, delta.kernelClass)
         sum.revision = max(revision, delta.revision).next
@@ -31,11 +33,15 @@ extension Engram {
 extension PlasticSites {
     /// self + scale·other, without traces.
     fileprivate func combined(
-        with other: PlasticSites, scale: Float, limit: Int, bound: Float
+        with other: PlasticSites, scale: Float, limit: Int, bound: Float, normBound: Float
     ) -> PlasticSites {
         func clipped(_ x: Float) -> Float { max(-bound, min(bound, x)) }
         var result = PlasticSites()
         result.gains = gains
+        result.matrix = matrix.combined(with: other.matrix, scale: scale, bound: normBound)
+        result.layer = layer.combined(with: other.layer, scale: scale, bound: normBound)
+        result.episodes = episodes.isEmpty && scale > 0 ? other.episodes : episodes
+        result.familiarity = familiarity.combined(with: other.familiarity, scale: scale)
         if !bias.isEmpty || !other.bias.isEmpty {
             let length = max(bias.count, other.bias.count)
             result.bias = (0..<length).map { index in
@@ -78,6 +84,17 @@ extension PlasticSites {
                     ? nil : SequenceContext(key: either.key, order: either.order, targets: targets)
             })
         return result
+    }
+}
+
+extension [Int32] {
+    /// Counts added or taken off, never below 0.
+    fileprivate func combined(with other: [Int32], scale: Float) -> [Int32] {
+        guard !other.isEmpty else { return self }
+        return other.indices.map { index in
+            let sum = Double(isEmpty ? 0 : self[index]) + Double(scale) * Double(other[index])
+            return Int32(Swift.max(0, Swift.min(Double(Int32.max), sum.rounded())))
+        }
     }
 }
 

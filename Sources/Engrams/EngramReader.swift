@@ -15,7 +15,9 @@ extension Engram {
                 sparseAutoencoder: try reader.text("sae_sha256"),
                 rule: try reader.text("rule_sha256"),
                 vocabularySize: try reader.number("vocabulary_size", limit: Int(Int32.max)),
-                latentCount: try reader.number("latent_count", limit: Int(Int32.max))),
+                latentCount: try reader.number("latent_count", limit: Int(Int32.max)),
+                hiddenSize: try reader.number("hidden_size", limit: 1_048_576),
+                episodeKeySize: try reader.number("episode_key_size", limit: 1_048_576)),
             revision: Revision(rawValue: UInt64(try reader.number("revision", limit: .max))),
             tokensLearned: try reader.number("tokens_learned", limit: .max),
             parent: try reader.text("parent").isEmpty
@@ -24,7 +26,7 @@ extension Engram {
     }
 }
 
-private struct EngramReader {
+struct EngramReader {
     let file: SafetensorsFile
     let name: String
 
@@ -88,10 +90,12 @@ private struct EngramReader {
         sites.bias = try bias()
         sites.features = try features()
         sites.sequences = try sequences()
-        let gains = try floats("gains", count: 3)
-        sites.gains.bias = gains[0]
-        sites.gains.sequence = gains[1]
-        sites.gains.feature = gains[2]
+        sites.gains = SiteFactors(
+            all: try floats("gains", count: SiteFactors.count))
+        sites.matrix = try square("matrix")
+        sites.layer = try layer()
+        sites.episodes = try episodes()
+        sites.familiarity = try familiarity()
         if file.names.contains("frozen_loss_average") {
             sites.frozenLossAverage = try floats("frozen_loss_average").first
         }

@@ -11,10 +11,16 @@ public struct EngramSummary: Sendable, Equatable, Codable {
     /// Latent → token synapses, and the norm of their weights, logits at unit activity.
     public var synapses: Int
     public var featureNorm: Float
+    /// Frobenius norms of M and of the layer site's M; 0 while they are silent.
+    public var matrixNorm: Float
+    public var layerNorm: Float
+    /// Positions the session remembers.
+    public var episodes: Int
 
     public init(
         bytes: Int, biases: Int, biasNorm: Float, contexts: Int, sequenceNorm: Float,
-        synapses: Int, featureNorm: Float
+        synapses: Int, featureNorm: Float, matrixNorm: Float = 0, layerNorm: Float = 0,
+        episodes: Int = 0
     ) {
         self.bytes = bytes
         self.biases = biases
@@ -23,5 +29,8 @@ public struct EngramSummary: Sendable, Equatable, Codable {
         self.sequenceNorm = sequenceNorm
         self.synapses = synapses
         self.featureNorm = featureNorm
+        self.matrixNorm = matrixNorm
+        self.layerNorm = layerNorm
+        self.episodes = episodes
     }
 }

@@ -74,6 +74,12 @@ public struct FeatureSynapses: Sendable, Equatable {
         return before - budget
     }
 
+    mutating func scale(by factor: Float) {
+        for row in rows.indices {
+            for index in rows[row].synapses.indices { rows[row].synapses[index].weight *= factor }
+        }
+    }
+
     mutating func dropUsage() {
         for row in rows.indices {
             for index in rows[row].synapses.indices { rows[row].synapses[index].usage = 0 }

@@ -1,3 +1,5 @@
+import Kernels
+
 extension PlasticSites {
     /// Throws at the first value that is not finite, out of bounds or out of range.
     /// - Complexity: O(biases + contexts + synapses).
@@ -38,8 +40,51 @@ extension PlasticSites {
                 try Self.check(target.weight, "sequence synapses", index, zone.weightBound)
             }
         }
+        try checkDense(identity: identity, zone: zone)
+        try checkEpisodes(identity: identity)
+        if !familiarity.isEmpty, familiarity.count != identity.latentCount {
+            throw .outOfRange(
+                site: "familiarity", found: familiarity.count, limit: identity.latentCount)
+        }
         if let average = frozenLossAverage, !average.isFinite {
             throw .notFinite(site: "running loss", index: 0)
+        }
+    }
+
+    private func checkDense(identity: CortexIdentity, zone: SafeZone) throws(EngramError) {
+        let directions = layer.sortedLatents.map { ($0, layer.decoder[$0] ?? []) }
+        for (latent, _) in directions {
+            try Self.checkIndex(Int(latent), "layer synapses (latent)", identity.latentCount)
+        }
+        let parts =
+            [("layer weights M", matrix.weights), ("layer synapses", layer.dense.weights)]
+            + directions.map { ("layer synapses (decoder)", $0.1) }
+        for (site, weights) in parts where !weights.isEmpty {
+            guard weights.count % identity.hiddenSize == 0 else {
+                throw .outOfRange(site: site, found: weights.count, limit: identity.hiddenSize)
+            }
+            if let index = weights.firstIndex(where: { !$0.isFinite }) {
+                throw .notFinite(site: site, index: index)
+            }
+            let norm = VectorKernels.dot(weights.span, weights.span).squareRoot()
+            // The margin is for the rounding of a sum over the matrix.
+            guard norm <= zone.matrixBound * 1.001 else {
+                throw .outOfBounds(site: site, found: norm, allowed: zone.matrixBound)
+            }
+        }
+    }
+
+    private func checkEpisodes(identity: CortexIdentity) throws(EngramError) {
+        for episode in episodes.stored {
+            try Self.checkIndex(
+                Int(episode.token), "episodes (token)", identity.vocabularySize)
+            for latent in episode.latents {
+                try Self.checkIndex(Int(latent), "episodes (latent)", identity.latentCount)
+            }
+        }
+        guard episodes.isEmpty || episodes.keySize == identity.episodeKeySize else {
+            throw .outOfRange(
+                site: "episodes (key)", found: episodes.keySize, limit: identity.episodeKeySize)
         }
     }
 

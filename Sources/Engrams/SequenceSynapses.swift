@@ -47,6 +47,14 @@ public struct SequenceSynapses: Sendable, Equatable {
         return before - budget
     }
 
+    mutating func scale(by factor: Float) {
+        for index in contexts.indices {
+            for target in contexts[index].targets.indices {
+                contexts[index].targets[target].weight *= factor
+            }
+        }
+    }
+
     mutating func dropVisits() {
         for index in contexts.indices { contexts[index].visits = 0 }
     }
@@ -107,6 +115,17 @@ public struct SequenceContext: Sendable, Equatable {
         self.order = order
         self.visits = visits
         self.targets = targets
+    }
+
+    /// Adds a target, in place of the weakest when `limit` are there.
+    public mutating func insert(_ target: Target, limit: Int) {
+        if targets.count < limit {
+            targets.append(target)
+        } else if let weakest = targets.indices.min(by: {
+            abs(targets[$0].weight) < abs(targets[$1].weight)
+        }) {
+            targets[weakest] = target
+        }
     }
 
     /// Σ|w|, logits: what pruning ranks by.

@@ -27,21 +27,56 @@ public enum MatrixKernels {
     ) {
         precondition(
             weight.byteCount == x.count * y.count * type.byteCount, "multiply: shapes differ")
-        let table = kernels
         weight.withUnsafeBytes { w in
             x.withUnsafeBufferPointer { x in
                 y.withUnsafeMutableBufferPointer { y in
-                    let function =
-                        switch type {
-                        case .float32: table.pointee.gemv_f32
-                        case .bfloat16: table.pointee.gemv_bf16
-                        case .float16: table.pointee.gemv_f16
-                        }
-                    function?(w.baseAddress, x.baseAddress, y.baseAddress, y.count, x.count)
+                    function(type)?(w.baseAddress, x.baseAddress, y.baseAddress, y.count, x.count)
                 }
             }
         }
     }
+
+    /// yᵢ = the row rowsᵢ of W times x, for a matrix of signed bytes.
+    ///
+    /// - Parameters:
+    ///   - weight: W, shape [_, columns], row-major.
+    ///   - rows: each a row of W.
+    ///   - x: shape [columns].
+    ///   - y: shape [rows.count].
+    public static func multiplyRows(
+        _ weight: Span<Int8>, columns: Int, rows: Span<Int32>, by x: Span<Float>,
+        into y: inout MutableSpan<Float>
+    ) {
+        precondition(x.count == columns && y.count == rows.count, "multiplyRows: shapes differ")
+        for index in rows.indices {
+            precondition(
+                rows[index] >= 0 && (Int(rows[index]) + 1) * columns <= weight.count,
+                "multiplyRows: row \(rows[index]) is not there")
+        }
+        weight.withUnsafeBufferPointer { w in
+            rows.withUnsafeBufferPointer { rows in
+                x.withUnsafeBufferPointer { x in
+                    y.withUnsafeMutableBufferPointer { y in
+                        kernels.pointee.gather_dot_i8(
+                            w.baseAddress, rows.baseAddress, x.baseAddress, y.baseAddress,
+                            rows.count, columns)
+                    }
+                }
+            }
+        }
+    }
+
+    private static func function(_ type: WeightType) -> Product? {
+        switch type {
+        case .float32: kernels.pointee.gemv_f32
+        case .bfloat16: kernels.pointee.gemv_bf16
+        case .float16: kernels.pointee.gemv_f16
+        }
+    }
+
+    private typealias Product = @convention(c) (
+        UnsafeRawPointer?, UnsafePointer<Float>?, UnsafeMutablePointer<Float>?, Int, Int
+    ) -> Void
 
     /// y = xᵀ·W, for weights stored as [in, out] (GPT-2's `Conv1D`).
     ///

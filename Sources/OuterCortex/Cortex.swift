@@ -8,7 +8,8 @@ public import ModelFormats
 /// which engrams are read and changed. Holds no engram: one `Cortex` serves every user.
 ///
 /// Folder: `config.json`, `model.safetensors`, `tokenizer.json`; beside them `sae/` (SAELens) and
-/// `rule.json`. Without an SAE the feature site is off; without a rule its defaults hold.
+/// `rule.json` with `rule.safetensors`. Without an SAE the feature and episodic sites are off;
+/// without a rule its defaults hold.
 public final class Cortex: Sendable {
     public let inner: InnerCortex
     public let tokenizer: Tokenizer
@@ -51,23 +52,30 @@ public final class Cortex: Sendable {
             autoencoder = nil
         }
 
-        let rulePath = root.appendingPathComponent(PlasticityRule.fileName).path
-        let ruleData = FileManager.default.contents(atPath: rulePath)
-        if let rule {
-            self.rule = rule
-        } else if let ruleData {
-            self.rule = try PlasticityRule(json: ruleData, name: rulePath)
-        } else {
-            self.rule = PlasticityRule()
-        }
+        self.rule = try rule ?? PlasticityRule(folder: root.path) ?? PlasticityRule()
         identity = CortexIdentity(
             core: try ContentDigest.ofFiles(
                 SafetensorsCheckpoint(folder: folder).files
                     + ["config.json", "tokenizer.json"].map { "\(root.path)/\($0)" }),
             sparseAutoencoder: autoencoderHash,
-            rule: ContentDigest.of(Array(try self.rule.json())),
+            rule: try self.rule.contentHash(),
             vocabularySize: inner.config.vocabularySize,
-            latentCount: autoencoder?.latentCount ?? 0)
+            latentCount: autoencoder?.latentCount ?? 0, hiddenSize: inner.config.hiddenSize,
+            episodeKeySize: self.rule.episodeKeySize)
+    }
+
+    /// Fills in what the sites read of a slice's hidden states: latents, whitened states, keys.
+    func addFeatures(to slice: inout FrozenSlice) {
+        let hidden = slice.hidden
+        let count = hidden.count / slice.hiddenSize
+        autoencoder?.encode(
+            hidden.span, count: count, latents: &slice.latents, values: &slice.values)
+        if rule.matrix.isOn, let whitening = rule.tensors.whitening {
+            whitening.apply(hidden.span, count: count, into: &slice.whitened)
+        }
+        if rule.episode.isOn, let projection = rule.tensors.keyProjection {
+            projection.apply(hidden.span, count: count, into: &slice.keys)
+        }
     }
 
     public func emptyEngram() -> Engram { .empty(identity: identity) }

@@ -54,7 +54,8 @@ public final class ObserveTask: CortexTask {
     private var pass: TextPass
     private let base: Revision
     private var draft: PlasticSites
-    private var errors: ErrorTargets
+    private var learner: SynapticLearner
+    private let tokensBefore: Int
     private var learnedTokens = 0
     private var learnedSincePruning = 0
 
@@ -67,21 +68,27 @@ public final class ObserveTask: CortexTask {
         pass = TextPass(cortex: cortex, tokens: tokens)
         base = engram.revision
         draft = engram.sites
-        errors = ErrorTargets(vocabularySize: cortex.inner.config.vocabularySize)
+        learner = SynapticLearner(cortex: cortex)
+        tokensBefore = engram.tokensLearned
     }
 
     public func advance() -> Bool {
         guard let slice = pass.reader.nextSlice() else { return true }
         let rule = cortex.rule
+        var learnedHere = 0
         for position in slice.positions {
-            let outcome = pass.step(slice, position: position, sites: draft)
-            let active = pass.active(slice, position: position)
-            let didLearn = rule.learn(
-                &draft, readout: pass.predictor.readout, latents: slice.latents[active],
-                values: slice.values[active], target: pass.history[position + 1],
-                frozenLoss: Float(outcome.frozenLoss), reward: reward, errors: &errors)
-            if didLearn { learnedTokens += 1 }
+            let row = position - slice.positions.lowerBound
+            let outcome = pass.step(
+                slice, position: position, sites: draft,
+                tokensLearned: tokensBefore + learnedTokens + learnedHere)
+            let didLearn = learner.learn(
+                &draft, readout: pass.predictor.readout, slice: slice, row: row,
+                target: pass.history[position + 1], frozenLoss: Float(outcome.frozenLoss),
+                reward: reward)
+            if didLearn { learnedHere += 1 }
         }
+        rule.decay(&draft, tokens: learnedHere)
+        learnedTokens += learnedHere
         learnedSincePruning += slice.positions.count
         if learnedSincePruning >= Self.pruningInterval {
             draft.prune(within: rule.safeZone)
@@ -103,17 +110,20 @@ public final class ObserveTask: CortexTask {
 public final class ScoreTask: CortexTask {
     private var pass: TextPass
     private let sites: PlasticSites
+    private let tokensLearned: Int
     private var perToken: [Scoring.Token] = []
 
     init(cortex: Cortex, tokens: [TokenID], engram: Engram) {
         pass = TextPass(cortex: cortex, tokens: tokens)
         sites = engram.sites
+        tokensLearned = engram.tokensLearned
     }
 
     public func advance() -> Bool {
         guard let slice = pass.reader.nextSlice() else { return true }
         for position in slice.positions {
-            let outcome = pass.step(slice, position: position, sites: sites)
+            let outcome = pass.step(
+                slice, position: position, sites: sites, tokensLearned: tokensLearned)
             perToken.append(
                 Scoring.Token(
                     token: TokenID(rawValue: pass.history[position + 1]),
@@ -138,37 +148,24 @@ struct TextPass {
     let history: [Int32]
     let bytes: Int
     private(set) var sums = OutcomeSums()
-    private let activeCount: Int
-    private let vocabularySize: Int
 
     init(cortex: Cortex, tokens: [TokenID]) {
         let whole = [cortex.startOfText] + tokens
-        reader = FrozenReader(
-            inner: cortex.inner, autoencoder: cortex.autoencoder, tokens: whole)
-        vocabularySize = cortex.inner.config.vocabularySize
-        predictor = PersonalPredictor(vocabularySize: vocabularySize, rule: cortex.rule)
+        reader = FrozenReader(cortex: cortex, tokens: whole)
+        predictor = PersonalPredictor(cortex: cortex)
         history = whole.map(\.rawValue)
         bytes = tokens.reduce(0) { $0 + cortex.tokenizer.bytes(of: $1).count }
-        activeCount = cortex.autoencoder?.activeCount ?? 0
-    }
-
-    func active(_ slice: FrozenReader.Slice, position: Int) -> Range<Int> {
-        let row = position - slice.positions.lowerBound
-        return row * activeCount..<(row + 1) * activeCount
     }
 
     /// Predicts the token after `position` and accounts for it.
     mutating func step(
-        _ slice: FrozenReader.Slice, position: Int, sites: PlasticSites
+        _ slice: FrozenSlice, position: Int, sites: PlasticSites, tokensLearned: Int
     ) -> PersonalPredictor.Outcome {
         let row = position - slice.positions.lowerBound
-        let logits = slice.logits.span.extracting(
-            row * vocabularySize..<(row + 1) * vocabularySize)
-        let range = active(slice, position: position)
         predictor.predict(
-            logits: logits, latents: slice.latents[range], values: slice.values[range],
-            history: history[...position], sites: sites)
-        let outcome = predictor.settle(target: Int(history[position + 1]), logits: logits)
+            slice, row: row, history: history[...position], sites: sites,
+            tokensLearned: tokensLearned)
+        let outcome = predictor.settle(target: Int(history[position + 1]), slice, row: row)
         sums.add(outcome)
         return outcome
     }

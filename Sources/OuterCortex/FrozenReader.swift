@@ -7,22 +7,10 @@ import ModelFormats
 /// A text longer than the core's context is read in windows that overlap by half, so that every
 /// position past the first window has at least half a context before it.
 final class FrozenReader {
-    /// Some consecutive positions, each the presynaptic side of the token after it.
-    struct Slice {
-        /// Positions in the text; position t predicts token t + 1.
-        var positions: Range<Int>
-        /// z0, shape [positions.count, vocabulary].
-        var logits: [Float]
-        /// Active latents and f̂, shape [positions.count, activeCount]; empty without an SAE.
-        var latents: [Int32]
-        var values: [Float]
-    }
-
     /// Positions a slice: enough for efficient products, little enough to share the core.
     static let sliceLength = 128
 
-    private let inner: InnerCortex
-    private let autoencoder: SparseAutoencoder?
+    private let cortex: Cortex
     /// The text with its start-of-text token.
     private let tokens: [TokenID]
     private let windowLength: Int
@@ -33,31 +21,29 @@ final class FrozenReader {
     private var hidden: [Float] = []
 
     /// - Parameter tokens: the text, its start-of-text token first.
-    init(inner: InnerCortex, autoencoder: SparseAutoencoder?, tokens: [TokenID]) {
-        self.inner = inner
-        self.autoencoder = autoencoder
+    init(cortex: Cortex, tokens: [TokenID]) {
+        self.cortex = cortex
         self.tokens = tokens
-        windowLength = inner.config.contextLength
-        cache = inner.makeCache(capacity: min(windowLength, max(1, tokens.count)))
+        windowLength = cortex.inner.config.contextLength
+        cache = cortex.inner.makeCache(capacity: min(windowLength, max(1, tokens.count)))
     }
 
     /// The next slice, or nil at the text's end.
     /// - Complexity: One forward pass of `sliceLength` tokens; at a window's start also one of
     ///   half a context.
-    func nextSlice() -> Slice? {
+    func nextSlice() -> FrozenSlice? {
         let end = tokens.count - 1
         guard next < end else { return nil }
         if next == windowStart + windowLength { openWindow() }
         let stop = min(end, windowStart + windowLength, next + Self.sliceLength)
         let positions = next..<stop
-        hidden.removeAll(keepingCapacity: true)
-        inner.forward(tokens[positions], cache: cache, path: .tiles, hidden: &hidden)
-        var slice = Slice(positions: positions, logits: [], latents: [], values: [])
-        inner.unembed(
-            hidden.span, count: positions.count, position: positions.lowerBound - windowStart,
-            path: .tiles, logits: &slice.logits)
-        autoencoder?.encode(
-            hidden.span, count: positions.count, latents: &slice.latents, values: &slice.values)
+        var slice = FrozenSlice(cortex: cortex)
+        slice.positions = positions
+        cortex.inner.forward(tokens[positions], cache: cache, path: .tiles, hidden: &slice.hidden)
+        cortex.inner.unembed(
+            slice.hidden, count: positions.count,
+            position: positions.lowerBound - windowStart, path: .tiles, logits: &slice.logits)
+        cortex.addFeatures(to: &slice)
         next = stop
         return slice
     }
@@ -70,7 +56,7 @@ final class FrozenReader {
         while position < next {
             let stop = min(next, position + Self.sliceLength)
             hidden.removeAll(keepingCapacity: true)
-            inner.forward(
+            cortex.inner.forward(
                 tokens[position..<stop], cache: cache, path: .tiles, hidden: &hidden)
             position = stop
         }

@@ -23,10 +23,8 @@ public final class GenerationTask: CortexTask {
     private var decoder: StreamingDecoder
     private var waiting: [GeneratedToken] = []
     private var ready: [GeneratedPiece] = []
-    private var logits: [Float] = []
-    private var hidden: [Float] = []
-    private var latents: [Int32] = []
-    private var values: [Float] = []
+    private var slice: FrozenSlice
+    private let tokensLearned: Int
     private var logProbabilities: [Float]
     private let promptLength: Int
     private var end: GenerationEnd?
@@ -42,7 +40,9 @@ public final class GenerationTask: CortexTask {
         cache = cortex.inner.makeCache(
             capacity: min(context, promptLength + max(0, request.maxTokens)))
         let vocabularySize = cortex.inner.config.vocabularySize
-        predictor = PersonalPredictor(vocabularySize: vocabularySize, rule: cortex.rule)
+        predictor = PersonalPredictor(cortex: cortex)
+        slice = FrozenSlice(cortex: cortex)
+        tokensLearned = engram.tokensLearned
         sampler = Sampler(options: request.sampling, seed: request.seed)
         text = StopScanner(stop: request.stop)
         decoder = StreamingDecoder(cortex.tokenizer)
@@ -122,36 +122,21 @@ public final class GenerationTask: CortexTask {
     }
 
     private func forward(_ positions: Range<Int>) {
-        hidden.removeAll(keepingCapacity: true)
-        cortex.inner.forward(tokens[positions], cache: cache, hidden: &hidden)
-        cortex.inner.unembed(hidden.span, count: positions.count, logits: &logits)
-        guard !sites.isSilent else { return }
-        let hidden = hidden
-        cortex.autoencoder?.encode(
-            hidden.span, count: positions.count, latents: &latents, values: &values)
+        slice.positions = positions
+        slice.hidden.removeAll(keepingCapacity: true)
+        cortex.inner.forward(tokens[positions], cache: cache, hidden: &slice.hidden)
+        cortex.inner.unembed(slice.hidden, count: positions.count, logits: &slice.logits)
+        if !sites.isSilent { cortex.addFeatures(to: &slice) }
     }
 
-    private func rowRange(_ row: Int) -> Range<Int> {
-        let size = cortex.inner.config.vocabularySize
-        return row * size..<(row + 1) * size
-    }
-
-    private func predict(position: Int, row index: Int) {
-        let active = sites.isSilent ? 0 : cortex.autoencoder?.activeCount ?? 0
-        let range = index * active..<(index + 1) * active
-        let logits = logits
-        let all = logits.span
+    private func predict(position: Int, row: Int) {
         predictor.predict(
-            logits: all.extracting(rowRange(index)), latents: latents[range], values: values[range],
-            history: history[...position], sites: sites)
+            slice, row: row, history: history[...position], sites: sites,
+            tokensLearned: tokensLearned)
     }
 
-    private func settle(position: Int, row index: Int, target: Int32) {
-        let logits = logits
-        let all = logits.span
-        let outcome = predictor.settle(
-            target: Int(target), logits: all.extracting(rowRange(index)))
-        sums.add(outcome)
+    private func settle(position: Int, row: Int, target: Int32) {
+        sums.add(predictor.settle(target: Int(target), slice, row: row))
     }
 
     private func described(_ token: TokenID, _ count: Int) -> GeneratedToken {

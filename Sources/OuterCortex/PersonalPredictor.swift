@@ -1,6 +1,8 @@
 import Engrams
 import Foundation
+import InnerCortex
 import Kernels
+import ModelFormats
 
 /// Predicts one context (a text, or a prompt with its completion) token by token: frozen core,
 /// plastic sites, safe zone. Scoring, learning and generating all go through here.
@@ -20,31 +22,32 @@ struct PersonalPredictor {
     private(set) var output: [Float]
     private var mixture: NoHarmMixture
     private var latest = NoHarmMixture.Outcome(strength: 0, divergence: 0)
-    private let orders: Int
 
-    init(vocabularySize: Int, rule: PlasticityRule) {
-        readout = PlasticReadout(vocabularySize: vocabularySize)
-        output = [Float](repeating: 0, count: vocabularySize)
-        mixture = NoHarmMixture(zone: rule.safeZone)
-        orders = rule.sequenceRates.count
+    /// - Parameter logsTokens: whether `readout` is to compute what training logs.
+    init(cortex: Cortex, logsTokens: Bool = false) {
+        readout = PlasticReadout(cortex: cortex, logsTokens: logsTokens)
+        output = [Float](repeating: 0, count: cortex.inner.config.vocabularySize)
+        mixture = NoHarmMixture(zone: cortex.zone)
     }
 
     /// Computes `output` for the position after `history`.
     /// - Parameters: as `PlasticReadout.compute`.
     mutating func predict(
-        logits: Span<Float>, latents: ArraySlice<Int32>, values: ArraySlice<Float>,
-        history: ArraySlice<Int32>, sites: PlasticSites
+        _ slice: FrozenSlice, row: Int, history: ArraySlice<Int32>, sites: PlasticSites,
+        tokensLearned: Int
     ) {
         readout.compute(
-            logits: logits, latents: latents, values: values, history: history, orders: orders,
-            sites: sites)
+            slice, row: row, history: history, sites: sites, tokensLearned: tokensLearned)
         latest = mixture.mix(
             frozen: readout.frozen, adapted: readout.adapted, into: &output)
     }
 
     /// Accounts for the token that came.
-    /// - Parameter logits: z0 as given to `predict`.
-    mutating func settle(target: Int, logits: Span<Float>) -> Outcome {
+    /// - Parameters: the slice and row given to `predict`.
+    mutating func settle(target: Int, _ slice: FrozenSlice, row: Int) -> Outcome {
+        let all = slice.logits.span
+        let logits = all.extracting(slice.rowRange(row))
+        readout.settle(target: target, logits: logits)
         let frozenLoss = Double(readout.frozenNormalizer) - Double(logits[target])
         let frozen = exp(-frozenLoss)
         let isMoved = !readout.isSilent && latest.strength > 0

@@ -1,88 +1,132 @@
 import Engrams
+import Foundation
+import InnerCortex
 import Kernels
+import ModelFormats
 
-/// What the plastic sites make of one position: z = z0 + g_b·b + g_n·Σ_o N_o[c_o] + g_w·Wᵀf̂, and
-/// p = softmax(z). Holds the buffers of one stream, made once.
+/// What the plastic sites make of one position:
+///
+///     z = z0 + Σ_k g_k·m_k + readout        p = softmax(z)
+///
+/// m_k are the sites' terms, g_k what the neuromodulator lets each say here (1 without one), and
+/// the readout its nonlinear correction for the tokens in question. Holds the buffers of one
+/// stream, made once.
 struct PlasticReadout {
-    /// Contexts of the position, newest token first: keys of order 1, 2, …
-    private(set) var contextKeys: [ContextKey] = []
+    private(set) var terms: SiteTerms
+    private(set) var statistics: LocalStatistics
     /// p0 and p, shape [vocabulary].
     private(set) var frozen: [Float]
     private(set) var adapted: [Float]
     /// ln Σ exp of z0 and of z, nats.
     private(set) var frozenNormalizer: Float = 0
     private(set) var adaptedNormalizer: Float = 0
-    /// Each site's term without its gain, and their sum with gains: logits, shape [vocabulary].
-    private(set) var sequenceTerm: [Float]
-    private(set) var featureTerm: [Float]
+    /// z − z0: logits, shape [vocabulary].
     private(set) var shift: [Float]
+    /// g_k in the order of `SiteIndex`; empty without a neuromodulator.
+    private(set) var gains: [Float] = []
     /// Whether any site says anything here: if not, p is p0.
     private(set) var isSilent = true
 
-    init(vocabularySize: Int) {
+    private let neuromodulator: Neuromodulator?
+    private let collectsStatistics: Bool
+    private var scratch: Neuromodulator.Scratch?
+    private(set) var candidates = CandidateTokens()
+    private var corrections: [Float] = []
+
+    /// - Parameter logsTokens: whether to compute the statistics without a neuromodulator too.
+    init(cortex: Cortex, logsTokens: Bool) {
+        let vocabularySize = cortex.inner.config.vocabularySize
         let zeros = [Float](repeating: 0, count: vocabularySize)
-        (frozen, adapted, sequenceTerm, featureTerm, shift) = (zeros, zeros, zeros, zeros, zeros)
+        (frozen, adapted, shift) = (zeros, zeros, zeros)
+        terms = SiteTerms(cortex: cortex)
+        statistics = LocalStatistics(
+            vocabularySize: vocabularySize, orders: cortex.rule.orderRates.count)
+        neuromodulator = cortex.rule.tensors.neuromodulator
+        scratch = neuromodulator.map { Neuromodulator.Scratch(for: $0) }
+        collectsStatistics = logsTokens || neuromodulator != nil
     }
 
     /// Computes the position's distributions.
     /// - Parameters:
-    ///   - logits: z0, shape [vocabulary].
-    ///   - latents, values: the SAE's active latents and f̂.
+    ///   - row: of the slice.
     ///   - history: the text so far, newest last; contexts reach back at most to its start.
-    ///   - orders: how many orders of contexts there are.
-    /// - Complexity: O(vocabulary + synapses of the active latents).
+    ///   - tokensLearned: by the engram so far.
+    /// - Complexity: O(vocabulary + synapses of the active latents), times the few sites.
     mutating func compute(
-        logits: Span<Float>, latents: ArraySlice<Int32>, values: ArraySlice<Float>,
-        history: ArraySlice<Int32>, orders: Int, sites: PlasticSites
+        _ slice: FrozenSlice, row: Int, history: ArraySlice<Int32>, sites: PlasticSites,
+        tokensLearned: Int
     ) {
+        let all = slice.logits.span
+        let logits = all.extracting(slice.rowRange(row))
         frozenNormalizer = VectorKernels.softmax(logits, into: &frozen)
-        setContexts(history: history, orders: orders)
+        terms.setContexts(history: history)
         isSilent = sites.isSilent
         guard !isSilent else {
             adapted = frozen
             adaptedNormalizer = frozenNormalizer
             return
         }
-        addTerms(latents: latents, values: values, sites: sites)
+        terms.compute(slice, row: row, frozen: frozen, sites: sites)
+        if collectsStatistics {
+            statistics.compute(
+                logits: logits, frozen: frozen, frozenNormalizer: frozenNormalizer, terms: terms,
+                slice: slice, row: row, familiarity: sites.familiarity,
+                tokensLearned: tokensLearned, position: history.count - 1)
+            candidates.select(
+                frozen: frozen, ungated: statistics.ungated, terms: terms,
+                threshold: CandidateTokens.threshold)
+        }
+        if let neuromodulator {
+            neuromodulate(neuromodulator, logits: logits)
+        } else {
+            terms.sum(gains: nil, into: &shift)
+        }
         adaptedNormalizer = VectorKernels.softmaxOfSum(logits, shift, into: &adapted)
     }
 
-    private mutating func setContexts(history: ArraySlice<Int32>, orders: Int) {
-        contextKeys.removeAll(keepingCapacity: true)
-        var key: ContextKey?
-        for token in history.reversed().prefix(orders) {
-            let next = key?.extended(by: token) ?? ContextKey(token: token)
-            contextKeys.append(next)
-            key = next
+    private mutating func neuromodulate(_ neuromodulator: Neuromodulator, logits: Span<Float>) {
+        guard var scratch else { return }
+        self.scratch = nil
+        neuromodulator.gains(statistics.values, scratch: &scratch)
+        gains = scratch.gains
+        terms.sum(gains: gains, into: &shift)
+        candidates.gather(
+            terms: terms, gains: gains, logits: logits, normalizer: frozenNormalizer)
+        if corrections.count < candidates.tokens.count {
+            corrections = [Float](repeating: 0, count: candidates.tokens.count)
         }
+        neuromodulator.readout(
+            terms: candidates.terms, logProbabilities: candidates.logProbabilities,
+            count: candidates.tokens.count, scratch: &scratch, into: &corrections)
+        for (index, token) in candidates.tokens.enumerated() {
+            shift[Int(token)] += corrections[index]
+        }
+        self.scratch = scratch
     }
 
-    private mutating func addTerms(
-        latents: ArraySlice<Int32>, values: ArraySlice<Float>, sites: PlasticSites
-    ) {
-        for index in shift.indices {
-            sequenceTerm[index] = 0
-            featureTerm[index] = 0
-            shift[index] = 0
-        }
-        for key in contextKeys {
-            guard let context = sites.sequences[key] else { continue }
-            for target in context.targets { sequenceTerm[Int(target.token)] += target.weight }
-        }
-        for (latent, value) in zip(latents, values) where value > 0 {
-            sites.features.forEach(latent: latent) { synapse in
-                featureTerm[Int(synapse.token)] += value * synapse.weight
-            }
-        }
-        if !sites.bias.isEmpty {
-            VectorKernels.addScaled(sites.bias, sites.gains.bias, to: &shift)
-        }
-        VectorKernels.addScaled(sequenceTerm, sites.gains.sequence, to: &shift)
-        VectorKernels.addScaled(featureTerm, sites.gains.feature, to: &shift)
+    /// Accounts for the token that came: the running averages move.
+    mutating func settle(target: Int, logits: Span<Float>) {
+        guard collectsStatistics, !isSilent else { return }
+        statistics.settle(
+            target: target, logits: logits, frozenNormalizer: frozenNormalizer, frozen: frozen,
+            terms: terms)
     }
-}
 
-extension PlasticSites {
-    /// Whether nothing was ever learned, so that the prediction is the frozen core's.
-    var isSilent: Bool { bias.isEmpty && sequences.isEmpty && features.isEmpty }
+    /// g_k·m_kj summed over tokens against the errors of `adapted`: how much louder site k should
+    /// have been, m_ky − Σ_j p_j m_kj.
+    func drive(ofDense site: Int, target: Int) -> Float {
+        let term = terms.dense[site]
+        guard !term.isEmpty else { return 0 }
+        let gain = gains.isEmpty ? 1 : gains[site]
+        return gain * (term[target] - VectorKernels.dot(adapted.span, term.span))
+    }
+
+    /// The same for a site of a few tokens.
+    func drive(ofSparse term: SparseTerm, site: Int, target: Int) -> Float {
+        var sum: Float = 0
+        for (token, weight) in zip(term.tokens, term.weights) {
+            sum += weight * ((Int(token) == target ? 1 : 0) - adapted[Int(token)])
+        }
+        return (gains.isEmpty ? 1 : gains[site]) * sum
+    }
 }

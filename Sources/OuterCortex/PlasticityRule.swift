@@ -1,23 +1,37 @@
 public import Engrams
 public import Foundation
 
-/// How the outer cortex learns: coefficients, not code. Read from `rule.json` beside the core.
+/// How the outer cortex learns: which sites are on, the coefficients of each, the neuromodulator,
+/// and the bounds that go with them. Read from `rule.json` beside the core, and from
+/// `rule.safetensors` what is learned and not written by hand.
 ///
 /// All sites share one joint error, e_j = 1[j = y] − p_j, as local three-factor rules: presynaptic
 /// activity × broadcast prediction error × neuromodulation (Frémaux and Gerstner 2016). The error
 /// is taken from the uncapped adapted p: taken from what the safe zone lets out it winds up.
-public struct PlasticityRule: Sendable, Equatable, Codable {
-    /// η of the token bias b, logits per unit error.
-    public var biasRate: Float = 0.08
-    /// η_o of sequence synapses of order 1, 2, …; as many orders as entries.
-    public var sequenceRates: [Float] = [0.7, 1, 1]
-    /// A context seen n times again learns at η_o/(1 + this·n).
-    public var sequenceSlowing: Float = 0.3
-    /// η of latent → token synapses.
-    public var featureRate: Float = 2
-    /// G0: a synapse whose usage is G learns at η/√(1 + G/G0). 0 switches the slowing off.
-    public var featureUsageScale: Float = 0.03
-    /// η of the site gains.
+public struct PlasticityRule: Sendable, Equatable {
+    /// b: a bias for each token.
+    public var bias = SynapseRule(rate: 0.08)
+    /// N: synapses from hashed contexts of 1, 2, … tokens; its own rate is a factor on `orderRates`.
+    public var sequence: SynapseRule = {
+        var rule = SynapseRule(rate: 1)
+        rule.visitSlowing = 0.3
+        return rule
+    }()
+    /// η_o of orders 1, 2, …; as many orders as entries.
+    public var orderRates: [Float] = [0.7, 1, 1]
+    /// W: SAE latent → token.
+    public var feature: SynapseRule = {
+        var rule = SynapseRule(rate: 2)
+        rule.usageScale = 0.03
+        return rule
+    }()
+    /// M: layer weights before the unembedding; needs the whitening of `rule.safetensors`.
+    public var matrix = SynapseRule(rate: 0)
+    /// E: the session's positions as neighbours of the present one.
+    public var episode = EpisodeRule()
+    /// Plasticity inside the network.
+    public var layer = LayerRule()
+    /// η of the slow gains.
     public var gainRate: Float = 0.005
     /// Tokens with p below this take no part as wrong answers: about ten remain.
     public var errorThreshold: Float = 0.01
@@ -25,26 +39,14 @@ public struct PlasticityRule: Sendable, Equatable, Codable {
     public var gateHorizon: Float = 32
     /// The bounds that go with these coefficients.
     public var safeZone = SafeZone()
+    /// What was learned for it offline; nil: every site speaks at gain 1, and M is off.
+    public var tensors = RuleTensors()
 
     public init() {}
 
     public static let fileName = "rule.json"
     static let formatName = "hebb.rule"
-    static let formatVersion = 1
-
-    private enum CodingKeys: String, CodingKey {
-        case format
-        case version = "format_version"
-        case biasRate = "bias_rate"
-        case sequenceRates = "sequence_rates"
-        case sequenceSlowing = "sequence_slowing"
-        case featureRate = "feature_rate"
-        case featureUsageScale = "feature_usage_scale"
-        case gainRate = "gain_rate"
-        case errorThreshold = "error_threshold"
-        case gateHorizon = "gate_horizon"
-        case safeZone = "safe_zone"
-    }
+    static let formatVersion = 2
 
     /// Reads a rule file's content. A coefficient that is not there keeps its default.
     public init(json: Data, name: String) throws(CortexError) {
@@ -58,33 +60,95 @@ public struct PlasticityRule: Sendable, Equatable, Codable {
         try validate(name: name)
     }
 
-    /// The file's content, stable for equal rules.
+    /// Reads `rule.json` and, where it is there, `rule.safetensors` of a folder.
+    /// - Returns: nil when there is no `rule.json`.
+    public init?(folder: String) throws(CortexError) {
+        let path = URL(fileURLWithPath: folder).appendingPathComponent(Self.fileName).path
+        guard let json = FileManager.default.contents(atPath: path) else { return nil }
+        try self.init(json: json, name: path)
+        tensors = try RuleTensors(folder: folder)
+        try validate(name: path)
+    }
+
+    /// Writes both files of a rule into a folder.
+    public func write(folder: String) throws {
+        let root = URL(fileURLWithPath: folder)
+        try json().write(to: root.appendingPathComponent(Self.fileName))
+        let path = root.appendingPathComponent(RuleTensors.fileName)
+        if tensors.isEmpty {
+            try? FileManager.default.removeItem(at: path)
+        } else {
+            try Data(tensors.serialized()).write(to: path)
+        }
+    }
+
+    /// The JSON file's content, stable for equal rules.
     public func json() throws -> Data {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
         return try encoder.encode(self)
     }
 
+    /// SHA-256 over everything the rule consists of: what an engram names as its rule.
+    public func contentHash() throws -> String {
+        ContentDigest.of(Array(try json()) + (tensors.isEmpty ? [] : try tensors.serialized()))
+    }
+
+    /// Length of an episode's key; 0 when the site is off.
+    var episodeKeySize: Int { episode.isOn ? tensors.keyProjection?.keySize ?? 0 : 0 }
+
     private func validate(name: String) throws(CortexError) {
+        func refuse(_ reason: String) -> CortexError { .unreadableRule(file: name, reason: reason) }
+        let sites = [
+            ("bias", bias), ("sequence", sequence), ("feature", feature), ("matrix", matrix),
+            ("layer.dense", layer.dense), ("layer.decoder", layer.decoder),
+        ]
+        for (site, rule) in sites {
+            for (key, value, allowed) in rule.checks where !allowed.contains(value) {
+                throw refuse("\(site).\(key) is \(value), outside \(allowed)")
+            }
+            guard rule.eligibility == 0 || site == "feature" || site == "matrix" else {
+                throw refuse("\(site).eligibility must be 0: only feature and matrix have a trace")
+            }
+        }
         let checks: [(String, Float, ClosedRange<Float>)] =
             [
-                ("bias_rate", biasRate, 0...10), ("sequence_slowing", sequenceSlowing, 0...100),
-                ("feature_rate", featureRate, 0...100),
-                ("feature_usage_scale", featureUsageScale, 0...1e6),
                 ("gain_rate", gainRate, 0...1), ("error_threshold", errorThreshold, 0...1),
                 ("gate_horizon", gateHorizon, 1...1e6),
-            ] + sequenceRates.map { ("sequence_rates", $0, 0...10) }
+            ] + orderRates.map { ("order_rates", $0, 0...10) } + episode.checks + layer.checks
         for (key, value, allowed) in checks where !allowed.contains(value) {
-            throw .unreadableRule(file: name, reason: "\(key) is \(value), outside \(allowed)")
+            throw refuse("\(key) is \(value), outside \(allowed)")
         }
-        guard sequenceRates.count <= 8 else {
-            throw .unreadableRule(file: name, reason: "sequence_rates has more than 8 orders")
-        }
+        guard orderRates.count <= 8 else { throw refuse("order_rates has more than 8 orders") }
         do {
             try safeZone.validate()
         } catch {
-            throw .unreadableRule(file: name, reason: "\(error)")
+            throw refuse("\(error)")
         }
+        guard episode.sharedLatents <= episode.indexedLatents else {
+            throw refuse("episode.shared_latents is above episode.indexed_latents")
+        }
+        if let neuromodulator = tensors.neuromodulator {
+            let wanted = (LocalStatistics.count(orders: orderRates.count), siteCount)
+            let found = (neuromodulator.statisticCount, neuromodulator.siteCount)
+            guard found == wanted else {
+                throw refuse(
+                    "its neuromodulator reads \(found.0) statistics for \(found.1) sites, "
+                        + "these order_rates make \(wanted.0) and \(wanted.1)")
+            }
+        }
+    }
+}
+
+extension PlasticityRule: Codable {
+    private enum CodingKeys: String, CodingKey {
+        case format, bias, sequence, feature, matrix, episode, layer
+        case version = "format_version"
+        case orderRates = "order_rates"
+        case gainRate = "gain_rate"
+        case errorThreshold = "error_threshold"
+        case gateHorizon = "gate_horizon"
+        case safeZone = "safe_zone"
     }
 
     public init(from decoder: any Decoder) throws {
@@ -100,11 +164,13 @@ public struct PlasticityRule: Sendable, Equatable, Codable {
         func read<T: Decodable>(_ key: CodingKeys, _ value: inout T) throws {
             if let found = try box.decodeIfPresent(T.self, forKey: key) { value = found }
         }
-        try read(.biasRate, &biasRate)
-        try read(.sequenceRates, &sequenceRates)
-        try read(.sequenceSlowing, &sequenceSlowing)
-        try read(.featureRate, &featureRate)
-        try read(.featureUsageScale, &featureUsageScale)
+        try read(.bias, &bias)
+        try read(.sequence, &sequence)
+        try read(.orderRates, &orderRates)
+        try read(.feature, &feature)
+        try read(.matrix, &matrix)
+        try read(.episode, &episode)
+        try read(.layer, &layer)
         try read(.gainRate, &gainRate)
         try read(.errorThreshold, &errorThreshold)
         try read(.gateHorizon, &gateHorizon)
@@ -115,11 +181,13 @@ public struct PlasticityRule: Sendable, Equatable, Codable {
         var box = encoder.container(keyedBy: CodingKeys.self)
         try box.encode(Self.formatName, forKey: .format)
         try box.encode(Self.formatVersion, forKey: .version)
-        try box.encode(biasRate, forKey: .biasRate)
-        try box.encode(sequenceRates, forKey: .sequenceRates)
-        try box.encode(sequenceSlowing, forKey: .sequenceSlowing)
-        try box.encode(featureRate, forKey: .featureRate)
-        try box.encode(featureUsageScale, forKey: .featureUsageScale)
+        try box.encode(bias, forKey: .bias)
+        try box.encode(sequence, forKey: .sequence)
+        try box.encode(orderRates, forKey: .orderRates)
+        try box.encode(feature, forKey: .feature)
+        try box.encode(matrix, forKey: .matrix)
+        try box.encode(episode, forKey: .episode)
+        try box.encode(layer, forKey: .layer)
         try box.encode(gainRate, forKey: .gainRate)
         try box.encode(errorThreshold, forKey: .errorThreshold)
         try box.encode(gateHorizon, forKey: .gateHorizon)

@@ -6,7 +6,8 @@ import Testing
 
 let identity = CortexIdentity(
     core: String(repeating: "a", count: 64), sparseAutoencoder: String(repeating: "b", count: 64),
-    rule: String(repeating: "c", count: 64), vocabularySize: 50, latentCount: 20)
+    rule: String(repeating: "c", count: 64), vocabularySize: 50, latentCount: 20, hiddenSize: 8,
+    episodeKeySize: 8)
 
 /// Sites of random content, the same for the same seed.
 func randomSites(seed: UInt64, synapses: Int = 60, contexts: Int = 30) -> PlasticSites {
@@ -31,6 +32,18 @@ func randomSites(seed: UInt64, synapses: Int = 60, contexts: Int = 30) -> Plasti
         sites.sequences.insert(
             SequenceContext(key: key, order: 2, visits: Float(index), targets: targets))
     }
+    sites.matrix = DenseSynapses(size: 8, weights: (0..<64).map { _ in generator.normal() })
+    sites.layer.update(
+        latent: 7, post: (0..<8).map { _ in generator.normal() }, pre: 0.5,
+        change: SynapticChange(coincidence: 1), bound: 4)
+    for index in 0..<5 {
+        sites.episodes.append(
+            Episode(
+                key: (0..<8).map { _ in generator.uniform() },
+                latents: [3, 11, Int32(index)].filter { index != 3 || $0 != 3 },
+                token: Int32(index)), capacity: 4, isKept: true)
+    }
+    sites.familiarity = (0..<20).map { Int32($0 % 4) }
     sites.gains.feature = 1.25
     sites.frozenLossAverage = 3.5
     return sites

@@ -117,7 +117,7 @@ struct SparseAutoencoderTrainerTests {
 struct PersonalizationEvaluationTests {
     @Test("a repetitive user gains while streaming and after, and the pieces are the text")
     func evaluates() throws {
-        let rule = #"{"format":"hebb.rule","format_version":1,"safe_zone":{"learning_gate":100}}"#
+        let rule = #"{"format":"hebb.rule","format_version":2,"safe_zone":{"learning_gate":100}}"#
         let folder = try TinyCore.make(rule: rule)
         defer { TinyCore.remove(folder) }
         let text = String(repeating: "Ottoline the heron eats eels on the pier.\n", count: 60)

@@ -41,7 +41,7 @@ final class CortexTests {
 
     init() throws {
         folder = try TinyCore.make(
-            rule: #"{"format":"hebb.rule","format_version":1,"safe_zone":{"learning_gate":100}}"#)
+            rule: #"{"format":"hebb.rule","format_version":2,"safe_zone":{"learning_gate":100}}"#)
         cortex = try Cortex(folder: folder)
     }
 
@@ -114,13 +114,15 @@ final class CortexTests {
 
     @Test(
         "each site alone learns a text, and reward -1 turns it away from it",
-        arguments: ["bias", "sequence", "feature"])
+        arguments: ["bias", "sequence", "feature", "matrix"])
     func eachSite(site: String) throws {
         var rule = PlasticityRule()
         rule.safeZone.learningGate = 100
-        if site != "bias" { rule.biasRate = 0 }
-        if site != "sequence" { rule.sequenceRates = [] }
-        if site != "feature" { rule.featureRate = 0 }
+        rule.tensors.whitening = .identity(size: self.cortex.inner.config.hiddenSize)
+        if site != "bias" { rule.bias.rate = 0 }
+        if site != "sequence" { rule.orderRates = [] }
+        if site != "feature" { rule.feature.rate = 0 }
+        if site == "matrix" { rule.matrix.rate = 1 }
         let cortex = try Cortex(folder: folder, rule: rule)
         let text = "An answer that nobody wanted."
         for reward in [Float(1), -1] {
@@ -134,6 +136,7 @@ final class CortexTests {
             #expect(taught.sites.bias.allSatisfy { $0 == 0 } == (site != "bias"))
             #expect(taught.sites.sequences.isEmpty == (site != "sequence"))
             #expect(taught.sites.features.isEmpty == (site != "feature"))
+            #expect(taught.sites.matrix.isEmpty == (site != "matrix"))
         }
     }
 
@@ -182,16 +185,16 @@ final class CortexTests {
     @Test(
         "a rule file that makes no sense is refused and says which key",
         arguments: [
-            (#"{"format":"hebb.rule","format_version":1,"bias_rate":-1}"#, "bias_rate"),
+            (#"{"format":"hebb.rule","format_version":2,"bias":{"rate":-1}}"#, "bias.rate"),
             (#"{"format":"hebb.rule","format_version":9}"#, "format_version"),
             (#"{"bias_rate":1}"#, "format"),
             (
-                #"{"format":"hebb.rule","format_version":1,"safe_zone":{"weight_bound":0}}"#,
+                #"{"format":"hebb.rule","format_version":2,"safe_zone":{"weight_bound":0}}"#,
                 "weight_bound"
             ),
             (#"{"format":"hebb.rule","#, "JSON"),
             (
-                #"{"format":"hebb.rule","format_version":1,"safe_zone":{"initial_trust":1}}"#,
+                #"{"format":"hebb.rule","format_version":2,"safe_zone":{"initial_trust":1}}"#,
                 "initial_trust"
             ),
         ])
@@ -207,7 +210,11 @@ final class CortexTests {
     @Test("a rule comes back from its file")
     func ruleRoundTrip() throws {
         var rule = PlasticityRule()
-        rule.sequenceRates = [0.5, 0.25]
+        rule.orderRates = [0.5, 0.25]
+        rule.matrix.rate = 0.5
+        rule.feature.eligibility = 0.25
+        rule.episode.capacity = 64
+        rule.layer.block = 3
         rule.safeZone.maximumDivergence = 2
         #expect(try PlasticityRule(json: rule.json(), name: "rule.json") == rule)
     }

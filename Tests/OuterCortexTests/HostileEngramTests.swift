@@ -37,8 +37,43 @@ private enum Hostile: CaseIterable {
             sites.sequences.insert(
                 SequenceContext(key: ContextKey(token: Int32(token)), order: 1, targets: targets))
         }
+        let hidden = cortex.identity.hiddenSize
+        sites.matrix = DenseSynapses(
+            size: hidden, weights: (0..<hidden * hidden).map { _ in weight() })
+        for index in 0..<40 {
+            sites.episodes.append(
+                Episode(
+                    key: (0..<hidden).map { _ in weight() },
+                    latents: [Int32(index % cortex.identity.latentCount)],
+                    token: Int32(index % vocabulary)), capacity: 40, isKept: false)
+        }
+        sites.familiarity = [Int32](repeating: .max, count: cortex.identity.latentCount)
         return sites
     }
+}
+
+/// Every site on, and a neuromodulator of random weights.
+private func fullRule(identity: CortexIdentity) -> PlasticityRule {
+    var rule = PlasticityRule()
+    rule.matrix.rate = 1
+    rule.episode.capacity = 64
+    rule.episode.sharedLatents = 1
+    var generator = SeededGenerator(seed: 77)
+    let orders = rule.orderRates.count
+    let plain = Neuromodulator.neutral(
+        statisticCount: LocalStatistics.count(orders: orders), siteCount: rule.siteCount,
+        hidden: 24, readout: 12, generator: &generator)
+    let modulator = Neuromodulator(
+        mean: plain.mean, inverseDeviation: plain.inverseDeviation,
+        hiddenWeight: plain.hiddenWeight.map { $0 * 4 }, hiddenBias: plain.hiddenBias,
+        gainWeight: plain.gainWeight.map { $0 * 40 }, gainBias: plain.gainBias,
+        readoutWeight: plain.readoutWeight, readoutBias: plain.readoutBias,
+        readoutContext: plain.readoutContext.map { _ in generator.normal() },
+        readoutOutput: plain.readoutOutput.map { _ in 3 * generator.normal() })
+    rule.tensors = RuleTensors(
+        neuromodulator: modulator, whitening: .identity(size: identity.hiddenSize),
+        keyProjection: .identity(size: identity.hiddenSize))
+    return rule
 }
 
 @Suite("The safe zone over whole texts")
@@ -51,7 +86,7 @@ struct HostileEngramTests {
         defer { TinyCore.remove(folder) }
         var tokens = 0
         for epsilon in [0.1, 1, 4] {
-            var rule = PlasticityRule()
+            var rule = fullRule(identity: try Cortex(folder: folder).identity)
             rule.safeZone.maximumDivergence = epsilon
             let cortex = try Cortex(folder: folder, rule: rule)
             var generator = SeededGenerator(seed: 21)

@@ -59,8 +59,13 @@ typedef struct hebb_kernels {
     float (*add_maximum)(const float *a, const float *b, float *out, size_t n);
     /* out = exp(x - shift); returns the sum. `out` may be `x`. */
     float (*exp_sum)(const float *x, float shift, float *out, size_t n);
+    /* out = tanh(x), NaN for NaN. `out` may be `x`. */
+    void (*tanh)(const float *x, float *out, size_t n);
     /* out = (1 - u) p + u q */
     void (*mix)(const float *p, const float *q, float u, float *out, size_t n);
+    /* mean = sum of w a, square = sum of w a^2 */
+    void (*weighted_moments)(
+        const float *a, const float *w, size_t n, float *mean, float *square);
     /* sum of p ln(p / q), 0 where p is 0; +inf where q is 0 and p is not. */
     float (*kl_divergence)(const float *p, const float *q, size_t n);
 
@@ -85,6 +90,9 @@ typedef struct hebb_kernels {
     void (*gemv_transposed_f32)(const void *w, const float *x, float *y, size_t rows, size_t cols);
     void (*gemv_transposed_bf16)(const void *w, const float *x, float *y, size_t rows, size_t cols);
     void (*gemv_transposed_f16)(const void *w, const float *x, float *y, size_t rows, size_t cols);
+    /* y[i] = sum over c of w[rows[i], c] x[c]; w is [_, cols] of signed bytes. */
+    void (*gather_dot_i8)(
+        const int8_t *w, const int32_t *rows, const float *x, float *y, size_t count, size_t cols);
     /* Exact conversions to f32. */
     void (*widen_bf16)(const void *x, float *out, size_t n);
     void (*widen_f16)(const void *x, float *out, size_t n);

@@ -13,6 +13,8 @@ public struct SafeZone: Sendable, Equatable, Codable {
     public var trustShare: Double = 1.0 / 500
     /// The largest |b_j|, |N_j| and |W_ij|, logits.
     public var weightBound: Float = 8
+    /// The largest Frobenius norm of M, logits at unit activity; bounds its spectral norm too.
+    public var matrixBound: Float = 64
     /// Each site's gain stays within these.
     public var minimumGain: Float = 0.2
     public var maximumGain: Float = 3
@@ -32,6 +34,7 @@ public struct SafeZone: Sendable, Equatable, Codable {
         case maximumTrust = "maximum_trust"
         case trustShare = "trust_share"
         case weightBound = "weight_bound"
+        case matrixBound = "matrix_bound"
         case minimumGain = "minimum_gain"
         case maximumGain = "maximum_gain"
         case synapseBudget = "synapse_budget"
@@ -54,6 +57,7 @@ public struct SafeZone: Sendable, Equatable, Codable {
             ("maximum_trust", maximumTrust, 0...0.999),
             ("trust_share", trustShare, 0...1),
             ("weight_bound", Double(weightBound), 0.001...100),
+            ("matrix_bound", Double(matrixBound), 0.001...10_000),
             ("minimum_gain", Double(minimumGain), 0...1),
             ("maximum_gain", Double(maximumGain), 1...10),
             ("synapse_budget", Double(synapseBudget), 0...100_000_000),
@@ -72,12 +76,16 @@ public struct SafeZone: Sendable, Equatable, Codable {
     ///
     /// w ← w + Δ·(1 − (w/bound)²) when Δ drives w outwards, w + Δ otherwise; then clipped, since
     /// one step may be larger than what is left.
+    /// - Parameter cap: a site's own bound, where it is the tighter one.
     @inline(__always)
-    public func squashed(_ weight: Float, adding change: Float) -> Float {
-        let ratio = weight / weightBound
+    public func squashed(
+        _ weight: Float, adding change: Float, cap: Float = .infinity
+    ) -> Float {
+        let bound = min(weightBound, cap)
+        let ratio = weight / bound
         let outward = weight * change > 0
         let next = weight + (outward ? change * (1 - ratio * ratio) : change)
-        return max(-weightBound, min(weightBound, next))
+        return max(-bound, min(bound, next))
     }
 
     /// A missing key keeps its default, so that a rule file states only what it changes.
@@ -92,6 +100,7 @@ public struct SafeZone: Sendable, Equatable, Codable {
         try read(.maximumTrust, &maximumTrust)
         try read(.trustShare, &trustShare)
         try read(.weightBound, &weightBound)
+        try read(.matrixBound, &matrixBound)
         try read(.minimumGain, &minimumGain)
         try read(.maximumGain, &maximumGain)
         try read(.synapseBudget, &synapseBudget)

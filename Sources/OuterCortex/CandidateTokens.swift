@@ -1,0 +1,77 @@
+import Foundation
+import Kernels
+
+/// The tokens in question at one position, and what each site says of them: what the nonlinear
+/// readout corrects, and what its training sees.
+struct CandidateTokens {
+    /// Tokens above this under p0 or under all sites at gain 1, and those that N holds dear.
+    static let threshold: Float = 1e-4
+    private static let sequenceThreshold: Float = 0.3
+
+    private(set) var tokens: [Int32] = []
+    /// log p0, shape [count].
+    private(set) var logProbabilities: [Float] = []
+    /// Terms, shape [sites, count]; gated or not, as gathered.
+    private(set) var terms: [Float] = []
+    /// Place of each token in `tokens` plus 1, 0 for the others; shape [vocabulary].
+    private var place: [Int32] = []
+
+    /// - Complexity: O(vocabulary).
+    mutating func select(
+        frozen: [Float], ungated: [Float], terms: SiteTerms, threshold: Float
+    ) {
+        if place.count != frozen.count { place = [Int32](repeating: 0, count: frozen.count) }
+        for token in tokens { place[Int(token)] = 0 }
+        tokens.removeAll(keepingCapacity: true)
+        let (p0, p) = (frozen.span, ungated.span)
+        for token in p0.indices where max(p0[token], p[token]) > threshold {
+            tokens.append(Int32(token))
+            place[token] = Int32(tokens.count)
+        }
+        var sums: [Int32: Float] = [:]
+        for term in terms.sequences {
+            for (token, weight) in zip(term.tokens, term.weights) {
+                sums[token, default: 0] += weight
+            }
+        }
+        for token in terms.sequences.flatMap(\.tokens)
+        where place[Int(token)] == 0 && sums[token, default: 0] > Self.sequenceThreshold {
+            tokens.append(token)
+            place[Int(token)] = Int32(tokens.count)
+        }
+    }
+
+    /// Collects log p0 and the terms of the selected tokens.
+    /// - Parameter gains: to multiply each site's term with; nil for 1 each.
+    mutating func gather(
+        terms source: SiteTerms, gains: [Float]?, logits: Span<Float>, normalizer: Float
+    ) {
+        let count = tokens.count
+        let sites = SiteIndex.count(orders: source.sequences.count)
+        logProbabilities.removeAll(keepingCapacity: true)
+        for token in tokens { logProbabilities.append(logits[Int(token)] - normalizer) }
+        if terms.count == sites * count {
+            for index in terms.indices { terms[index] = 0 }
+        } else {
+            terms = [Float](repeating: 0, count: sites * count)
+        }
+        for site in source.dense.indices where !source.dense[site].isEmpty {
+            let gain = gains?[site] ?? 1
+            let term = source.dense[site]
+            for (index, token) in tokens.enumerated() {
+                terms[site * count + index] = gain * term[Int(token)]
+            }
+        }
+        func add(_ term: SparseTerm, _ site: Int) {
+            let gain = gains?[site] ?? 1
+            for (token, weight) in zip(term.tokens, term.weights) {
+                let index = place[Int(token)]
+                if index > 0 { terms[site * count + Int(index) - 1] += gain * weight }
+            }
+        }
+        add(source.episode, SiteIndex.episode)
+        for order in source.sequences.indices {
+            add(source.sequences[order], SiteIndex.firstSequence + order)
+        }
+    }
+}

@@ -1,0 +1,54 @@
+import InnerCortex
+import ModelFormats
+
+/// Some consecutive positions of a text as the frozen core sees them: the presynaptic side of the
+/// tokens that follow. Row r of every array is position `positions.lowerBound + r`.
+struct FrozenSlice {
+    /// Positions in the text; position t predicts token t + 1.
+    var positions: Range<Int> = 0..<0
+    /// z0, shape [count, vocabulary].
+    var logits: [Float] = []
+    /// h, the final normed hidden states, shape [count, hidden].
+    var hidden: [Float] = []
+    /// ĥ, shape [count, hidden]; empty when the matrix site is off.
+    var whitened: [Float] = []
+    /// Episode keys of norm 1, shape [count, keySize]; empty when the episodic site is off.
+    var keys: [Float] = []
+    /// Active latents, strongest first, and f̂; shape [count, activeCount]; empty without an SAE.
+    var latents: [Int32] = []
+    var values: [Float] = []
+    /// What the layer site adds to the logits, shape [count, vocabulary]; empty when it is silent.
+    var layerTerm: [Float] = []
+    /// Row length of `logits` and `layerTerm`, of `hidden` and `whitened`, and of `latents`.
+    var vocabularySize: Int
+    var hiddenSize: Int
+    var activeCount: Int
+    var keySize: Int
+
+    init(cortex: Cortex) {
+        vocabularySize = cortex.inner.config.vocabularySize
+        hiddenSize = cortex.inner.config.hiddenSize
+        activeCount = cortex.autoencoder?.activeCount ?? 0
+        keySize = cortex.rule.episodeKeySize
+    }
+
+    func rowRange(_ row: Int) -> Range<Int> {
+        row * vocabularySize..<(row + 1) * vocabularySize
+    }
+
+    func latents(_ row: Int) -> ArraySlice<Int32> {
+        latents[row * activeCount..<(row + 1) * activeCount]
+    }
+
+    func values(_ row: Int) -> ArraySlice<Float> {
+        values[row * activeCount..<(row + 1) * activeCount]
+    }
+
+    func key(_ row: Int) -> ArraySlice<Float> {
+        keys[row * keySize..<(row + 1) * keySize]
+    }
+
+    func whitened(_ row: Int) -> ArraySlice<Float> {
+        whitened[row * hiddenSize..<(row + 1) * hiddenSize]
+    }
+}

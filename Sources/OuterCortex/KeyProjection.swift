@@ -1,0 +1,48 @@
+import Kernels
+
+/// From a hidden state to the key by which its position is remembered: k = unit(P·(h − μ)), with P
+/// the leading whitened principal directions, Λ^(−¼)·Eᵀ of the hidden states' covariance E·Λ·Eᵀ.
+public struct KeyProjection: Sendable, Equatable {
+    /// μ, shape [hidden].
+    public let mean: [Float]
+    /// P, shape [keySize, hidden].
+    public let projection: [Float]
+
+    public var keySize: Int { projection.count / max(1, mean.count) }
+
+    /// - Precondition: `projection` holds whole rows of `mean.count`.
+    public init(mean: [Float], projection: [Float]) {
+        precondition(!mean.isEmpty && projection.count % mean.count == 0, "rows of hidden size")
+        self.mean = mean
+        self.projection = projection
+    }
+
+    /// Keys that are the hidden states' directions.
+    public static func identity(size: Int) -> KeyProjection {
+        KeyProjection(
+            mean: [Float](repeating: 0, count: size),
+            projection: (0..<size * size).map { $0 / size == $0 % size ? 1 : 0 })
+    }
+
+    /// The keys of several positions.
+    /// - Parameters:
+    ///   - hidden: shape [count, hidden].
+    ///   - output: replaced, shape [count, keySize], rows of norm 1 (or 0).
+    /// - Complexity: O(count·hidden·keySize); a row depends on itself alone.
+    func apply(_ hidden: Span<Float>, count: Int, into output: inout [Float]) {
+        output.removeAll(keepingCapacity: true)
+        var centred = [Float](repeating: 0, count: mean.count)
+        var row = [Float](repeating: 0, count: keySize)
+        for index in 0..<count {
+            for i in mean.indices { centred[i] = hidden[index * mean.count + i] - mean[i] }
+            do {
+                var product = row.mutableSpan
+                MatrixKernels.multiply(
+                    projection.span.bytes, .float32, by: centred.span, into: &product)
+            }
+            let norm = VectorKernels.dot(row.span, row.span).squareRoot()
+            let scale = norm > 0 ? 1 / norm : 0
+            for value in row { output.append(value * scale) }
+        }
+    }
+}

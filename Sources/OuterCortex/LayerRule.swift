@@ -1,0 +1,46 @@
+import Foundation
+
+/// The `layer` site: plasticity on the residual stream inside the network, applied chunk by chunk.
+public struct LayerRule: Sendable, Equatable, Codable {
+    /// The residual stream after this many blocks, 1...layers − 1.
+    public var block = 1
+    /// M: x ← x + M·x̂.
+    public var dense = SynapseRule(rate: 0)
+    /// D: x ← x + Σ f̂_i·D_i, over the latents of the SAE in `sae-layer/`.
+    public var decoder = SynapseRule(rate: 0)
+    /// Tokens that one state of the synapses serves.
+    public var chunkLength = 32
+    /// The largest norm of M, and of a latent's direction, in units of the residual's own.
+    public var bound: Float = 1
+
+    public init() {}
+
+    public var isOn: Bool { dense.isOn || decoder.isOn }
+
+    private enum CodingKeys: String, CodingKey {
+        case block, dense, decoder, bound
+        case chunkLength = "chunk_length"
+    }
+
+    /// A key that is not there keeps its default.
+    public init(from source: any Decoder) throws {
+        self.init()
+        let box = try source.container(keyedBy: CodingKeys.self)
+        func read<T: Decodable>(_ key: CodingKeys, _ value: inout T) throws {
+            if let found = try box.decodeIfPresent(T.self, forKey: key) { value = found }
+        }
+        try read(.block, &block)
+        try read(.dense, &dense)
+        try read(.decoder, &decoder)
+        try read(.chunkLength, &chunkLength)
+        try read(.bound, &bound)
+    }
+
+    var checks: [(String, Float, ClosedRange<Float>)] {
+        [
+            ("layer.block", Float(block), 1...1000),
+            ("layer.chunk_length", Float(chunkLength), 1...128),
+            ("layer.bound", bound, 0.001...1000),
+        ]
+    }
+}
