@@ -49,11 +49,11 @@ public struct PersonalizationEvaluation: Sendable {
     public func run(
         users: [(name: String, text: String)], generic: String, progress: (Row) -> Void
     ) throws -> [Row] {
-        let parts = users.map { split($0.text) }
+        let parts = users.map { TextPieces.part($0.text, share: streamedShare) }
         return try users.indices.map { index in
-            let others = parts.indices.filter { $0 != index }.map { parts[$0].next }
+            let others = parts.indices.filter { $0 != index }.map { parts[$0].second }
             let row = try evaluate(
-                name: users[index].name, stream: parts[index].stream, next: parts[index].next,
+                name: users[index].name, stream: parts[index].first, next: parts[index].second,
                 others: others, generic: generic)
             progress(row)
             return row
@@ -113,19 +113,6 @@ public struct PersonalizationEvaluation: Sendable {
     private func tokens(_ text: String) -> [TokenID] {
         cortex.tokenizer.encode(text, parsingSpecialTokens: false)
     }
-
-    private func split(_ text: String) -> (stream: String, next: String) {
-        let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
-        let target = Int(Double(text.utf8.count) * streamedShare)
-        var (count, length) = (0, 0)
-        while count < lines.count, length + lines[count].utf8.count + 1 <= target {
-            length += lines[count].utf8.count + 1
-            count += 1
-        }
-        return (
-            lines[..<count].joined(separator: "\n") + "\n", lines[count...].joined(separator: "\n")
-        )
-    }
 }
 
 /// Cuts a text into pieces for streaming.
@@ -147,5 +134,19 @@ public enum TextPieces {
         if current.last == "\n" { current.removeLast() }
         if !current.isEmpty { pieces.append(current) }
         return pieces
+    }
+
+    /// A text's beginning and end, cut at the last line break before `share` of its bytes.
+    public static func part(_ text: String, share: Double) -> (first: String, second: String) {
+        let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+        let target = Int(Double(text.utf8.count) * share)
+        var (count, length) = (0, 0)
+        while count < lines.count, length + lines[count].utf8.count + 1 <= target {
+            length += lines[count].utf8.count + 1
+            count += 1
+        }
+        return (
+            lines[..<count].joined(separator: "\n") + "\n", lines[count...].joined(separator: "\n")
+        )
     }
 }

@@ -41,6 +41,13 @@ struct CandidateTokens {
         }
     }
 
+    /// Takes these tokens in place of those selected.
+    mutating func set(tokens: [Int32]) {
+        for token in self.tokens { place[Int(token)] = 0 }
+        self.tokens = tokens
+        for (index, token) in tokens.enumerated() { place[Int(token)] = Int32(index + 1) }
+    }
+
     /// Collects log p0 and the terms of the selected tokens.
     /// - Parameter gains: to multiply each site's term with; nil for 1 each.
     mutating func gather(

@@ -52,7 +52,9 @@ public final class Cortex: Sendable {
             autoencoder = nil
         }
 
-        self.rule = try rule ?? PlasticityRule(folder: root.path) ?? PlasticityRule()
+        let rulePath = root.appendingPathComponent(PlasticityRule.fileName).path
+        let hasRule = FileManager.default.fileExists(atPath: rulePath)
+        self.rule = try rule ?? (hasRule ? PlasticityRule(path: rulePath) : PlasticityRule())
         identity = CortexIdentity(
             core: try ContentDigest.ofFiles(
                 SafetensorsCheckpoint(folder: folder).files
@@ -65,17 +67,41 @@ public final class Cortex: Sendable {
     }
 
     /// Fills in what the sites read of a slice's hidden states: latents, whitened states, keys.
+    /// A recorded slice has its latents already; what depends on the rule is computed anew.
     func addFeatures(to slice: inout FrozenSlice) {
         let hidden = slice.hidden
         let count = hidden.count / slice.hiddenSize
-        autoencoder?.encode(
-            hidden.span, count: count, latents: &slice.latents, values: &slice.values)
+        if slice.latents.count != count * slice.activeCount {
+            autoencoder?.encode(
+                hidden.span, count: count, latents: &slice.latents, values: &slice.values)
+        }
+        slice.keySize = rule.episodeKeySize
         if rule.matrix.isOn, let whitening = rule.tensors.whitening {
             whitening.apply(hidden.span, count: count, into: &slice.whitened)
+        } else {
+            slice.whitened = []
         }
         if rule.episode.isOn, let projection = rule.tensors.keyProjection {
             projection.apply(hidden.span, count: count, into: &slice.keys)
+        } else {
+            slice.keys = []
         }
+    }
+
+    /// The same core and SAE under another rule, without reading them again.
+    public func with(rule: PlasticityRule) throws -> Cortex { try Cortex(self, rule: rule) }
+
+    private init(_ other: Cortex, rule: PlasticityRule) throws {
+        inner = other.inner
+        tokenizer = other.tokenizer
+        modelName = other.modelName
+        startOfText = other.startOfText
+        autoencoder = other.autoencoder
+        self.rule = rule
+        var identity = other.identity
+        identity.rule = try rule.contentHash()
+        identity.episodeKeySize = rule.episodeKeySize
+        self.identity = identity
     }
 
     public func emptyEngram() -> Engram { .empty(identity: identity) }
@@ -92,12 +118,30 @@ public final class Cortex: Sendable {
     public func startObserving(
         _ tokens: [TokenID], from engram: Engram, reward: Float = 1
     ) -> ObserveTask {
-        ObserveTask(cortex: self, tokens: tokens, engram: engram, reward: reward)
+        let pass = TextPass(cortex: self, tokens: tokens)
+        return ObserveTask(cortex: self, pass: pass, engram: engram, reward: reward)
     }
 
     /// Starts measuring a text, from its start-of-text token on.
     public func startScoring(_ tokens: [TokenID], with engram: Engram) -> ScoreTask {
-        ScoreTask(cortex: self, tokens: tokens, engram: engram)
+        ScoreTask(pass: TextPass(cortex: self, tokens: tokens), engram: engram)
+    }
+
+    /// Starts learning a recorded text.
+    /// - Parameter text: recorded by a cortex of the same core and SAE; its rule may differ.
+    public func startObserving(
+        _ text: RecordedText, from engram: Engram, recorder: (any TokenRecorder)? = nil
+    ) -> ObserveTask {
+        let pass = TextPass(cortex: self, text: text, recorder: recorder)
+        return ObserveTask(cortex: self, pass: pass, engram: engram, reward: 1)
+    }
+
+    /// Starts measuring a recorded text.
+    /// - Parameter text: recorded by a cortex of the same core and SAE; its rule may differ.
+    public func startScoring(
+        _ text: RecordedText, with engram: Engram, recorder: (any TokenRecorder)? = nil
+    ) -> ScoreTask {
+        ScoreTask(pass: TextPass(cortex: self, text: text, recorder: recorder), engram: engram)
     }
 
     /// Starts generating.

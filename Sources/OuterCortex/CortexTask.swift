@@ -62,10 +62,10 @@ public final class ObserveTask: CortexTask {
     /// A draft is pruned whenever it learned this many tokens, so that it stays bounded.
     private static let pruningInterval = 2048
 
-    init(cortex: Cortex, tokens: [TokenID], engram: Engram, reward: Float) {
+    init(cortex: Cortex, pass: TextPass, engram: Engram, reward: Float) {
         self.cortex = cortex
         self.reward = reward
-        pass = TextPass(cortex: cortex, tokens: tokens)
+        self.pass = pass
         base = engram.revision
         draft = engram.sites
         learner = SynapticLearner(cortex: cortex)
@@ -73,7 +73,7 @@ public final class ObserveTask: CortexTask {
     }
 
     public func advance() -> Bool {
-        guard let slice = pass.reader.nextSlice() else { return true }
+        guard let slice = pass.source.nextSlice() else { return true }
         let rule = cortex.rule
         var learnedHere = 0
         for position in slice.positions {
@@ -113,14 +113,14 @@ public final class ScoreTask: CortexTask {
     private let tokensLearned: Int
     private var perToken: [Scoring.Token] = []
 
-    init(cortex: Cortex, tokens: [TokenID], engram: Engram) {
-        pass = TextPass(cortex: cortex, tokens: tokens)
+    init(pass: TextPass, engram: Engram) {
+        self.pass = pass
         sites = engram.sites
         tokensLearned = engram.tokensLearned
     }
 
     public func advance() -> Bool {
-        guard let slice = pass.reader.nextSlice() else { return true }
+        guard let slice = pass.source.nextSlice() else { return true }
         for position in slice.positions {
             let outcome = pass.step(
                 slice, position: position, sites: sites, tokensLearned: tokensLearned)
@@ -142,19 +142,35 @@ public final class ScoreTask: CortexTask {
 
 /// One text on its way through reader and predictor: what observing and scoring share.
 struct TextPass {
-    let reader: FrozenReader
+    var source: SliceSource
     var predictor: PersonalPredictor
     /// The text with its start-of-text token, as the kernels' integers.
     let history: [Int32]
     let bytes: Int
     private(set) var sums = OutcomeSums()
+    private let recorder: (any TokenRecorder)?
 
     init(cortex: Cortex, tokens: [TokenID]) {
         let whole = [cortex.startOfText] + tokens
-        reader = FrozenReader(cortex: cortex, tokens: whole)
-        predictor = PersonalPredictor(cortex: cortex)
+        self.init(
+            cortex: cortex, whole: whole,
+            source: .reader(FrozenReader(cortex: cortex, tokens: whole)), recorder: nil)
+    }
+
+    init(cortex: Cortex, text: RecordedText, recorder: (any TokenRecorder)?) {
+        self.init(
+            cortex: cortex, whole: text.tokens,
+            source: .recording(text, cortex: cortex, next: 0), recorder: recorder)
+    }
+
+    private init(
+        cortex: Cortex, whole: [TokenID], source: SliceSource, recorder: (any TokenRecorder)?
+    ) {
+        self.source = source
+        self.recorder = recorder
+        predictor = PersonalPredictor(cortex: cortex, logsTokens: recorder != nil)
         history = whole.map(\.rawValue)
-        bytes = tokens.reduce(0) { $0 + cortex.tokenizer.bytes(of: $1).count }
+        bytes = whole.dropFirst().reduce(0) { $0 + cortex.tokenizer.bytes(of: $1).count }
     }
 
     /// Predicts the token after `position` and accounts for it.
@@ -165,7 +181,13 @@ struct TextPass {
         predictor.predict(
             slice, row: row, history: history[...position], sites: sites,
             tokensLearned: tokensLearned)
-        let outcome = predictor.settle(target: Int(history[position + 1]), slice, row: row)
+        let target = history[position + 1]
+        if let recorder, recorder.wantsToken(),
+            let log = predictor.readout.log(target: target, slice: slice, row: row)
+        {
+            recorder.record(log)
+        }
+        let outcome = predictor.settle(target: Int(target), slice, row: row)
         sums.add(outcome)
         return outcome
     }

@@ -15,7 +15,8 @@ final class FrozenReader {
     private let tokens: [TokenID]
     private let windowLength: Int
     private var cache: KVCache
-    private var windowStart = 0
+    /// The position at which the window of the newest slice begins.
+    private(set) var windowStart = 0
     /// The next position to predict from.
     private var next = 0
     private var hidden: [Float] = []

@@ -17,7 +17,7 @@ struct PersonalPredictor {
         var strength: Float
     }
 
-    private(set) var readout: PlasticReadout
+    var readout: PlasticReadout
     /// What leaves: shape [vocabulary], sums to 1.
     private(set) var output: [Float]
     private var mixture: NoHarmMixture

@@ -30,7 +30,7 @@ struct PlasticReadout {
     private let neuromodulator: Neuromodulator?
     private let collectsStatistics: Bool
     private var scratch: Neuromodulator.Scratch?
-    private(set) var candidates = CandidateTokens()
+    var candidates = CandidateTokens()
     private var corrections: [Float] = []
 
     /// - Parameter logsTokens: whether to compute the statistics without a neuromodulator too.

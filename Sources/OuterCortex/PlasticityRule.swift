@@ -60,14 +60,19 @@ public struct PlasticityRule: Sendable, Equatable {
         try validate(name: name)
     }
 
-    /// Reads `rule.json` and, where it is there, `rule.safetensors` of a folder.
-    /// - Returns: nil when there is no `rule.json`.
-    public init?(folder: String) throws(CortexError) {
-        let path = URL(fileURLWithPath: folder).appendingPathComponent(Self.fileName).path
-        guard let json = FileManager.default.contents(atPath: path) else { return nil }
-        try self.init(json: json, name: path)
-        tensors = try RuleTensors(folder: folder)
-        try validate(name: path)
+    /// Reads a rule file and, where it is there, the `rule.safetensors` beside it.
+    /// - Parameter path: of the file, or of its folder.
+    public init(path: String) throws(CortexError) {
+        var isFolder: ObjCBool = false
+        let exists = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
+        let url = URL(fileURLWithPath: path)
+        let file = isFolder.boolValue ? url.appendingPathComponent(Self.fileName) : url
+        guard exists, let json = FileManager.default.contents(atPath: file.path) else {
+            throw .missing(file: file.path, remedy: "Name a rule.json, or a folder with one.")
+        }
+        try self.init(json: json, name: file.path)
+        tensors = try RuleTensors(folder: file.deletingLastPathComponent().path)
+        try validate(name: file.path)
     }
 
     /// Writes both files of a rule into a folder.

@@ -18,8 +18,10 @@ enum SiteIndex {
 }
 
 extension PlasticityRule {
-    /// K: how many sites the neuromodulator gates.
-    var siteCount: Int { SiteIndex.count(orders: orderRates.count) }
+    /// F: how many local statistics the neuromodulator reads.
+    public var statisticCount: Int { LocalStatistics.count(orders: orderRates.count) }
+    /// K: how many sites it gates.
+    public var siteCount: Int { SiteIndex.count(orders: orderRates.count) }
 }
 
 /// A term that touches a few tokens.

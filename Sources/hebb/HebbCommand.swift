@@ -27,7 +27,8 @@ struct HebbCommand: AsyncParsableCommand {
             CommandGroup(
                 name: "Offline, on a core folder:",
                 subcommands: [
-                    TrainSAECommand.self, EvaluateCommand.self, BenchCommand.self,
+                    TrainSAECommand.self, MetaLearnCommand.self, EvaluateCommand.self,
+                    BenchCommand.self,
                 ]),
         ])
 }

@@ -27,7 +27,7 @@ struct EvaluateCommand: AsyncParsableCommand {
     @Option(help: "Bytes of each text to use, at most.")
     var bytes = 34_000
 
-    @Option(help: "A rule.json to use in place of the core's.")
+    @Option(help: "A rule.json, or a folder with one, to use in place of the core's.")
     var rule: String?
 
     @Flag(help: "Answer in JSON on stdout.")
@@ -44,9 +44,7 @@ struct EvaluateCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let plasticity = try rule.map { path in
-            try PlasticityRule(json: Data(try InputText(path: path).bytes), name: path)
-        }
+        let plasticity = try rule.map { try PlasticityRule(path: $0) }
         let cortex = try Cortex(folder: try core.folder(), rule: plasticity)
         let texts = try TextFolder.texts(at: users).map {
             (name: $0.name, text: shortened($0.text))

@@ -1,0 +1,55 @@
+import InnerCortex
+public import ModelFormats
+
+/// A text as the frozen core read it, so that it can be observed and scored again and again under
+/// other rules and engrams without reading it again. Memory a token: 4·hidden bytes and what the
+/// sites read beside it.
+public struct RecordedText: Sendable {
+    /// The text with its start-of-text token.
+    let tokens: [TokenID]
+    /// As `FrozenReader` gave them, without logits.
+    let slices: [FrozenSlice]
+    /// Where each slice's first row stands in its window.
+    let windowPositions: [Int]
+
+    /// How many tokens are predicted.
+    public var count: Int { max(0, tokens.count - 1) }
+}
+
+extension Cortex {
+    /// Reads a text once.
+    /// - Complexity: One forward pass; its logits are computed again with each use.
+    public func record(_ tokens: [TokenID]) -> RecordedText {
+        let whole = [startOfText] + tokens
+        let reader = FrozenReader(cortex: self, tokens: whole)
+        var slices: [FrozenSlice] = []
+        var positions: [Int] = []
+        while var slice = reader.nextSlice() {
+            slice.logits = []
+            positions.append(slice.positions.lowerBound - reader.windowStart)
+            slices.append(slice)
+        }
+        return RecordedText(tokens: whole, slices: slices, windowPositions: positions)
+    }
+}
+
+/// Where the slices of a text come from: the core, or a recording of what it gave.
+enum SliceSource {
+    case reader(FrozenReader)
+    case recording(RecordedText, cortex: Cortex, next: Int)
+
+    mutating func nextSlice() -> FrozenSlice? {
+        switch self {
+        case .reader(let reader): return reader.nextSlice()
+        case .recording(let text, let cortex, let next):
+            guard next < text.slices.count else { return nil }
+            self = .recording(text, cortex: cortex, next: next + 1)
+            var slice = text.slices[next]
+            cortex.inner.unembed(
+                slice.hidden, count: slice.positions.count,
+                position: text.windowPositions[next], path: .tiles, logits: &slice.logits)
+            cortex.addFeatures(to: &slice)
+            return slice
+        }
+    }
+}
