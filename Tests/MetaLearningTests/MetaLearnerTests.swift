@@ -1,0 +1,188 @@
+import Engrams
+import Foundation
+import InnerCortex
+import Kernels
+import ModelFormats
+import Synchronization
+import Testing
+import TinyCore
+
+@testable import MetaLearning
+@testable import OuterCortex
+
+@Suite("Meta-learning a rule")
+final class MetaLearnerTests {
+    let folder: String
+    let cortex: Cortex
+    let users: [(name: String, text: String)]
+    let generic = String(
+        repeating: "Invoices are due in thirty days. Payment is by transfer only.\n", count: 30)
+
+    init() throws {
+        folder = try TinyCore.make()
+        var rule = PlasticityRule()
+        rule.safeZone.learningGate = 100
+        rule.episode.capacity = 500
+        rule.episode.sharedLatents = 1
+        cortex = try Cortex(folder: folder, rule: rule)
+        users = ["heron", "badger", "curlew"].enumerated().map { index, name in
+            let line = "The \(name) of pier \(index) is called Ottoline and eats eels at noon.\n"
+            return (name, String(repeating: line, count: 40))
+        }
+    }
+
+    deinit { TinyCore.remove(folder) }
+
+    private var options: MetaLearner.Options {
+        var options = MetaLearner.Options()
+        options.corpus.pieceBytes = 400
+        options.corpus.shortContext = 60
+        options.corpus.longContext = 120
+        options.corpus.genericContexts = 8
+        options.evaluations = 6
+        options.searchUsers = 2
+        options.searchPieces = 2
+        options.rounds = 2
+        options.trainer.epochs = 2
+        options.trainer.batchSize = 256
+        options.trainer.hiddenUnits = 8
+        options.trainer.readoutUnits = 4
+        options.statisticPositions = 600
+        options.keySize = 8
+        return options
+    }
+
+    private func learner(
+        threads: Int, state: URL? = nil, rounds: Int = 2
+    ) -> MetaLearner {
+        var options = options
+        options.rounds = rounds
+        return MetaLearner(
+            cortex: cortex, users: users, generic: generic, options: options, stateFolder: state,
+            threads: threads)
+    }
+
+    @Test("gives a rule that learns better than it began, the same on one thread and on two")
+    func learns() throws {
+        let (rule, report) = try learner(threads: 2).run { _ in }
+        let (again, _) = try learner(threads: 1).run { _ in }
+        #expect(try rule.contentHash() == again.contentHash())
+        #expect(report.rounds.count == 2)
+        #expect(report.evaluations >= 6)
+        #expect((report.valueAfter ?? 0) >= (report.valueBefore ?? 0))
+        #expect(rule.tensors.keyProjection?.keySize == 8)
+        #expect(rule.tensors.whitening == nil)
+        for round in report.rounds {
+            #expect(Set(round.losses.keys) == ["stream", "next", "second", "foreign"])
+        }
+        let losses = try #require(report.rounds.last?.losses["stream"])
+        #expect(losses.modulated < losses.ungated)
+        // The rule runs, and helps.
+        let learned = try cortex.with(rule: rule)
+        var engram = learned.emptyEngram()
+        for piece in TextPieces.split(users[0].text, bytes: 400) {
+            let task = learned.startObserving(
+                learned.tokenizer.encode(piece, parsingSpecialTokens: false), from: engram)
+            while !task.advance() {}
+            try engram.commit(task.result.proposal, within: learned.zone)
+        }
+        let score = learned.startScoring(
+            learned.tokenizer.encode(users[0].text), with: engram)
+        while !score.advance() {}
+        #expect(score.result.bits.adapted < 0.5 * score.result.bits.frozen)
+    }
+
+    @Test("goes on after an interruption and ends with the same rule")
+    func resumes() throws {
+        let state = FileManager.default.temporaryDirectory
+            .appendingPathComponent("hebb-meta-\(UUID().uuidString)")
+        defer { try? FileManager.default.removeItem(at: state) }
+        let (whole, report) = try learner(threads: 2).run { _ in }
+        // A run that dies at its first round, with all of the search behind it.
+        struct Death: Error {}
+        let interrupted = learner(threads: 2, state: state)
+        let saved = Mutex<[String: Data]>([:])
+        _ = try interrupted.run { progress in
+            guard case .logging(2, 1, _) = progress else { return }
+            // What is on disk when the second round begins.
+            let names = (try? FileManager.default.contentsOfDirectory(atPath: state.path)) ?? []
+            saved.withLock { saved in
+                for name in names {
+                    saved[name] = FileManager.default.contents(
+                        atPath: state.appendingPathComponent(name).path)
+                }
+            }
+        }
+        for (name, data) in saved.withLock({ $0 }) {
+            try data.write(to: state.appendingPathComponent(name))
+        }
+        let readings = Mutex<[String]>([])
+        let (resumed, resumedReport) = try learner(threads: 2, state: state).run { progress in
+            readings.withLock { $0.append("\(progress)") }
+        }
+        #expect(try resumed.contentHash() == whole.contentHash())
+        #expect(resumedReport == report)
+        #expect(readings.withLock { !$0.contains { $0.hasPrefix("searching") } })
+        #expect(throws: TrainingError.self) {
+            try learner(threads: 2, state: state, rounds: 5).run { _ in }
+        }
+    }
+}
+
+@Suite("Statistics of hidden states")
+struct HiddenStatisticsTests {
+    @Test("make keys and whitened states whose directions are evenly used")
+    func whitens() throws {
+        let folder = try TinyCore.make()
+        defer { TinyCore.remove(folder) }
+        let cortex = try Cortex(folder: folder)
+        let text = (0..<400).map { "line \($0 * 7919 % 1009) of the log says \($0 % 13)" }
+        let dataset = ActivationDataset.collect(
+            inner: cortex.inner, tokenizer: cortex.tokenizer,
+            texts: [text.joined(separator: "\n")], limit: 2_000, seed: 1, progress: { _ in })
+        let statistics = HiddenStatistics(of: dataset, inner: cortex.inner)
+        let size = dataset.hiddenSize
+        let whitening = statistics.whitening()
+        let keys = statistics.keyProjection(keySize: 6)
+        #expect(keys.keySize == 6)
+        // T = C^(-1/4): the variance along a principal direction becomes its square root, so the
+        // spread between the largest and the smallest shrinks.
+        func variances(_ matrix: [Float], rows: Int) -> [Double] {
+            var sums = [Double](repeating: 0, count: rows)
+            for index in 0..<dataset.count {
+                let row = dataset.values[index * size..<(index + 1) * size]
+                let centred = zip(row, whitening.mean).map { $0 - $1 }
+                for output in 0..<rows {
+                    let part = matrix[output * size..<(output + 1) * size]
+                    let value = zip(part, centred).reduce(Float(0)) { $0 + $1.0 * $1.1 }
+                    sums[output] += Double(value) * Double(value) / Double(dataset.count)
+                }
+            }
+            return sums
+        }
+        let identity = Whitening.identity(size: size).transform
+        let (plain, projected) = (
+            variances(identity, rows: size), variances(keys.projection, rows: 6)
+        )
+        #expect(zip(projected, projected.dropFirst()).allSatisfy { $0 >= $1 * 0.999 })
+        // Whitened total: Σ√λ, between the plain one's root and what even directions would give.
+        let total = plain.reduce(0, +)
+        let whitened = variances(whitening.transform, rows: size).reduce(0, +)
+        #expect(whitened > total.squareRoot() * 0.999)
+        #expect(whitened < (Double(size) * total).squareRoot() * 1.001)
+        // A·(U_j − ū) has mean norm 1.
+        var norms = 0.0
+        var row = [Float](repeating: 0, count: size)
+        for token in 0..<cortex.inner.config.vocabularySize {
+            do {
+                var span = row.mutableSpan
+                cortex.inner.unembeddingRow(TokenID(token), into: &span)
+            }
+            let centred = zip(row, whitening.unembeddingMean).map { $0 - $1 }
+            var output = [Float](repeating: 0, count: size)
+            whitening.unwhitened(centred, into: &output)
+            norms += Double(output.reduce(0) { $0 + $1 * $1 }.squareRoot())
+        }
+        #expect(abs(norms / Double(cortex.inner.config.vocabularySize) - 1) < 1e-3)
+    }
+}

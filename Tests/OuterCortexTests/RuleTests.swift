@@ -1,0 +1,240 @@
+import Foundation
+import Kernels
+import ModelFormats
+import Testing
+import TinyCore
+
+@testable import Engrams
+@testable import OuterCortex
+
+/// Every site on, with a neuromodulator whose weights are random but whose gains stay near 1.
+func richRule(hiddenSize: Int) -> PlasticityRule {
+    var rule = PlasticityRule()
+    rule.safeZone.learningGate = 100
+    rule.matrix.rate = 0.5
+    rule.episode.capacity = 200
+    rule.episode.sharedLatents = 1
+    rule.episode.minimumSurprise = 0
+    var generator = SeededGenerator(seed: 5)
+    rule.tensors = RuleTensors(
+        neuromodulator: .neutral(
+            statisticCount: rule.statisticCount, siteCount: rule.siteCount, hidden: 8, readout: 4,
+            generator: &generator),
+        whitening: .identity(size: hiddenSize), keyProjection: .identity(size: hiddenSize))
+    return rule
+}
+
+@Suite("A rule")
+final class RuleTests {
+    let folder: String
+    let plain: Cortex
+    let cortex: Cortex
+
+    init() throws {
+        folder = try TinyCore.make()
+        plain = try Cortex(folder: folder)
+        cortex = try plain.with(rule: richRule(hiddenSize: plain.identity.hiddenSize))
+    }
+
+    deinit { TinyCore.remove(folder) }
+
+    @Test("comes back from its two files, and names itself by both")
+    func roundTrip() throws {
+        let target = FileManager.default.temporaryDirectory
+            .appendingPathComponent("hebb-rule-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: target, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: target) }
+        try cortex.rule.write(folder: target.path)
+        let read = try PlasticityRule(path: target.path)
+        #expect(read == cortex.rule)
+        #expect(try read.contentHash() == cortex.rule.contentHash())
+        var other = read
+        other.tensors.keyProjection = nil
+        #expect(try other.contentHash() != read.contentHash())
+        other.tensors = RuleTensors()
+        try other.write(folder: target.path)
+        #expect(try PlasticityRule(path: target.path).tensors.isEmpty)
+    }
+
+    @Test("is refused when its neuromodulator belongs to other orders")
+    func refusesOtherOrders() throws {
+        let target = FileManager.default.temporaryDirectory
+            .appendingPathComponent("hebb-rule-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: target, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: target) }
+        var rule = cortex.rule
+        rule.orderRates.append(0.5)
+        try rule.write(folder: target.path)
+        #expect(throws: CortexError.self) { try PlasticityRule(path: target.path) }
+    }
+
+    @Test("with a neutral neuromodulator predicts as the same rule without one")
+    func neutralGate() throws {
+        var rule = cortex.rule
+        rule.tensors.neuromodulator = nil
+        let ungated = try plain.with(rule: rule)
+        var (one, two) = (cortex.emptyEngram(), ungated.emptyEngram())
+        let a = try cortex.observe(lesson, into: &one)
+        let b = try ungated.observe(lesson, into: &two)
+        #expect(abs(a.bits.adapted - b.bits.adapted) < 0.02 * b.bits.adapted)
+        #expect(a.bits.adapted != b.bits.adapted)
+        #expect(a.bits.adapted < 0.9 * a.bits.frozen)
+    }
+
+    @Test("lets a neuromodulator that says 0 silence every site")
+    func closedGate() throws {
+        var rule = cortex.rule
+        guard let open = rule.tensors.neuromodulator else { return }
+        rule.tensors.neuromodulator = Neuromodulator(
+            mean: open.mean, inverseDeviation: open.inverseDeviation,
+            hiddenWeight: open.hiddenWeight, hiddenBias: open.hiddenBias,
+            gainWeight: open.gainWeight.map { _ in 0 }, gainBias: open.gainBias.map { _ in -40 },
+            readoutWeight: open.readoutWeight, readoutBias: open.readoutBias,
+            readoutContext: open.readoutContext, readoutOutput: open.readoutOutput)
+        let closed = try plain.with(rule: rule)
+        var engram = closed.emptyEngram()
+        let seen = try closed.observe(lesson, into: &engram)
+        #expect(!engram.sites.features.isEmpty && !engram.sites.episodes.isEmpty)
+        #expect(abs(seen.bits.adapted - seen.bits.frozen) < 1e-3 * seen.bits.frozen)
+    }
+
+    @Test("the same events give the same engram with every site on")
+    func isDeterministic() throws {
+        var (one, two) = (cortex.emptyEngram(), cortex.emptyEngram())
+        for piece in ["The heron eats eels.", lesson, "Ottoline the heron."] {
+            _ = try cortex.observe(piece, into: &one)
+            _ = try cortex.observe(piece, into: &two)
+            two = try Engram(serialized: two.serialized(as: .workingState), name: "state")
+        }
+        #expect(try one.serialized(as: .workingState) == two.serialized(as: .workingState))
+        try cortex.admit(one)
+    }
+
+    @Test("a recorded text is observed and scored as the text itself, to the bit")
+    func recording() throws {
+        let long = String(repeating: lesson, count: 4)
+        let text = plain.record(cortex.encode(long))
+        var (live, recorded) = (cortex.emptyEngram(), cortex.emptyEngram())
+        let seen = try cortex.observe(long, into: &live)
+        let task = cortex.startObserving(text, from: recorded)
+        task.run()
+        try recorded.commit(task.result.proposal, within: cortex.zone)
+        #expect(task.result.bits == seen.bits)
+        #expect(try live.serialized(as: .workingState) == recorded.serialized(as: .workingState))
+        let score = cortex.startScoring(text, with: recorded)
+        score.run()
+        #expect(score.result.bits == cortex.score(long, with: live).bits)
+        #expect(text.count == cortex.encode(long).count)
+    }
+
+    @Test("episodes recall what followed a position of the same kind")
+    func episodes() throws {
+        var rule = PlasticityRule()
+        rule.safeZone.learningGate = 100
+        rule.bias.rate = 0
+        rule.orderRates = []
+        rule.feature.rate = 0
+        rule.episode.capacity = 400
+        rule.episode.minimumSurprise = 0
+        rule.tensors.keyProjection = .identity(size: plain.identity.hiddenSize)
+        let cortex = try plain.with(rule: rule)
+        var engram = cortex.emptyEngram()
+        _ = try cortex.observe(lesson, into: &engram)
+        #expect(engram.sites.episodes.count > 300)
+        let again = cortex.score(lesson, with: engram)
+        #expect(again.bits.adapted < 0.8 * again.bits.frozen)
+        #expect(engram.consolidated(within: cortex.zone).sites.episodes.isEmpty)
+        rule.episode.isPersisted = true
+        let keeping = try plain.with(rule: rule)
+        var kept = keeping.emptyEngram()
+        _ = try keeping.observe(lesson, into: &kept)
+        let saved = kept.consolidated(within: keeping.zone)
+        #expect(saved.sites.episodes == kept.sites.episodes)
+        let read = try Engram(serialized: saved.serialized(as: .checkpoint), name: "test")
+        #expect(keeping.score(lesson, with: read).bits == keeping.score(lesson, with: kept).bits)
+    }
+
+    @Test(
+        "decay, surprise, eligibility, cap and plain Hebb change what is learned",
+        arguments: ["decay", "surprise", "eligibility", "cap", "hebb"])
+    func variants(variant: String) throws {
+        var rule = PlasticityRule()
+        rule.safeZone.learningGate = 100
+        switch variant {
+        case "decay": rule.feature.decay = 0.01
+        case "surprise": rule.feature.surprise = 2
+        case "eligibility": rule.feature.eligibility = 0.5
+        case "cap": rule.feature.cap = 0.05
+        default: rule.feature.prediction = 0
+        }
+        let changed = try plain.with(rule: rule)
+        rule.feature = PlasticityRule().feature
+        let usual = try plain.with(rule: rule)
+        var (a, b) = (changed.emptyEngram(), usual.emptyEngram())
+        _ = try changed.observe(lesson, into: &a)
+        _ = try usual.observe(lesson, into: &b)
+        let (mine, theirs) = (a.summary.featureNorm, b.summary.featureNorm)
+        switch variant {
+        case "decay", "surprise", "cap": #expect(mine < 0.9 * theirs)
+        case "eligibility": #expect(a.sites.features.count > b.sites.features.count)
+        // Without the −p term nothing holds the weights back but their bound.
+        default: #expect(a.sites.features.sorted().allSatisfy { $0.synapse.weight >= 0 })
+        }
+        if variant == "cap" {
+            #expect(a.sites.features.sorted().allSatisfy { abs($0.synapse.weight) <= 0.05 })
+        }
+    }
+}
+
+/// Keeps every log.
+private final class Keeper: TokenRecorder {
+    var logs: [TokenLog] = []
+    func wantsToken() -> Bool { true }
+    func record(_ log: TokenLog) { logs.append(log) }
+}
+
+@Suite("A token's log")
+struct TokenLogTests {
+    @Test("has all of the frozen probability, and its sites at gain 1 give the prediction")
+    func accounts() throws {
+        let folder = try TinyCore.make()
+        defer { TinyCore.remove(folder) }
+        let plain = try Cortex(folder: folder)
+        var rule = richRule(hiddenSize: plain.identity.hiddenSize)
+        rule.tensors.neuromodulator = nil
+        // The logs are of the ungated sites, before mixing: let all of it through.
+        rule.safeZone.maximumDivergence = 100
+        let cortex = try plain.with(rule: rule)
+        var engram = cortex.emptyEngram()
+        _ = try cortex.observe(lesson, into: &engram)
+        let keeper = Keeper()
+        let task = cortex.startScoring(
+            plain.record(cortex.encode(lesson)), with: engram, recorder: keeper)
+        task.run()
+        #expect(keeper.logs.count == task.result.tokens)
+        let sites = rule.siteCount
+        var (logged, scored) = (0.0, 0.0)
+        for (log, token) in zip(keeper.logs, task.result.perToken) {
+            let slots = log.logProbabilities.count
+            #expect(log.statistics.count == rule.statisticCount)
+            #expect(log.statistics.allSatisfy(\.isFinite))
+            #expect((2...TokenLog.slotLimit).contains(slots))
+            let total = log.logProbabilities.reduce(0.0) { $0 + exp(Double($1)) }
+            #expect(abs(total - 1) < 1e-3)
+            #expect(abs(-Double(log.logProbabilities[0]) / log2 - token.frozen) < 1e-3)
+            let scores = (0..<slots).map { slot in
+                (0..<sites).reduce(Double(log.logProbabilities[slot])) {
+                    $0 + Double(log.terms[$1 * slots + slot])
+                }
+            }
+            let peak = scores.max() ?? 0
+            let normalizer = peak + Foundation.log(scores.reduce(0) { $0 + exp($1 - peak) })
+            logged += (normalizer - scores[0]) / log2
+            scored += token.adapted
+        }
+        // The mixture keeps at least a twentieth of the frozen prediction in what was scored.
+        #expect(abs(logged - scored) < 0.15 * scored)
+    }
+
+    private var log2: Double { Foundation.log(2.0) }
+}
