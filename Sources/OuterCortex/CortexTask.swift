@@ -25,6 +25,8 @@ public struct Observation: Sendable {
     /// `adapted` is prequential: each token was predicted before it was learned.
     public var bits: TextBits
     public var adaptation: Adaptation
+    /// One a token, in their order.
+    public var gains: [TokenGain]
     /// How many tokens the learning gate let through.
     public var learnedTokens: Int
     /// What to commit.
@@ -56,6 +58,7 @@ public final class ObserveTask: CortexTask {
     private var draft: PlasticSites
     private var learner: SynapticLearner
     private let tokensBefore: Int
+    private var gains: [TokenGain] = []
     private var learnedTokens = 0
     private var learnedSincePruning = 0
 
@@ -81,6 +84,7 @@ public final class ObserveTask: CortexTask {
             let outcome = pass.step(
                 slice, position: position, sites: draft,
                 tokensLearned: tokensBefore + learnedTokens + learnedHere)
+            gains.append(outcome.gain)
             let didLearn = learner.learn(
                 &draft, readout: pass.predictor.readout, slice: slice, row: row,
                 target: pass.history[position + 1], frozenLoss: Float(outcome.frozenLoss),
@@ -101,7 +105,7 @@ public final class ObserveTask: CortexTask {
     public var result: Observation {
         Observation(
             tokens: pass.sums.tokens, bytes: pass.bytes, bits: pass.bits,
-            adaptation: pass.sums.adaptation, learnedTokens: learnedTokens,
+            adaptation: pass.sums.adaptation, gains: gains, learnedTokens: learnedTokens,
             proposal: Proposal(base: base, sites: draft, tokens: learnedTokens))
     }
 }
@@ -194,5 +198,11 @@ struct TextPass {
 
     var bits: TextBits {
         TextBits(frozen: sums.frozenLoss / log(2), adapted: sums.adaptedLoss / log(2))
+    }
+}
+
+extension PersonalPredictor.Outcome {
+    var gain: TokenGain {
+        TokenGain(frozenLoss: Float(frozenLoss), gain: Float(frozenLoss - adaptedLoss))
     }
 }
