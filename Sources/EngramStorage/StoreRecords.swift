@@ -32,6 +32,8 @@ public struct SessionRecord: Sendable, Equatable {
     public var tokensSinceCheckpoint: Int
     /// The engram's summary, serialised by its owner. Opaque here.
     public var summary: [UInt8]
+    /// What is known of its model's safety, serialised by its owner; empty: nothing. Opaque here.
+    public var ledger: [UInt8]
     /// Seconds since 1970.
     public var created: Double
     public var updated: Double
@@ -39,7 +41,7 @@ public struct SessionRecord: Sendable, Equatable {
     public init(
         id: SessionID, base: CheckpointID?, origin: CheckpointID?, learn: String,
         sequence: Int = 0, tokensLearned: Int = 0, tokensSinceCheckpoint: Int = 0,
-        summary: [UInt8] = [], created: Double, updated: Double
+        summary: [UInt8] = [], ledger: [UInt8] = [], created: Double, updated: Double
     ) {
         self.id = id
         self.base = base
@@ -49,6 +51,7 @@ public struct SessionRecord: Sendable, Equatable {
         self.tokensLearned = tokensLearned
         self.tokensSinceCheckpoint = tokensSinceCheckpoint
         self.summary = summary
+        self.ledger = ledger
         self.created = created
         self.updated = updated
     }

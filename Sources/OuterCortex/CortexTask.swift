@@ -25,6 +25,8 @@ public struct Observation: Sendable {
     /// `adapted` is prequential: each token was predicted before it was learned.
     public var bits: TextBits
     public var adaptation: Adaptation
+    /// One a token, in their order.
+    public var gains: [TokenGain]
     /// How many tokens the learning gate let through.
     public var learnedTokens: Int
     /// What to commit.
@@ -55,6 +57,7 @@ public final class ObserveTask: CortexTask {
     private let base: Revision
     private var draft: PlasticSites
     private var errors: ErrorTargets
+    private var gains: [TokenGain] = []
     private var learnedTokens = 0
     private var learnedSincePruning = 0
 
@@ -75,6 +78,7 @@ public final class ObserveTask: CortexTask {
         let rule = cortex.rule
         for position in slice.positions {
             let outcome = pass.step(slice, position: position, sites: draft)
+            gains.append(outcome.gain)
             let active = pass.active(slice, position: position)
             let didLearn = rule.learn(
                 &draft, readout: pass.predictor.readout, latents: slice.latents[active],
@@ -94,7 +98,7 @@ public final class ObserveTask: CortexTask {
     public var result: Observation {
         Observation(
             tokens: pass.sums.tokens, bytes: pass.bytes, bits: pass.bits,
-            adaptation: pass.sums.adaptation, learnedTokens: learnedTokens,
+            adaptation: pass.sums.adaptation, gains: gains, learnedTokens: learnedTokens,
             proposal: Proposal(base: base, sites: draft, tokens: learnedTokens))
     }
 }
@@ -175,5 +179,11 @@ struct TextPass {
 
     var bits: TextBits {
         TextBits(frozen: sums.frozenLoss / log(2), adapted: sums.adaptedLoss / log(2))
+    }
+}
+
+extension PersonalPredictor.Outcome {
+    var gain: TokenGain {
+        TokenGain(frozenLoss: Float(frozenLoss), gain: Float(frozenLoss - adaptedLoss))
     }
 }

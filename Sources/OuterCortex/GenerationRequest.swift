@@ -58,4 +58,6 @@ public struct Generation: Sendable {
     public var end: GenerationEnd
     /// Over prompt and completion.
     public var adaptation: Adaptation
+    /// Nil in mode frozen, and for an answer without a token.
+    public var vitals: GenerationVitals?
 }

@@ -29,6 +29,8 @@ public final class GenerationTask: CortexTask {
     private var values: [Float] = []
     private var logProbabilities: [Float]
     private let promptLength: Int
+    /// Nil for the frozen core, which no engram can make collapse.
+    private var probe: VitalsProbe?
     private var end: GenerationEnd?
 
     init(cortex: Cortex, request: GenerationRequest, engram: Engram) {
@@ -46,6 +48,7 @@ public final class GenerationTask: CortexTask {
         sampler = Sampler(options: request.sampling, seed: request.seed)
         text = StopScanner(stop: request.stop)
         decoder = StreamingDecoder(cortex.tokenizer)
+        probe = request.mode == .adapted ? VitalsProbe() : nil
         logProbabilities = [Float](repeating: 0, count: vocabularySize)
     }
 
@@ -80,7 +83,8 @@ public final class GenerationTask: CortexTask {
         guard let end else { preconditionFailure("a generation has a result when it is finished") }
         return Generation(
             text: text.emitted, tokens: Array(tokens[promptLength...]),
-            promptTokens: promptLength - 1, end: end, adaptation: sums.adaptation)
+            promptTokens: promptLength - 1, end: end, adaptation: sums.adaptation,
+            vitals: probe?.vitals)
     }
 
     /// Reads a slice of the prompt, and lets the mixture judge the adapted model on it: an engram
@@ -105,13 +109,14 @@ public final class GenerationTask: CortexTask {
         let logits = predictor.output.map { log(max($0, .leastNormalMagnitude)) }
         logProbabilities = logits
         let token = sampler.next(logits: logits.span, history: tokens[...])
-        settle(position: position, row: 0, target: token.rawValue)
+        let outcome = settle(position: position, row: 0, target: token.rawValue)
         if cortex.inner.config.endOfText.contains(token) || token == cortex.startOfText {
             finish(.stop)
             return
         }
         tokens.append(token)
         history.append(token.rawValue)
+        probe?.add(step(token, outcome))
         if let count = request.topLogprobs { waiting.append(described(token, count)) }
         emit(text.append(decoder.append(token)))
         if text.isStopped {
@@ -146,12 +151,29 @@ public final class GenerationTask: CortexTask {
             history: history[...position], sites: sites)
     }
 
-    private func settle(position: Int, row index: Int, target: Int32) {
+    @discardableResult
+    private func settle(
+        position: Int, row index: Int, target: Int32
+    ) -> PersonalPredictor.Outcome {
         let logits = logits
         let all = logits.span
         let outcome = predictor.settle(
             target: Int(target), logits: all.extracting(rowRange(index)))
         sums.add(outcome)
+        return outcome
+    }
+
+    /// What the newest token's step left behind, for the probe.
+    private func step(_ token: TokenID, _ outcome: PersonalPredictor.Outcome) -> VitalsProbe.Step {
+        let (frozen, logits) = (predictor.readout.frozen, logits)
+        let meanLogit = VectorKernels.dot(frozen.span, logits.span)
+        return VitalsProbe.Step(
+            token: token.rawValue, hidden: hidden, output: predictor.output,
+            logProbabilities: logProbabilities,
+            // H(p0) = −Σ p0·(z0 − ln Σ exp z0).
+            frozenEntropy: Double(predictor.readout.frozenNormalizer - meanLogit),
+            drift: outcome.frozenLoss - outcome.adaptedLoss,
+            divergence: Double(outcome.divergence))
     }
 
     private func described(_ token: TokenID, _ count: Int) -> GeneratedToken {

@@ -73,10 +73,13 @@ public struct CompletionSummary: Sendable {
     public var promptTokens: Int
     public var completionTokens: Int
     public var adaptation: AdaptationReport
+    /// The monitors for which the completion was not learned from, although that was asked for.
+    public var paused: [CollapseMonitor.Monitor]
     public var event: EventID?
     public init(
         session: SessionID, revision: Revision, revisionAfter: Revision, learnedTokens: Int,
-        promptTokens: Int, completionTokens: Int, adaptation: AdaptationReport, event: EventID?
+        promptTokens: Int, completionTokens: Int, adaptation: AdaptationReport,
+        paused: [CollapseMonitor.Monitor] = [], event: EventID?
     ) {
         self.session = session
         self.revision = revision
@@ -85,6 +88,7 @@ public struct CompletionSummary: Sendable {
         self.promptTokens = promptTokens
         self.completionTokens = completionTokens
         self.adaptation = adaptation
+        self.paused = paused
         self.event = event
     }
 }

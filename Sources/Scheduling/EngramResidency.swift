@@ -6,6 +6,7 @@ struct ResidentSession: Sendable {
     var record: SessionRecord
     /// The total: the user's engram with the session's delta.
     var engram: Engram
+    var ledger: SafetyLedger
     /// The event that the stored working state contains; 0 when there is none.
     var snapshotSequence: Int
     var tokensSinceSnapshot: Int
@@ -55,6 +56,12 @@ struct EngramResidency: Sendable {
             dropped.append(oldest.value.session)
         }
         return dropped
+    }
+
+    /// Replaces a session's figures in place; nothing happens when it is not there.
+    /// - Precondition: its engram is the same.
+    mutating func update(_ session: ResidentSession) {
+        entries[session.id]?.session = session
     }
 
     mutating func remove(_ id: SessionID) {

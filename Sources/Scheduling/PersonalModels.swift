@@ -16,6 +16,8 @@ public protocol PersonalModels: Sendable {
     /// The session, made on first use when its name is `default`, else `.sessionNotFound`.
     func session(_ id: SessionID) async throws -> SessionState
     func discard(_ id: SessionID, ifMatch: Revision?) async throws
+    /// How the session's personal model stands against its bounds.
+    func safety(_ id: SessionID) async throws -> SafetyReport
 
     func observe(_ id: SessionID, _ request: ObserveRequest) async throws -> ObserveResult
     func score(_ id: SessionID, _ request: ScoreRequest) async throws -> ScoreResult
@@ -77,6 +79,7 @@ public struct Statistics: Sendable {
     public var sessions = 0
     /// Seconds the cortex thread was busy, since start.
     public var busySeconds = 0.0
+    public var safety = SafetyStatistics()
     public init() {}
 }
 
@@ -204,11 +207,13 @@ public struct ObserveResult: Sendable, Equatable, Codable {
     public var bitsPerByte: BitsPerByte
     public var revision: Revision
     public var adaptation: AdaptationReport
+    /// After this text; nil in an answer that was stored before there were any.
+    public var certificate: CertificateBrief?
     /// True when this is the stored answer of an earlier request with the same idempotency key.
     public var replayed: Bool
     public init(
         event: EventID, tokens: Int, bytes: Int, bitsPerByte: BitsPerByte, revision: Revision,
-        adaptation: AdaptationReport, replayed: Bool
+        adaptation: AdaptationReport, certificate: CertificateBrief? = nil, replayed: Bool
     ) {
         self.event = event
         self.tokens = tokens
@@ -216,6 +221,7 @@ public struct ObserveResult: Sendable, Equatable, Codable {
         self.bitsPerByte = bitsPerByte
         self.revision = revision
         self.adaptation = adaptation
+        self.certificate = certificate
         self.replayed = replayed
     }
 }

@@ -10,7 +10,8 @@ extension Scheduler {
     ///
     /// A generation that learns holds the session's lease from here to its end. It learns from
     /// the prompt, from the first (adapted) answer, or from both as one text, and is durable
-    /// before `.finished`. An answer ends with `length` where the core's context ends.
+    /// before `.finished`. While a collapse monitor fires it learns nothing from an answer. An
+    /// answer ends with `length` where the core's context ends.
     public func complete(_ id: SessionID, _ request: CompleteRequest) async throws
         -> AsyncThrowingStream<CompletionEvent, any Error>
     {
@@ -126,15 +127,24 @@ extension Scheduler {
             learnedTokens: 0, promptTokens: completion.prompt.count,
             completionTokens: answers.reduce(0) { $0 + $1.tokens.count },
             adaptation: completion.adaptation(of: answers), event: nil)
-        let text = try await learnedText(completion, answers[0])
+        let monitor = note(answers.compactMap(\.vitals), of: session)
+        var mode = completion.learn
+        if mode == .completion || mode == .both, !monitor.firing.isEmpty {
+            mode = mode == .both ? .prompt : .none
+            summary.paused = monitor.firing
+            counts.safety.pausedCompletions += 1
+        }
+        let text = try await learnedText(completion, mode, answers[0])
         guard !text.isEmpty else { return summary }
-        let lesson = try await learn(text, reward: nil, on: session.engram, for: session.id)
+        var lesson = try await learn(text, reward: nil, on: session.engram, for: session.id)
+        let written = mode == .completion ? 0 : completion.prompt.count
+        lesson.gains.removeSubrange(written...)
         var change = SessionChange(.completion, engram: lesson.engram, base: session.record.base)
         change.tokens = text.map(\.rawValue)
         change.learnedTokens = lesson.learnedTokens
+        change.ledger = try await ledger(of: session, after: lesson)
         let learned = try await commit(change, to: session)
-        counts.observedTokens += lesson.tokens
-        counts.learningEvents += 1
+        count(lesson)
         summary.learnedTokens = lesson.learnedTokens
         summary.event = change.event
         summary.revisionAfter = await checkpointIfDue(learned).revision
@@ -142,17 +152,17 @@ extension Scheduler {
     }
 
     /// What the answer's reader saw: without a stop string, which its tokens contain.
-    private func learnedText(_ completion: Completion, _ answer: Generation) async throws
-        -> [TokenID]
-    {
-        guard completion.learn == .completion || completion.learn == .both else {
-            return completion.learn == .prompt ? completion.prompt : []
+    private func learnedText(
+        _ completion: Completion, _ mode: LearnMode, _ answer: Generation
+    ) async throws -> [TokenID] {
+        guard mode == .completion || mode == .both else {
+            return mode == .prompt ? completion.prompt : []
         }
         let shown = try await atDesk { [cortex] in
             cortex.tokenizer.decode(answer.tokens) == answer.text
                 ? answer.tokens : cortex.tokenizer.encode(answer.text)
         }
-        return completion.learn == .both ? completion.prompt + shown : shown
+        return mode == .both ? completion.prompt + shown : shown
     }
 }
 

@@ -1,11 +1,14 @@
 import EngramStorage
 import Engrams
 import Foundation
+import OuterCortex
 
 /// One change of a session, before it is written.
 struct SessionChange: Sendable {
     var kind: EventKind
     var engram: Engram
+    /// What the change added to the session's ledger; nil: nothing.
+    var ledger: SafetyLedger?
     var event = EventID(rawValue: "evt-" + Scheduler.randomName())
     /// What the session's delta stands on afterwards.
     var base: CheckpointID?
@@ -35,6 +38,9 @@ struct SessionChange: Sendable {
         case .observe, .completion, .import: false
         }
     }
+
+    /// Whether another engram takes the session's place, so that what is known of it starts over.
+    var startsLedger: Bool { [.reset, .restore, .import].contains(kind) }
 }
 
 extension Scheduler {
@@ -69,6 +75,8 @@ extension Scheduler {
             )
         }
         record.summary = Array(try JSONEncoder().encode(summary))
+        var ledger = ledger(after: change, to: session)
+        record.ledger = try ledger.encoded()
         let snapshot = blob.map { SnapshotRecord(sequence: event.sequence, engram: $0) }
         do {
             try await store.append(
@@ -80,13 +88,31 @@ extension Scheduler {
             forget(record.id)
             throw error
         }
+        // Answers may have ended while the event was on its way to the disk.
+        if !change.startsLedger { ledger.answers = answers(of: session) }
         let changed = ResidentSession(
-            record: record, engram: change.engram,
+            record: record, engram: change.engram, ledger: ledger,
             snapshotSequence: snapshot == nil ? session.snapshotSequence : record.sequence,
             tokensSinceSnapshot: snapshot == nil ? tokensSinceSnapshot : 0,
             byteCount: Self.memory(of: summary))
         publish(changed)
         return changed
+    }
+
+    private func ledger(
+        after change: SessionChange, to session: ResidentSession
+    ) -> SafetyLedger {
+        if change.startsLedger {
+            return SafetyLedger(zone: cortex.zone, start: session.record.sequence + 1)
+        }
+        var ledger = change.ledger ?? session.ledger
+        ledger.answers = answers(of: session)
+        return ledger
+    }
+
+    /// As they are now: who only completes does not hold the lease.
+    private func answers(of session: ResidentSession) -> SafetyLedger.AnswerTally {
+        (residency.use(session.id) ?? session).ledger.answers
     }
 
     func state(of record: SessionRecord) throws -> SessionState {

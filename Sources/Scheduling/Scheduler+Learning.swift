@@ -10,6 +10,9 @@ struct Lesson: Sendable {
     var bytes: Int
     var bitsPerByte: BitsPerByte
     var adaptation: AdaptationReport
+    /// One for each token that somebody else wrote: those that the model generated itself would
+    /// certify what they cannot.
+    var gains: [TokenGain]
     /// Tokens that the learning gate let through.
     var learnedTokens: Int
     /// The engram after it.
@@ -45,21 +48,32 @@ extension Scheduler {
             change.tokens = tokens.map(\.rawValue)
             change.learnedTokens = lesson.learnedTokens
             change.reward = request.reward
+            let ledger = try await ledger(of: session, after: lesson)
+            change.ledger = ledger
             var result = ObserveResult(
                 event: change.event, tokens: lesson.tokens, bytes: lesson.bytes,
                 bitsPerByte: lesson.bitsPerByte, revision: session.revision.next,
-                adaptation: lesson.adaptation, replayed: false)
+                adaptation: lesson.adaptation,
+                certificate: CertificateBrief(ledger.certificate), replayed: false)
             if request.idempotencyKey != nil {
                 change.idempotencyKey = request.idempotencyKey
                 change.requestHash = hash
                 change.answer = Array(try JSONEncoder().encode(result))
             }
             let learned = try await commit(change, to: session)
-            counts.observedTokens += lesson.tokens
-            counts.learningEvents += 1
+            count(lesson)
             result.revision = await checkpointIfDue(learned).revision
             return result
         }
+    }
+
+    func count(_ lesson: Lesson) {
+        counts.observedTokens += lesson.tokens
+        counts.learningEvents += 1
+        let frozen = lesson.gains.reduce(0) { $0 + Double($1.frozenLoss) }
+        let gain = lesson.gains.reduce(0) { $0 + Double($1.gain) }
+        counts.safety.observedFrozenBits += frozen / log(2)
+        counts.safety.observedAdaptedBits += (frozen - gain) / log(2)
     }
 
     /// Measures a text under the session's engram as it is now; never learns.
@@ -108,6 +122,7 @@ extension Scheduler {
                             tokens: observation.tokens, bytes: observation.bytes,
                             bitsPerByte: BitsPerByte(observation.bits, bytes: observation.bytes),
                             adaptation: AdaptationReport(observation.adaptation),
+                            gains: observation.gains,
                             learnedTokens: observation.learnedTokens, engram: learned))
                 }
             }

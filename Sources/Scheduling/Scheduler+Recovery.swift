@@ -158,8 +158,9 @@ extension Scheduler {
                 metadata: ["sequence": "\(sequence)"])
         }
         return ResidentSession(
-            record: record, engram: engram, snapshotSequence: snapshot?.sequence ?? 0,
-            tokensSinceSnapshot: replayedTokens, byteCount: Self.memory(of: engram.summary))
+            record: record, engram: engram, ledger: ledger(of: record),
+            snapshotSequence: snapshot?.sequence ?? 0, tokensSinceSnapshot: replayedTokens,
+            byteCount: Self.memory(of: engram.summary))
     }
 
     /// What an event made of an engram then, it makes of it now, byte for byte.

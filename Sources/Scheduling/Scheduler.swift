@@ -77,6 +77,7 @@ public actor Scheduler: PersonalModels {
         statistics.residentEngrams = residency.count
         statistics.residentEngramBytes = residency.byteCount
         statistics.busySeconds = thread.busySeconds
+        statistics.safety = safetyStatistics()
         statistics.sessions = (try? await store.sessionCount()) ?? 0
         return statistics
     }

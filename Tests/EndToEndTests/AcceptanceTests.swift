@@ -78,6 +78,38 @@ struct AcceptanceTests {
         #expect(try await server.client.score("alice/default", UserText.laterNotes) == before)
     }
 
+    @Test("The gain that is certified grows with what a user writes, and outlives kill -9")
+    func certificate() async throws {
+        let data = try TemporaryFolder()
+        var server = try await ServerProcess(data: data)
+        let before = try await server.client.get("\(alice)/safety")
+        #expect(before.status == 200, "\(before.text)")
+        #expect(try before["certificate"]["tokens"].number == 0)
+        var brief = JSON.null
+        for _ in 0..<2 {
+            let observed = try await server.client.observe("alice/default", UserText.notes)
+            brief = try observed["certificate"]
+        }
+        let report = try await server.client.get("\(alice)/safety")
+        let certificate = try report["certificate"]
+        #expect(try certificate["tokens"].number > 500)
+        let certified = try certificate["certified_gain_percent"].number
+        #expect(try certified > 10 && certified < certificate["measured_gain_percent"].number)
+        #expect(try brief["certified_gain_percent"].number == certified)
+        #expect(try certificate["evidence"]["helps"] == true)
+        #expect(try certificate["forecast"]["blocks"].number >= 1)
+        #expect(try report["divergence"]["kl_max"].number <= report["bounds"]["kl_max"].number)
+        #expect(try report["learning_from_completions"] == "allowed")
+
+        server.killNow()
+        server = try await ServerProcess(data: data)
+        #expect(try await server.client.get("\(alice)/safety").body == report.body)
+        #expect(try await server.client.get("/metrics").text.contains("hebb_firing_sessions"))
+        #expect(try await server.client.post("\(alice)/reset", ["to": "frozen"]).status == 200)
+        let reset = try await server.client.get("\(alice)/safety")
+        #expect(try reset["certificate"]["tokens"].number == 0)
+    }
+
     @Test("A request that is repeated under its key is learned once")
     func idempotency() async throws {
         let server = try await ServerProcess(data: TemporaryFolder())

@@ -90,6 +90,34 @@ import Testing
         #expect(throws: StorageError.corrupt(code: 26)) { try SQLiteStore(folder: folder) }
     }
 
+    @Test("Data of the first version get what was added since, and lose nothing")
+    func olderFormat() async throws {
+        let folder = temporaryFolder()
+        let made = try SQLiteStore(folder: folder)
+        await made.close()
+        try FileManager.default.removeItem(atPath: folder + "/hebb.sqlite")
+        let database = try DatabaseQueue(path: folder + "/hebb.sqlite")
+        let first = try #require(SQLiteSchema.migrator.migrations.first)
+        try SQLiteSchema.migrator.migrate(database, upTo: first)
+        try await database.write { db in
+            try db.execute(
+                sql: """
+                    INSERT INTO users VALUES ('alice', NULL, 1);
+                    INSERT INTO sessions VALUES
+                        ('alice', 'default', NULL, NULL, 'none', 0, 7, 7, x'7b7d', 1, 2);
+                    """)
+        }
+        try database.close()
+        let store = try SQLiteStore(folder: folder)
+        let record = try #require(try await store.session(alice))
+        #expect(record.tokensLearned == 7)
+        #expect(record.summary == Array("{}".utf8))
+        #expect(record.ledger.isEmpty)
+        try await store.append(observed(1))
+        #expect(try await store.session(alice)?.ledger == [1])
+        await store.close()
+    }
+
     @Test("Data of a later version are refused, not migrated")
     func newerFormat() async throws {
         let folder = temporaryFolder()

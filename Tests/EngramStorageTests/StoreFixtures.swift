@@ -37,6 +37,7 @@ func observed(
     record.tokensLearned = 10 * number
     record.tokensSinceCheckpoint = 10 * number
     record.summary = Array("{\"events\":\(number)}".utf8)
+    record.ledger = [UInt8](repeating: UInt8(number % 256), count: number % 256)
     record.updated = Double(number)
     let event = EventRecord(
         id: EventID(rawValue: "\(record.id)#\(number)"), session: record.id, sequence: number,

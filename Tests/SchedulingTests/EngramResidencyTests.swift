@@ -12,7 +12,8 @@ import Testing
             record: SessionRecord(
                 id: SessionID(name)!, base: nil, origin: nil, learn: "none", created: 0,
                 updated: 0),
-            engram: .empty(identity: identity), snapshotSequence: 0, tokensSinceSnapshot: 0,
+            engram: .empty(identity: identity), ledger: SafetyLedger(zone: SafeZone(), start: 0),
+            snapshotSequence: 0, tokensSinceSnapshot: 0,
             byteCount: bytes)
     }
 

@@ -16,6 +16,7 @@ struct DocumentationTests {
         "GET /v1/sessions/{user}/{name}/checkpoints",
         "POST /v1/sessions/{user}/{name}/checkpoints/{checkpoint}/restore",
         "DELETE /v1/sessions/{user}/{name}/checkpoints/{checkpoint}",
+        "GET /v1/sessions/{user}/{name}/safety",
         "GET /v1/sessions/{user}/{name}/delta", "PUT /v1/sessions/{user}/{name}/delta",
     ]
 

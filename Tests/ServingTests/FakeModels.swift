@@ -6,7 +6,8 @@ import Synchronization
 
 /// Personal models without a model: sessions are counters, and completions count words. A prompt's
 /// first word chooses how a completion goes: SLOW (a word every 20 ms), HANG (nothing, until it is
-/// cancelled), FAIL (breaks off after two words), FULL (the queue is full).
+/// cancelled), FAIL (breaks off after two words), FULL (the queue is full), LOOP
+/// (monitors fire).
 final class FakeModels: PersonalModels {
     struct State {
         var health = Health.ready
@@ -39,6 +40,9 @@ final class FakeModels: PersonalModels {
     func statistics() async -> Statistics {
         var statistics = Statistics()
         statistics.observedTokens = 17
+        statistics.safety.observedFrozenBits = 40.5
+        statistics.safety.pausedCompletions = 2
+        statistics.safety.firingSessions = [.repetition: 3]
         statistics.sessions = state.withLock { $0.sessions.count }
         return statistics
     }
@@ -112,12 +116,32 @@ final class FakeModels: PersonalModels {
         let result = ObserveResult(
             event: EventID(rawValue: "ev_\(session.revision)"), tokens: size, bytes: size,
             bitsPerByte: BitsPerByte(frozen: 2.5, adapted: 2.1), revision: session.revision,
-            adaptation: Self.adaptation, replayed: false)
+            adaptation: Self.adaptation,
+            certificate: CertificateBrief(
+                tokens: size, certifiedGainPercent: -3.5, measuredGainPercent: 16,
+                confidence: 0.95), replayed: false)
         state.withLock { state in
             state.observed.append(request)
             if let key = request.idempotencyKey { state.answers[key] = result }
         }
         return result
+    }
+
+    func safety(_ id: SessionID) async throws -> SafetyReport {
+        let session = try await session(id)
+        var certificate = GainCertificate(zone: SafeZone())
+        for token in 0..<session.tokensLearned {
+            certificate.add(TokenGain(frozenLoss: 3, gain: token % 4 == 0 ? -0.5 : 1))
+        }
+        let readings = CollapseMonitor.Monitor.allCases.map { monitor in
+            CollapseMonitor.Reading(
+                monitor: monitor, value: monitor == .repetition ? 0.75 : nil,
+                isFiring: monitor == .repetition && session.events > 1)
+        }
+        return SafetyReport(
+            session: id, revision: session.revision, since: .zero, engram: session.engram,
+            zone: SafeZone(), divergence: DivergenceTally(), certificate: certificate,
+            monitors: readings)
     }
 
     func score(_ id: SessionID, _ request: ScoreRequest) async throws -> ScoreResult {
@@ -249,6 +273,8 @@ final class FakeModels: PersonalModels {
                         ? session.revision : session.revision.next,
                     learnedTokens: request.learn == .completion ? request.maxTokens : 0,
                     promptTokens: 3, completionTokens: choices * request.maxTokens,
-                    adaptation: Self.adaptation, event: nil)))
+                    adaptation: Self.adaptation,
+                    paused: manner == "LOOP" ? [.repetition, .distributionRank] : [],
+                    event: nil)))
     }
 }

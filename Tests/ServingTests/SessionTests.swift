@@ -76,7 +76,9 @@ struct SessionTests {
                     {"event":"ev_1","object":"observation","session":"alice/default","tokens":7,\
                     "bytes":7,"bits_per_byte":{"frozen":2.5,"adapted":2.1},"revision":1,\
                     "safe_zone":{"kl_mean":0.012345678901234567,"kl_max":0.1,\
-                    "strength_min":0.75},"replayed":false}
+                    "strength_min":0.75},"certificate":{"tokens":7,\
+                    "certified_gain_percent":-3.5,"measured_gain_percent":16.0,\
+                    "confidence":0.95},"replayed":false}
 
                     """)
             #expect(try await observe().json()["replayed"] == true)

@@ -49,6 +49,14 @@ struct TestResponse: Sendable {
 extension JSONValue {
     var text: String? { if case .string(let text) = self { text } else { nil } }
     var elements: [JSONValue] { if case .array(let elements) = self { elements } else { [] } }
+    /// NaN for what is no number.
+    var double: Double {
+        switch self {
+        case .integer(let value): Double(value)
+        case .number(let value): value
+        default: .nan
+        }
+    }
     var names: [String] {
         if case .object(let members) = self { members.map(\.name) } else { [] }
     }

@@ -32,13 +32,13 @@ extension Database {
         try execute(
             sql: """
                 INSERT INTO sessions (user, name, base, origin, learn, sequence, tokensLearned,
-                    tokensSinceCheckpoint, summary, created, updated)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                    tokensSinceCheckpoint, summary, ledger, created, updated)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """,
             arguments: [
                 id.user.rawValue, id.name.rawValue, record.base?.rawValue, record.origin?.rawValue,
                 record.learn, record.sequence, record.tokensLearned, record.tokensSinceCheckpoint,
-                Data(record.summary), record.created, record.updated,
+                Data(record.summary), Data(record.ledger), record.created, record.updated,
             ])
     }
 
@@ -118,12 +118,13 @@ extension Database {
         try execute(
             sql: """
                 UPDATE sessions SET base = ?, learn = ?, sequence = ?, tokensLearned = ?,
-                    tokensSinceCheckpoint = ?, summary = ?, updated = ?
+                    tokensSinceCheckpoint = ?, summary = ?, ledger = ?, updated = ?
                 WHERE user = ? AND name = ?
                 """,
             arguments: [
                 record.base?.rawValue, record.learn, record.sequence, record.tokensLearned,
-                record.tokensSinceCheckpoint, Data(record.summary), record.updated,
+                record.tokensSinceCheckpoint, Data(record.summary), Data(record.ledger),
+                record.updated,
                 record.id.user.rawValue, record.id.name.rawValue,
             ])
     }

@@ -13,7 +13,7 @@ extension SessionRecord {
             origin: CheckpointID(text: row["origin"]), learn: row["learn"],
             sequence: row["sequence"], tokensLearned: row["tokensLearned"],
             tokensSinceCheckpoint: row["tokensSinceCheckpoint"], summary: bytes(row["summary"]),
-            created: row["created"], updated: row["updated"])
+            ledger: bytes(row["ledger"]), created: row["created"], updated: row["updated"])
     }
 }
 

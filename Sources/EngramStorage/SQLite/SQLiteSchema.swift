@@ -8,6 +8,10 @@ enum SQLiteSchema {
         migrator.registerMigration("1: users, sessions, journal, checkpoints") { db in
             try db.execute(sql: first)
         }
+        migrator.registerMigration("2: sessions' safety ledgers") { db in
+            try db.execute(
+                sql: "ALTER TABLE sessions ADD COLUMN ledger BLOB NOT NULL DEFAULT x''")
+        }
         return migrator
     }
 

@@ -64,7 +64,7 @@ extension JSONValue {
     }
 
     static func observation(_ result: ObserveResult, session: SessionID) -> JSONValue {
-        [
+        .object(compact: [
             "event": .string(result.event.rawValue),
             "object": "observation",
             "session": .string(session.description),
@@ -73,8 +73,9 @@ extension JSONValue {
             "bits_per_byte": .bitsPerByte(result.bitsPerByte),
             "revision": .revision(result.revision),
             "safe_zone": .safeZone(result.adaptation),
+            "certificate": result.certificate.map { .certificate($0) },
             "replayed": .bool(result.replayed),
-        ]
+        ])
     }
 
     static func score(_ result: ScoreResult, session: SessionID) -> JSONValue {

@@ -36,6 +36,7 @@ struct MetricsPage {
         figure(
             "hebb_cortex_busy_seconds_total", "counter", "Time the cortex thread computed.",
             "\(models.busySeconds)")
+        lines += SafetyMetrics.lines(models.safety)
         figure(
             "process_resident_memory_bytes", "gauge", "Resident memory.",
             String(process.residentBytes))

@@ -1,7 +1,7 @@
 /// The named schemas of the OpenAPI document. Only what a client must know to call: fields that
 /// OpenAI's clients send without effect are let pass and are not listed.
 enum OpenAPISchemas {
-    static let all: JSONValue = .object(requests + answers + service)
+    static let all: JSONValue = .object(requests + answers + service + SafetySchemas.all)
 
     private static func object(
         _ name: String, required: [String] = [], _ properties: JSONValue
@@ -130,7 +130,8 @@ enum OpenAPISchemas {
             [
                 "session": string, "mode": string, "revision": integer, "learned_tokens": integer,
                 "kl_mean": number, "kl_max": number, "strength_min": number,
-                "revision_after": integer, "event": string,
+                "revision_after": integer, "paused": ["type": "array", "items": string],
+                "event": string,
             ]),
         object(
             "Session", required: ["id", "object", "user", "name", "revision"],
@@ -153,7 +154,9 @@ enum OpenAPISchemas {
             [
                 "event": string, "object": ["const": "observation"], "session": string,
                 "tokens": integer, "bytes": integer, "bits_per_byte": bitsPerByte,
-                "revision": integer, "safe_zone": safeZone, "replayed": boolean,
+                "revision": integer, "safe_zone": safeZone,
+                "certificate": ["$ref": "#/components/schemas/CertificateBrief"],
+                "replayed": boolean,
             ]),
         object(
             "Score", required: ["tokens", "bytes", "bits_per_byte", "revision"],

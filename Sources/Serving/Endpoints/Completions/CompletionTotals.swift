@@ -9,6 +9,7 @@ struct CompletionTotals: Sendable {
     private var klSum = 0.0
     private var klMax = 0.0
     private var strengthMin = 1.0
+    private var paused: [CollapseMonitor.Monitor] = []
     private var first: CompletionSummary?
     private var last: CompletionSummary?
 
@@ -23,6 +24,7 @@ struct CompletionTotals: Sendable {
         klSum += summary.adaptation.klMean * Double(summary.completionTokens)
         klMax = max(klMax, summary.adaptation.klMax)
         strengthMin = min(strengthMin, summary.adaptation.strengthMin)
+        paused += summary.paused.filter { !paused.contains($0) }
     }
 
     var usage: JSONValue {
@@ -45,6 +47,7 @@ struct CompletionTotals: Sendable {
             "kl_max": .number(klMax),
             "strength_min": .number(strengthMin),
             "revision_after": .revision(last.revisionAfter),
+            "paused": paused.isEmpty ? nil : .strings(paused.map(\.rawValue)),
             "event": last.event.map { .string($0.rawValue) },
         ])
     }
