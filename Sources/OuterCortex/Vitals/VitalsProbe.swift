@@ -3,7 +3,7 @@ import Kernels
 /// Gathers the vitals of one answer while it is generated, from what decoding has at hand.
 ///
 /// Memory: one entry per token for the 3-grams, 16 KB for the rank. Time a token: three passes over
-/// the vocabulary, under 1 % of decoding on the shipped core.
+/// the vocabulary, about 1 % of decoding on the shipped core.
 struct VitalsProbe {
     /// What one step of decoding computed.
     struct Step {
