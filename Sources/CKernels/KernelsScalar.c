@@ -53,6 +53,10 @@ static float exp_sum(const float *x, float shift, float *out, size_t n) {
     return s;
 }
 
+static void hyperbolic_tangent(const float *x, float *out, size_t n) {
+    for (size_t i = 0; i < n; i++) out[i] = tanhf(x[i]);
+}
+
 static void mix(const float *p, const float *q, float u, float *out, size_t n) {
     float v = 1 - u;
     for (size_t i = 0; i < n; i++) out[i] = v * p[i] + u * q[i];

@@ -85,6 +85,23 @@ public enum VectorKernels {
         return peak + logarithm(total)
     }
 
+    /// out = tanh(x), within 3e-7 relative; ±1 for ±∞, NaN for NaN. Both of shape [n].
+    public static func tanh(_ x: Span<Float>, into out: inout MutableSpan<Float>) {
+        precondition(x.count == out.count, "tanh: shapes differ")
+        x.withUnsafeBufferPointer { x in
+            out.withUnsafeMutableBufferPointer { out in
+                kernels.pointee.tanh(x.baseAddress, out.baseAddress, x.count)
+            }
+        }
+    }
+
+    /// x ← tanh(x), as ``tanh(_:into:)``.
+    public static func tanh(_ x: inout MutableSpan<Float>) {
+        x.withUnsafeMutableBufferPointer {
+            kernels.pointee.tanh($0.baseAddress, $0.baseAddress, $0.count)
+        }
+    }
+
     /// y ← y + s·x; both of shape [n].
     public static func addScaled(
         _ x: Span<Float>, _ scale: Float, to y: inout MutableSpan<Float>

@@ -59,6 +59,8 @@ typedef struct hebb_kernels {
     float (*add_maximum)(const float *a, const float *b, float *out, size_t n);
     /* out = exp(x - shift); returns the sum. `out` may be `x`. */
     float (*exp_sum)(const float *x, float shift, float *out, size_t n);
+    /* out = tanh(x), NaN for NaN. `out` may be `x`. */
+    void (*tanh)(const float *x, float *out, size_t n);
     /* out = (1 - u) p + u q */
     void (*mix)(const float *p, const float *q, float u, float *out, size_t n);
     /* sum of p ln(p / q), 0 where p is 0; +inf where q is 0 and p is not. */
