@@ -95,7 +95,7 @@ let package = Package(
             [
                 "MetaLearning", "OuterCortex", "Engrams", "InnerCortex", "Kernels", "ModelFormats",
                 "TinyCore",
-            ]),
+            ], hasFixtures: true),
         tests(
             "ServingTests",
             ["Serving", "Scheduling", "Engrams", "InnerCortex", "ModelFormats", logging]),

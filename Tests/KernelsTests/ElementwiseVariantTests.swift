@@ -13,6 +13,7 @@ import Testing
         ("gelu_tanh", 2e-6, { k in { k.gelu_tanh($0, $1, $2) } }),
         ("gelu_erf", 0, { k in { k.gelu_erf($0, $1, $2) } }),
         ("exp", 3e-7, { k in { _ = k.exp_sum($0, 0, $1, $2) } }),
+        ("tanh", 2e-7, { k in { k.tanh($0, $1, $2) } }),
         (
             "scale", 0,
             { k in
@@ -88,6 +89,35 @@ import Testing
             return abs(Double(y) - exact) / exact
         }.max()
         #expect(worst! < 2e-7)
+    }
+
+    @Test("tanh is within 3e-7 of the true value, relatively", arguments: KernelTable.all)
+    func hyperbolicTangent(table: KernelTable) {
+        // Both sides of 5/8, where the formula changes, and down to numbers that tanh leaves alone.
+        var x = (0..<200_000).map { -10 + Float($0) * (20 / 200_000) }
+        for exponent in 0..<40 { x += [powerOfTwo(-exponent), -powerOfTwo(-exponent)] }
+        let found = apply({ k in { k.tanh($0, $1, $2) } }, table, x)
+        let worst = zip(x, found).map { x, y in
+            let exact = hyperbolicTangentOf(Double(x))
+            return exact == 0 ? Double(abs(y)) : abs(Double(y) - exact) / abs(exact)
+        }.max()
+        #expect(worst! < 3e-7)
+        #expect(found.allSatisfy { abs($0) <= 1 })
+        let extremes: [Float] = [.infinity, -.infinity, 3e38, -3e38, 0]
+        #expect(apply({ k in { k.tanh($0, $1, $2) } }, table, extremes) == [1, -1, 1, -1, 0])
+    }
+
+    @Test("tanh may write where it reads", arguments: KernelTable.all)
+    func hyperbolicTangentInPlace(table: KernelTable) {
+        var generator = SeededGenerator(seed: 5)
+        for length in oddLengths {
+            var x = (0..<length).map { _ in generator.normal() * 2 }
+            let expected = apply({ k in { k.tanh($0, $1, $2) } }, table, x)
+            x.withUnsafeMutableBufferPointer {
+                table.kernels.tanh($0.baseAddress, $0.baseAddress, length)
+            }
+            #expect(x == expected)
+        }
     }
 
     @Test("mix weighs both sides", arguments: KernelTable.all)

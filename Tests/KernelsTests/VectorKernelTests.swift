@@ -97,6 +97,14 @@ import Testing
         VectorKernels.addScaled(a.span, 2, to: &span)
         VectorKernels.scale(&span, by: 10)
         #expect(y == [30, 20, 10])
+        var bounded: [Float] = [0, .infinity, -.infinity]
+        var boundedSpan = bounded.mutableSpan
+        VectorKernels.tanh(&boundedSpan)
+        #expect(bounded == [0, 1, -1])
+        let unbounded: [Float] = [-.infinity, 0, .infinity]
+        var other = bounded.mutableSpan
+        VectorKernels.tanh(unbounded.span, into: &other)
+        #expect(bounded == [-1, 0, 1])
         var target = y.mutableSpan
         VectorKernels.mix(a.span, b.span, weight: 0.25, into: &target)
         #expect(y == [1.5, 1, 0.5])
