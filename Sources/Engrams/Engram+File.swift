@@ -14,7 +14,7 @@ import ModelFormats
 /// | `layer.dense` | F32 [d, d] | the layer site's M |
 /// | `layer.latent`, `layer.decoder` | I32 [L], F32 [L, d] | its D, latents ascending |
 /// | `episode.key` | I8 [E, p] | keys, oldest first; only their directions count |
-/// | `episode.latent` | I32 [E, m] | the latents each is found by, −1 where there are fewer |
+/// | `episode.latent` | U16 or I32 [E, m] | what each is found by, 65535 where there are fewer |
 /// | `episode.token` | I32 [E] | the token that followed |
 /// | `familiarity.latent`, `.count` | I32 [F] | how often a latent was at work |
 /// | `gains` | F32 [6] | of bias, sequences, features, matrix, episodes, layer |
@@ -108,15 +108,24 @@ extension Engram {
     private func episodeEntries(_ memory: EpisodicMemory) -> [SafetensorsWriter.Entry] {
         let episodes = memory.stored
         let width = episodes.map(\.latents.count).max() ?? 0
+        let isNarrow = identity.latentCount < EpisodicMemory.noLatent
         let latents = episodes.flatMap { episode in
             episode.latents
-                + [Int32](repeating: -1, count: width - episode.latents.count)
+                + [Int32](
+                    repeating: Int32(EpisodicMemory.noLatent),
+                    count: width - episode.latents.count)
         }
         return [
             SafetensorsWriter.Entry(
                 name: "episode.key", type: .i8, shape: [episodes.count, memory.keySize],
                 bytes: episodes.flatMap { $0.key.map(UInt8.init(bitPattern:)) }),
-            .integers32("episode.latent", shape: [episodes.count, width], latents),
+            isNarrow
+                ? SafetensorsWriter.Entry(
+                    name: "episode.latent", type: .u16, shape: [episodes.count, width],
+                    bytes: latents.flatMap {
+                        [UInt8(truncatingIfNeeded: $0), UInt8(truncatingIfNeeded: $0 >> 8)]
+                    })
+                : .integers32("episode.latent", shape: [episodes.count, width], latents),
             .integers32("episode.token", shape: [episodes.count], episodes.map(\.token)),
         ]
     }

@@ -33,7 +33,8 @@ extension EngramReader {
 
     func episodes() throws(EngramError) -> EpisodicMemory {
         let keys = try matrix("episode.key", .i8)
-        let latents = try matrix("episode.latent", .i32)
+        let isNarrow = try number("latent_count", limit: .max) < EpisodicMemory.noLatent
+        let latents = try matrix("episode.latent", isNarrow ? .u16 : .i32)
         let tokens = try integers("episode.token")
         guard keys.shape[0] == tokens.count, latents.shape[0] == tokens.count else {
             throw malformed("the episodes' keys, latents and tokens do not belong together")
@@ -42,7 +43,7 @@ extension EngramReader {
         let found = latents.integers()
         var lists: [[Int32]] = []
         for index in tokens.indices {
-            let list = found[index * width..<(index + 1) * width].filter { $0 != -1 }
+            let list = found[index * width..<(index + 1) * width].filter { $0 != EpisodicMemory.noLatent }
             guard Set(list).count == list.count, list.allSatisfy({ 0...Int(Int32.max) ~= $0 })
             else {
                 throw malformed("episode \(index) names a latent twice or a negative one")

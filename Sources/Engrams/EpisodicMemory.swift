@@ -41,8 +41,11 @@ public struct EpisodicMemory: Sendable, Equatable {
 
     public var isEmpty: Bool { count == 0 }
 
+    /// Fills the place of a latent in a file. A latent of this number is not used as an index.
+    static let noLatent = 65_535
+
     /// Bytes of its arrays in a file, with the latents of the widest episode for each.
-    var byteCount: Int { count * (keySize + 4 + 4 * (latents.map(\.count).max() ?? 0)) }
+    var byteCount: Int { count * (keySize + 4 + 2 * (latents.map(\.count).max() ?? 0)) }
 
     /// Remembers an episode, in place of the oldest when `capacity` are there.
     /// - Precondition: `capacity` above 0; keys of one length.
@@ -53,10 +56,11 @@ public struct EpisodicMemory: Sendable, Equatable {
         if keySize == 0 { keySize = episode.key.count }
         precondition(episode.key.count == keySize, "keys of one length")
         let key = Self.quantized(episode.key)
+        let found = episode.latents.filter { $0 != Self.noLatent }
         if count < capacity {
             keys += key
             inverseNorms.append(Self.inverseNorm(key[...]))
-            latents.append(episode.latents)
+            latents.append(found)
             tokens.append(episode.token)
             count += 1
         } else {
@@ -64,10 +68,10 @@ public struct EpisodicMemory: Sendable, Equatable {
             for latent in latents[place] { forgetOldest(of: latent) }
             keys.replaceSubrange(place * keySize..<(place + 1) * keySize, with: key)
             inverseNorms[place] = Self.inverseNorm(key[...])
-            latents[place] = episode.latents
+            latents[place] = found
             tokens[place] = episode.token
         }
-        for latent in episode.latents { postings[latent, default: []].append(Int32(total)) }
+        for latent in found { postings[latent, default: []].append(Int32(total)) }
         total += 1
         if total == Int(Int32.max) { self = EpisodicMemory(stored: stored, isKept: isKept) }
     }

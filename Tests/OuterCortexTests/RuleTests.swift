@@ -217,7 +217,7 @@ struct TokenLogTests {
         for (log, token) in zip(keeper.logs, task.result.perToken) {
             let slots = log.logProbabilities.count
             #expect(log.statistics.count == rule.statisticCount)
-            #expect(log.statistics.allSatisfy(\.isFinite))
+            #expect(log.statistics.allSatisfy { $0.isFinite })
             #expect((2...TokenLog.slotLimit).contains(slots))
             let total = log.logProbabilities.reduce(0.0) { $0 + exp(Double($1)) }
             #expect(abs(total - 1) < 1e-3)
