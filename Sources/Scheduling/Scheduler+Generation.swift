@@ -82,6 +82,7 @@ extension Scheduler {
         do {
             let answers = try await generate(completion)
             try Task.checkCancellation()
+            try await remember(completion, answers)
             let summary = try await learnAndSummarize(completion, answers)
             completion.events.yield(.finished(summary))
             completion.events.finish()
@@ -142,16 +143,20 @@ extension Scheduler {
     }
 
     /// What the answer's reader saw: without a stop string, which its tokens contain.
+    func shownTokens(of answer: Generation) async throws -> [TokenID] {
+        try await atDesk { [cortex] in
+            cortex.tokenizer.decode(answer.tokens) == answer.text
+                ? answer.tokens : cortex.tokenizer.encode(answer.text)
+        }
+    }
+
     private func learnedText(_ completion: Completion, _ answer: Generation) async throws
         -> [TokenID]
     {
         guard completion.learn == .completion || completion.learn == .both else {
             return completion.learn == .prompt ? completion.prompt : []
         }
-        let shown = try await atDesk { [cortex] in
-            cortex.tokenizer.decode(answer.tokens) == answer.text
-                ? answer.tokens : cortex.tokenizer.encode(answer.text)
-        }
+        let shown = try await shownTokens(of: answer)
         return completion.learn == .both ? completion.prompt + shown : shown
     }
 }

@@ -15,6 +15,7 @@ struct Application: Sendable {
             + CompletionEndpoints(models: models, logger: logger).routes
             + SessionEndpoints(models: models).routes
             + LearningEndpoints(models: models).routes
+            + FeedbackEndpoints(models: models).routes
             + CheckpointEndpoints(models: models).routes
             + DeltaEndpoints(models: models).routes
             + ServiceEndpoints(models: models, metrics: metrics).routes

@@ -90,6 +90,35 @@ import Testing
         #expect(throws: StorageError.corrupt(code: 26)) { try SQLiteStore(folder: folder) }
     }
 
+    @Test("Data of the first version are read, and go on")
+    func olderFormat() async throws {
+        let folder = temporaryFolder()
+        try FileManager.default.createDirectory(
+            atPath: folder, withIntermediateDirectories: true)
+        let database = try DatabaseQueue(path: folder + "/hebb.sqlite")
+        try SQLiteSchema.migrator.migrate(
+            database, upTo: "1: users, sessions, journal, checkpoints")
+        try await database.write { db in
+            try db.execute(
+                sql: """
+                    INSERT INTO users VALUES ('alice', NULL, 1);
+                    INSERT INTO sessions
+                    VALUES ('alice', 'default', NULL, NULL, 'none', 1, 10, 10, x'', 1, 1);
+                    INSERT INTO events VALUES ('e', 'alice', 'default', 1, 'observe', x'05000000',
+                        1, NULL, NULL, NULL, NULL, NULL, NULL, 1);
+                    """)
+        }
+        try database.close()
+        let store = try SQLiteStore(folder: folder)
+        #expect(try await store.session(alice)?.feedbackStreak == 0)
+        let events = try await store.events(of: alice, after: 0, limit: 9)
+        #expect(events.map(\.tokens) == [[5]])
+        #expect(events.map(\.payload) == [nil])
+        try await store.append(observed(2))
+        #expect(try await store.session(alice)?.feedbackStreak == -2)
+        await store.close()
+    }
+
     @Test("Data of a later version are refused, not migrated")
     func newerFormat() async throws {
         let folder = temporaryFolder()

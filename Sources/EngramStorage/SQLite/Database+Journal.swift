@@ -32,13 +32,13 @@ extension Database {
         try execute(
             sql: """
                 INSERT INTO sessions (user, name, base, origin, learn, sequence, tokensLearned,
-                    tokensSinceCheckpoint, summary, created, updated)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                    tokensSinceCheckpoint, feedbackStreak, summary, created, updated)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """,
             arguments: [
                 id.user.rawValue, id.name.rawValue, record.base?.rawValue, record.origin?.rawValue,
                 record.learn, record.sequence, record.tokensLearned, record.tokensSinceCheckpoint,
-                Data(record.summary), record.created, record.updated,
+                record.feedbackStreak, Data(record.summary), record.created, record.updated,
             ])
     }
 
@@ -53,8 +53,8 @@ extension Database {
         try execute(
             sql: """
                 INSERT INTO events (id, user, name, sequence, kind, tokens, tokenCount, reward,
-                    engram, target, idempotencyKey, requestHash, answer, created)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                    engram, target, idempotencyKey, requestHash, answer, payload, created)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """, arguments: entry.event.arguments)
         try update(entry.session)
         if let snapshot = entry.snapshot { try keep(snapshot, of: id) }
@@ -118,12 +118,13 @@ extension Database {
         try execute(
             sql: """
                 UPDATE sessions SET base = ?, learn = ?, sequence = ?, tokensLearned = ?,
-                    tokensSinceCheckpoint = ?, summary = ?, updated = ?
+                    tokensSinceCheckpoint = ?, feedbackStreak = ?, summary = ?, updated = ?
                 WHERE user = ? AND name = ?
                 """,
             arguments: [
                 record.base?.rawValue, record.learn, record.sequence, record.tokensLearned,
-                record.tokensSinceCheckpoint, Data(record.summary), record.updated,
+                record.tokensSinceCheckpoint, record.feedbackStreak, Data(record.summary),
+                record.updated,
                 record.id.user.rawValue, record.id.name.rawValue,
             ])
     }

@@ -8,6 +8,13 @@ enum SQLiteSchema {
         migrator.registerMigration("1: users, sessions, journal, checkpoints") { db in
             try db.execute(sql: first)
         }
+        migrator.registerMigration("2: feedback") { db in
+            try db.execute(
+                sql: """
+                    ALTER TABLE sessions ADD COLUMN feedbackStreak INTEGER NOT NULL DEFAULT 0;
+                    ALTER TABLE events ADD COLUMN payload BLOB;
+                    """)
+        }
         return migrator
     }
 
