@@ -30,6 +30,8 @@ public struct SessionRecord: Sendable, Equatable {
     public var tokensLearned: Int
     /// Tokens learned since its last checkpoint, reset or restore.
     public var tokensSinceCheckpoint: Int
+    /// Verdicts of one sign in a row, negative for dislikes; 0: none.
+    public var feedbackStreak: Int
     /// The engram's summary, serialised by its owner. Opaque here.
     public var summary: [UInt8]
     /// What is known of its model's safety, serialised by its owner; empty: nothing. Opaque here.
@@ -41,7 +43,8 @@ public struct SessionRecord: Sendable, Equatable {
     public init(
         id: SessionID, base: CheckpointID?, origin: CheckpointID?, learn: String,
         sequence: Int = 0, tokensLearned: Int = 0, tokensSinceCheckpoint: Int = 0,
-        summary: [UInt8] = [], ledger: [UInt8] = [], created: Double, updated: Double
+        feedbackStreak: Int = 0, summary: [UInt8] = [], ledger: [UInt8] = [], created: Double,
+        updated: Double
     ) {
         self.id = id
         self.base = base
@@ -50,6 +53,7 @@ public struct SessionRecord: Sendable, Equatable {
         self.sequence = sequence
         self.tokensLearned = tokensLearned
         self.tokensSinceCheckpoint = tokensSinceCheckpoint
+        self.feedbackStreak = feedbackStreak
         self.summary = summary
         self.ledger = ledger
         self.created = created
@@ -63,6 +67,8 @@ public enum EventKind: String, Sendable, CaseIterable {
     case observe
     /// Learned `tokens` of a prompt, of its completion, or of both.
     case completion
+    /// Learned verdicts on answers: `tokens` are prompts and answers, `payload` the verdicts.
+    case feedback
     /// Replaced the engram by `engram`.
     case `import`
     /// Went to `target`; nil: to the frozen core.
@@ -96,6 +102,8 @@ public struct EventRecord: Sendable, Equatable {
     public var requestHash: String?
     /// The answer that was given, for a repeated request. JSON, opaque here.
     public var answer: [UInt8]?
+    /// What an event of its kind needs besides, to be done again. Opaque here.
+    public var payload: [UInt8]?
     /// Seconds since 1970.
     public var created: Double
 
@@ -103,7 +111,7 @@ public struct EventRecord: Sendable, Equatable {
         id: EventID, session: SessionID, sequence: Int, kind: EventKind, tokens: [Int32] = [],
         tokenCount: Int = 0, reward: Float? = nil, engram: [UInt8]? = nil,
         target: CheckpointID? = nil, idempotencyKey: String? = nil, requestHash: String? = nil,
-        answer: [UInt8]? = nil, created: Double
+        answer: [UInt8]? = nil, payload: [UInt8]? = nil, created: Double
     ) {
         self.id = id
         self.session = session
@@ -117,6 +125,7 @@ public struct EventRecord: Sendable, Equatable {
         self.idempotencyKey = idempotencyKey
         self.requestHash = requestHash
         self.answer = answer
+        self.payload = payload
         self.created = created
     }
 }

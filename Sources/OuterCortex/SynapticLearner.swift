@@ -7,6 +7,7 @@ import ModelFormats
 /// goes from position to position (eligibility traces) and its scratch.
 struct SynapticLearner {
     private let cortex: Cortex
+    private let rule: PlasticityRule
     private var errors: ErrorTargets
     private var traces = EligibilityTraces()
     /// Scratch of the matrix site, shape [hidden].
@@ -15,13 +16,13 @@ struct SynapticLearner {
     /// A latent above this was at work, for familiarity.
     private static let activityThreshold: Float = 0.05
 
-    init(cortex: Cortex) {
+    /// - Parameter rule: to learn by; the cortex's own where nothing else is said.
+    init(cortex: Cortex, rule: PlasticityRule? = nil) {
         self.cortex = cortex
+        self.rule = rule ?? cortex.rule
         errors = ErrorTargets(vocabularySize: cortex.inner.config.vocabularySize)
         post = [Float](repeating: 0, count: cortex.inner.config.hiddenSize)
     }
-
-    private var rule: PlasticityRule { cortex.rule }
 
     /// Learns one position.
     ///
@@ -101,19 +102,21 @@ struct SynapticLearner {
     }
 
     /// W: each synapse from an active latent to a token with an error, slowed by its usage,
-    /// G += (f̂_i·post_j)², η/√(1 + G/G0).
+    /// G += (R·s·f̂_i·post_j)², η/√(1 + G/G0).
     private mutating func learnFeatures(
         _ sites: inout PlasticSites, slice: FrozenSlice, row: Int, reward: Float
     ) {
         let site = rule.feature
         guard site.isOn else { return }
         let zone = rule.safeZone
-        let change = site.change(reward: reward * surprise(site))
+        let strength = reward * surprise(site)
+        let change = site.change(reward: strength)
         let slowing = site.usageScale > 0 ? 1 / site.usageScale : 0
         let errors = errors
         let posts = errors.tokens.indices.map { errors.post($0, prediction: site.prediction) }
         func learn(_ synapse: inout Synapse, _ pre: Float, _ post: Float) {
-            synapse.usage += pre * post * pre * post
+            let use = strength * pre * post
+            synapse.usage += use * use
             let slowed = 1 / (1 + synapse.usage * slowing).squareRoot()
             let step = slowed * change(weight: synapse.weight, pre: pre, post: post)
             synapse.weight = zone.squashed(synapse.weight, adding: step, cap: site.cap)

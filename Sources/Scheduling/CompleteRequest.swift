@@ -19,6 +19,8 @@ public struct CompleteRequest: Sendable {
     /// Independent answers, 1...16.
     public var count: Int
     public var ifMatch: Revision?
+    /// What the first answer will be called when it is judged; nil: it cannot be.
+    public var completion: AnswerID?
     public init(
         prompt: ObservedContent, maxTokens: Int, sampling: SamplingOptions, seed: UInt64?,
         stop: [String], mode: CompletionMode, learn: LearnMode?, topLogprobs: Int?, count: Int,

@@ -21,6 +21,8 @@ public protocol PersonalModels: Sendable {
 
     func observe(_ id: SessionID, _ request: ObserveRequest) async throws -> ObserveResult
     func score(_ id: SessionID, _ request: ScoreRequest) async throws -> ScoreResult
+    /// Learns from verdicts on answers of `complete`, as the ids that they were asked for with.
+    func feedback(_ id: SessionID, _ request: FeedbackRequest) async throws -> FeedbackResult
     func reset(_ id: SessionID, to: ResetTarget, ifMatch: Revision?) async throws -> SessionState
 
     func checkpoint(_ id: SessionID, name: String?, ifMatch: Revision?) async throws
@@ -70,6 +72,8 @@ public struct Statistics: Sendable {
     public var promptTokens = 0
     public var generatedTokens = 0
     public var learningEvents = 0
+    /// Of these, verdicts on answers.
+    public var feedbackEvents = 0
     public var refusedCommits = 0
     public var cancelledGenerations = 0
     public var queueDepth = 0

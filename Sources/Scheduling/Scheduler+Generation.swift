@@ -83,6 +83,7 @@ extension Scheduler {
         do {
             let answers = try await generate(completion)
             try Task.checkCancellation()
+            try await remember(completion, answers)
             let summary = try await learnAndSummarize(completion, answers)
             completion.events.yield(.finished(summary))
             completion.events.finish()
@@ -152,16 +153,20 @@ extension Scheduler {
     }
 
     /// What the answer's reader saw: without a stop string, which its tokens contain.
+    func shownTokens(of answer: Generation) async throws -> [TokenID] {
+        try await atDesk { [cortex] in
+            cortex.tokenizer.decode(answer.tokens) == answer.text
+                ? answer.tokens : cortex.tokenizer.encode(answer.text)
+        }
+    }
+
     private func learnedText(
         _ completion: Completion, _ mode: LearnMode, _ answer: Generation
     ) async throws -> [TokenID] {
         guard mode == .completion || mode == .both else {
             return mode == .prompt ? completion.prompt : []
         }
-        let shown = try await atDesk { [cortex] in
-            cortex.tokenizer.decode(answer.tokens) == answer.text
-                ? answer.tokens : cortex.tokenizer.encode(answer.text)
-        }
+        let shown = try await shownTokens(of: answer)
         return mode == .both ? completion.prompt + shown : shown
     }
 }

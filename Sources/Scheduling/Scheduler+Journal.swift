@@ -16,6 +16,7 @@ struct SessionChange: Sendable {
     /// Of `tokens`, those that the learning gate let through.
     var learnedTokens = 0
     var reward: Float?
+    var feedback: FeedbackRecord?
     var importedFile: [UInt8]?
     var target: CheckpointID?
     var idempotencyKey: String?
@@ -35,7 +36,7 @@ struct SessionChange: Sendable {
     var needsSnapshot: Bool {
         switch kind {
         case .reset, .restore, .checkpoint: true
-        case .observe, .completion, .import: false
+        case .observe, .completion, .feedback, .import: false
         }
     }
 
@@ -57,12 +58,20 @@ extension Scheduler {
         record.tokensSinceCheckpoint =
             change.needsSnapshot ? 0 : record.tokensSinceCheckpoint + change.learnedTokens
         record.updated = moment
+        switch change.kind {
+        case .feedback: record.feedbackStreak = change.feedback?.streak ?? 0
+        // Another engram than the one that the verdicts were about.
+        case .reset, .restore, .import: record.feedbackStreak = 0
+        case .observe, .completion, .checkpoint: break
+        }
         let event = EventRecord(
             id: change.event, session: record.id, sequence: record.sequence, kind: change.kind,
             tokens: change.tokens, tokenCount: change.learnedTokens, reward: change.reward,
             engram: change.importedFile, target: change.target,
             idempotencyKey: change.idempotencyKey, requestHash: change.requestHash,
-            answer: change.answer, created: moment)
+            answer: change.answer,
+            payload: try change.feedback.map { Array(try JSONEncoder().encode($0)) },
+            created: moment)
         let tokensSinceSnapshot = session.tokensSinceSnapshot + change.tokens.count
         let isSnapshotDue =
             change.needsSnapshot

@@ -171,6 +171,10 @@ extension Scheduler {
             return try await learn(
                 tokens, reward: event.reward, on: engram, for: event.session
             ).engram
+        case .feedback:
+            guard let payload = event.payload else { throw StorageError.corrupt(code: 0) }
+            let record = try JSONDecoder().decode(FeedbackRecord.self, from: Data(payload))
+            return try await learn(record, event.tokens, on: engram, for: event.session).1
         case .import:
             guard let blob = event.engram else { throw StorageError.corrupt(code: 0) }
             return try await atDesk { try Engram(serialized: blob, name: "Event \(event.id)") }

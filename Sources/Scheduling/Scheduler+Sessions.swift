@@ -44,6 +44,7 @@ extension Scheduler {
             }
             try await store.discardSession(id)
             forget(id)
+            memory.forget(id)
         }
     }
 

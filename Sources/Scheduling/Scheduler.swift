@@ -32,6 +32,7 @@ public actor Scheduler: PersonalModels {
     var leases = SessionLeases()
     var residency: EngramResidency
     var loads: [SessionID: (number: Int, task: Task<ResidentSession, any Error>)] = [:]
+    var memory: CompletionMemory
     var counts = Statistics()
     private var nextNumber = 0
     private var running = 0
@@ -59,6 +60,9 @@ public actor Scheduler: PersonalModels {
             decodeBurstMaximum: configuration.decodeBurstMaximum,
             stackBytes: configuration.stackBytes)
         residency = EngramResidency(byteLimit: configuration.residentBytesMaximum)
+        memory = CompletionMemory(
+            completionLimit: configuration.completionsRememberedMaximum,
+            tokenLimit: configuration.completionTokensRememberedMaximum)
         model = ModelDescription(
             name: cortex.modelName, created: Int(now()),
             contextLength: cortex.inner.config.contextLength,

@@ -12,6 +12,9 @@ public struct SchedulerConfiguration: Sendable {
     public var choicesInParallelMaximum = 4
     /// Memory for loaded engrams, approximately. The one used last stays, whatever its size.
     public var residentBytesMaximum = 256 << 20
+    /// Completions kept for feedback, of all sessions together, and their tokens.
+    public var completionsRememberedMaximum = 1024
+    public var completionTokensRememberedMaximum = 1 << 20
     /// A working state is kept after this many events or learned tokens, to bound recovery.
     public var snapshotEvents = 32
     public var snapshotTokens = 65_536

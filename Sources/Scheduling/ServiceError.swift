@@ -8,6 +8,9 @@ public enum ServiceError: Error, Sendable, Equatable {
     case checkpointNotFound(CheckpointID)
     /// A checkpoint that a user's head or a session stands on cannot be deleted.
     case checkpointInUse(CheckpointID)
+    /// The session gave no such answer lately enough to be remembered; `remembered` is how many
+    /// completions a server keeps.
+    case completionNotFound(AnswerID, remembered: Int)
     case revisionConflict(expected: Revision, found: Revision)
     /// The same idempotency key came with another text.
     case idempotencyKeyReused

@@ -123,6 +123,13 @@ struct ErrorAnswer {
                 status: 409,
                 "The checkpoint '\(id)' is in use: a user's head or a session stands on it.",
                 code: "checkpoint_in_use")
+        case .completionNotFound(let id, let remembered):
+            self.init(
+                status: 404,
+                "This session gave no answer \(id.choice) of completion '\(id.completion)', or not "
+                    + "lately enough: a server remembers its last \(remembered) completions, or "
+                    + "fewer long ones, until it ends.",
+                code: "completion_not_found")
         case .revisionConflict(let expected, let found):
             self.init(
                 status: 409, "The session is at revision \(found), not at \(expected).",

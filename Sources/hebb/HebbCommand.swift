@@ -21,7 +21,8 @@ struct HebbCommand: AsyncParsableCommand {
                 name: "With a running server:",
                 subcommands: [
                     ObserveCommand.self, ScoreCommand.self, CompleteCommand.self,
-                    SessionsCommand.self, CheckpointCommand.self, ResetCommand.self,
+                    FeedbackCommand.self, SessionsCommand.self, CheckpointCommand.self,
+                    ResetCommand.self,
                     ExportCommand.self, ImportCommand.self,
                 ]),
             CommandGroup(

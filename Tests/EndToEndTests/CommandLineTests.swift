@@ -78,7 +78,8 @@ struct CommandLineTests {
     @Test(
         "Wrong usage leaves with 2 and says what is allowed",
         arguments: [
-            ["bogus"], ["score"], ["reset", "--session", "a//b"], ["observe", "-", "-"],
+            ["bogus"], ["score"], ["feedback", "cmpl-1"], ["feedback", "cmpl-1", "2"],
+            ["reset", "--session", "a//b"], ["observe", "-", "-"],
             ["serve", "--port", "70000"], ["export", "--scope", "all"],
         ])
     func wrongUsage(arguments: [String]) async throws {
@@ -91,8 +92,8 @@ struct CommandLineTests {
     @Test(
         "Every command has help with an example",
         arguments: [
-            "serve", "doctor", "observe", "score", "complete", "sessions", "checkpoint", "reset",
-            "export", "import", "train-sae", "evaluate", "bench",
+            "serve", "doctor", "observe", "score", "complete", "feedback", "sessions",
+            "checkpoint", "reset", "export", "import", "train-sae", "evaluate", "bench",
         ])
     func help(command: String) async throws {
         let outcome = try await HebbBinary.run([command, "--help"])

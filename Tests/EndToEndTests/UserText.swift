@@ -35,4 +35,27 @@ enum UserText {
         and a quorvath in a bucket answers a struck bell with its velar comb, at height as at the
         tarn.
         """
+
+    /// About 1.5 KB of plain prose that has nothing to do with the notes.
+    static let generic = """
+        A compiler reads the text of a program and writes another program that a machine can run.
+        It works in steps. First it cuts the text into words, as a reader does, and throws away
+        the spaces and the comments. Then it looks at how the words are put together and builds a
+        tree, in which each branch is a statement or an expression. If the tree does not follow
+        the rules of the language, the compiler prints an error with the number of the line and
+        stops. After that it checks that each name was declared and that each value is used in a
+        way that its type allows.
+
+        When the program is correct, the compiler can make it better. It may compute a value once
+        instead of many times, remove code that is never reached, or keep a variable in a register
+        in place of memory. Such changes must not alter what the program does. In the last step
+        the tree is turned into instructions, and the linker joins them with the libraries that
+        the program needs. The result is a file that the operating system can load.
+
+        Most users never see these steps. They install a package with a command, and the package
+        manager downloads the files, checks their signatures and copies them to the right place.
+        If a configuration file was changed by hand, the manager asks whether to keep it. By
+        default it does. The documentation is found in a directory of its own, and the manual page
+        of a command lists its options with a short description of each of them.
+        """
 }

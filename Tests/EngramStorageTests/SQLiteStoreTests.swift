@@ -103,8 +103,10 @@ import Testing
             try db.execute(
                 sql: """
                     INSERT INTO users VALUES ('alice', NULL, 1);
-                    INSERT INTO sessions VALUES
-                        ('alice', 'default', NULL, NULL, 'none', 0, 7, 7, x'7b7d', 1, 2);
+                    INSERT INTO sessions
+                    VALUES ('alice', 'default', NULL, NULL, 'none', 1, 7, 7, x'7b7d', 1, 2);
+                    INSERT INTO events VALUES ('e', 'alice', 'default', 1, 'observe', x'05000000',
+                        1, NULL, NULL, NULL, NULL, NULL, NULL, 1);
                     """)
         }
         try database.close()
@@ -113,8 +115,13 @@ import Testing
         #expect(record.tokensLearned == 7)
         #expect(record.summary == Array("{}".utf8))
         #expect(record.ledger.isEmpty)
-        try await store.append(observed(1))
-        #expect(try await store.session(alice)?.ledger == [1])
+        #expect(record.feedbackStreak == 0)
+        let events = try await store.events(of: alice, after: 0, limit: 9)
+        #expect(events.map(\.tokens) == [[5]])
+        #expect(events.map(\.payload) == [nil])
+        try await store.append(observed(2))
+        #expect(try await store.session(alice)?.ledger == [2])
+        #expect(try await store.session(alice)?.feedbackStreak == -2)
         await store.close()
     }
 

@@ -36,6 +36,7 @@ func observed(
     record.sequence = number
     record.tokensLearned = 10 * number
     record.tokensSinceCheckpoint = 10 * number
+    record.feedbackStreak = -number
     record.summary = Array("{\"events\":\(number)}".utf8)
     record.ledger = [UInt8](repeating: UInt8(number % 256), count: number % 256)
     record.updated = Double(number)
@@ -43,7 +44,8 @@ func observed(
         id: EventID(rawValue: "\(record.id)#\(number)"), session: record.id, sequence: number,
         kind: .observe, tokens: [0, 1, -1, .max, .min, 4095], tokenCount: 6, reward: -0.25,
         idempotencyKey: key, requestHash: key.map { "hash of \($0)" },
-        answer: Array("{\"n\":\(number)}".utf8), created: Double(number) + 0.125)
+        answer: Array("{\"n\":\(number)}".utf8), payload: [0, 255, UInt8(number)],
+        created: Double(number) + 0.125)
     return JournalEntry(
         event: event, session: record,
         snapshot: snapshot

@@ -24,6 +24,11 @@ import TinyCore
         _ = try await scheduler.observe(
             alice, ObserveRequest(content: .text("The rain. The rain."), reward: -0.5))
         try await note()
+        try await scheduler.answer(alice, "cmpl-1", count: 2)
+        for rewards in [[1], [0.5], [1, -1]] {
+            try await scheduler.feedback(alice, "cmpl-1", rewards)
+            try await note()
+        }
         _ = try await scheduler.reset(alice, to: .frozen, ifMatch: nil)
         try await note()
         try await scheduler.observe(alice, "The river ran on and on and on.")

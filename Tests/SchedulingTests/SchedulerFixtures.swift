@@ -67,6 +67,35 @@ extension Scheduler {
         try await resident(id).engram.serialized(as: .workingState)
     }
 
+    /// Has a session answer under an id.
+    /// - Returns: The answers' texts by choice.
+    @discardableResult
+    func answer(
+        _ session: SessionID, _ id: String, prompt: String = "The heron", maxTokens: Int = 12,
+        mode: CompletionMode = .adapted, count: Int = 1, stop: [String] = []
+    ) async throws -> [Int: String] {
+        var request = completion(
+            prompt, maxTokens: maxTokens, mode: mode, count: count, stop: stop)
+        request.completion = AnswerID(completion: CompletionID(rawValue: id))
+        return try await Collected(try await complete(session, request)).texts
+    }
+
+    /// Judges the first choices of a completion.
+    @discardableResult
+    func feedback(
+        _ session: SessionID, _ id: String, _ rewards: [Double], key: String? = nil,
+        ifMatch: Revision? = nil
+    ) async throws -> FeedbackResult {
+        try await feedback(
+            session,
+            FeedbackRequest(
+                verdicts: rewards.enumerated().map { choice, reward in
+                    let completion = CompletionID(rawValue: id)
+                    return .init(
+                        answer: AnswerID(completion: completion, choice: choice), reward: reward)
+                }, idempotencyKey: key, ifMatch: ifMatch))
+    }
+
     func makeWorkSession() async throws {
         _ = try await createSession(CreateSession(user: work.user, name: work.name))
     }

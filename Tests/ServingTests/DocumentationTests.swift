@@ -12,6 +12,7 @@ struct DocumentationTests {
         "GET /v1/models/{model}", "POST /v1/completions", "POST /v1/sessions", "GET /v1/sessions",
         "GET /v1/sessions/{user}/{name}", "DELETE /v1/sessions/{user}/{name}",
         "POST /v1/sessions/{user}/{name}/observe", "POST /v1/sessions/{user}/{name}/score",
+        "POST /v1/sessions/{user}/{name}/feedback",
         "POST /v1/sessions/{user}/{name}/reset", "POST /v1/sessions/{user}/{name}/checkpoints",
         "GET /v1/sessions/{user}/{name}/checkpoints",
         "POST /v1/sessions/{user}/{name}/checkpoints/{checkpoint}/restore",

@@ -14,6 +14,7 @@ final class FakeModels: PersonalModels {
         var sessions: [SessionID: SessionState] = [:]
         var observed: [ObserveRequest] = []
         var completions: [CompleteRequest] = []
+        var verdicts: [FeedbackRequest] = []
         var started = 0
         var running = 0
         var cancelled = 0
@@ -44,6 +45,7 @@ final class FakeModels: PersonalModels {
         statistics.safety.pausedCompletions = 2
         statistics.safety.firingSessions = [.repetition: 3]
         statistics.sessions = state.withLock { $0.sessions.count }
+        statistics.feedbackEvents = state.withLock { $0.verdicts.count }
         return statistics
     }
 
@@ -142,6 +144,32 @@ final class FakeModels: PersonalModels {
             session: id, revision: session.revision, since: .zero, engram: session.engram,
             zone: SafeZone(), divergence: DivergenceTally(), certificate: certificate,
             monitors: readings)
+    }
+
+    /// Knows the completions that were asked for by an id, with all their choices.
+    func feedback(_ id: SessionID, _ request: FeedbackRequest) async throws -> FeedbackResult {
+        for verdict in request.verdicts {
+            let isKnown = state.withLock { state in
+                state.completions.contains {
+                    $0.completion?.completion == verdict.answer.completion
+                }
+            }
+            guard isKnown else {
+                throw ServiceError.completionNotFound(verdict.answer, remembered: 3)
+            }
+        }
+        let session = try change(id, ifMatch: request.ifMatch) {
+            $0.revision = $0.revision.next
+        }
+        state.withLock { $0.verdicts.append(request) }
+        return FeedbackResult(
+            event: EventID(rawValue: "ev_\(session.revision)"), tokens: 5, learnedTokens: 4,
+            streak: 1, gain: 1, revision: session.revision, adaptation: Self.adaptation,
+            answers: request.verdicts.map {
+                FeedbackResult.Answer(
+                    id: $0.answer, reward: $0.reward, advantage: $0.reward, tokens: 5,
+                    logprobBefore: -7.5, logprobAfter: -6.25)
+            }, replayed: false)
     }
 
     func score(_ id: SessionID, _ request: ScoreRequest) async throws -> ScoreResult {

@@ -32,13 +32,14 @@ extension Database {
         try execute(
             sql: """
                 INSERT INTO sessions (user, name, base, origin, learn, sequence, tokensLearned,
-                    tokensSinceCheckpoint, summary, ledger, created, updated)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                    tokensSinceCheckpoint, feedbackStreak, summary, ledger, created, updated)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """,
             arguments: [
                 id.user.rawValue, id.name.rawValue, record.base?.rawValue, record.origin?.rawValue,
                 record.learn, record.sequence, record.tokensLearned, record.tokensSinceCheckpoint,
-                Data(record.summary), Data(record.ledger), record.created, record.updated,
+                record.feedbackStreak, Data(record.summary), Data(record.ledger), record.created,
+                record.updated,
             ])
     }
 
@@ -53,8 +54,8 @@ extension Database {
         try execute(
             sql: """
                 INSERT INTO events (id, user, name, sequence, kind, tokens, tokenCount, reward,
-                    engram, target, idempotencyKey, requestHash, answer, created)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                    engram, target, idempotencyKey, requestHash, answer, payload, created)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """, arguments: entry.event.arguments)
         try update(entry.session)
         if let snapshot = entry.snapshot { try keep(snapshot, of: id) }
@@ -118,12 +119,14 @@ extension Database {
         try execute(
             sql: """
                 UPDATE sessions SET base = ?, learn = ?, sequence = ?, tokensLearned = ?,
-                    tokensSinceCheckpoint = ?, summary = ?, ledger = ?, updated = ?
+                    tokensSinceCheckpoint = ?, feedbackStreak = ?, summary = ?, ledger = ?,
+                    updated = ?
                 WHERE user = ? AND name = ?
                 """,
             arguments: [
                 record.base?.rawValue, record.learn, record.sequence, record.tokensLearned,
-                record.tokensSinceCheckpoint, Data(record.summary), Data(record.ledger),
+                record.tokensSinceCheckpoint, record.feedbackStreak, Data(record.summary),
+                Data(record.ledger),
                 record.updated,
                 record.id.user.rawValue, record.id.name.rawValue,
             ])

@@ -12,7 +12,8 @@ extension SessionRecord {
             id: id, base: CheckpointID(text: row["base"]),
             origin: CheckpointID(text: row["origin"]), learn: row["learn"],
             sequence: row["sequence"], tokensLearned: row["tokensLearned"],
-            tokensSinceCheckpoint: row["tokensSinceCheckpoint"], summary: bytes(row["summary"]),
+            tokensSinceCheckpoint: row["tokensSinceCheckpoint"],
+            feedbackStreak: row["feedbackStreak"], summary: bytes(row["summary"]),
             ledger: bytes(row["ledger"]), created: row["created"], updated: row["updated"])
     }
 }
@@ -32,6 +33,7 @@ extension EventRecord {
         let reward: Double? = row["reward"]
         let engram: Data? = row["engram"]
         let answer: Data? = row["answer"]
+        let payload: Data? = row["payload"]
         self.init(
             id: EventID(rawValue: row["id"]),
             session: try SessionID(userText: row["user"], nameText: row["name"]),
@@ -39,14 +41,15 @@ extension EventRecord {
             tokenCount: row["tokenCount"], reward: reward.map { Float($0) },
             engram: engram.map(bytes), target: CheckpointID(text: row["target"]),
             idempotencyKey: row["idempotencyKey"], requestHash: row["requestHash"],
-            answer: answer.map(bytes), created: row["created"])
+            answer: answer.map(bytes), payload: payload.map(bytes), created: row["created"])
     }
 
     var arguments: StatementArguments {
         [
             id.rawValue, session.user.rawValue, session.name.rawValue, sequence, kind.rawValue,
             blob(tokens), tokenCount, reward.map { Double($0) }, engram.map { Data($0) },
-            target?.rawValue, idempotencyKey, requestHash, answer.map { Data($0) }, created,
+            target?.rawValue, idempotencyKey, requestHash, answer.map { Data($0) },
+            payload.map { Data($0) }, created,
         ]
     }
 }

@@ -12,6 +12,13 @@ enum SQLiteSchema {
             try db.execute(
                 sql: "ALTER TABLE sessions ADD COLUMN ledger BLOB NOT NULL DEFAULT x''")
         }
+        migrator.registerMigration("3: feedback") { db in
+            try db.execute(
+                sql: """
+                    ALTER TABLE sessions ADD COLUMN feedbackStreak INTEGER NOT NULL DEFAULT 0;
+                    ALTER TABLE events ADD COLUMN payload BLOB;
+                    """)
+        }
         return migrator
     }
 

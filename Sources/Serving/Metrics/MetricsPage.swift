@@ -24,6 +24,7 @@ struct MetricsPage {
         counter("prompt_tokens", "Tokens of prompts.", models.promptTokens)
         counter("generated_tokens", "Tokens generated.", models.generatedTokens)
         counter("learning_events", "Changes of engrams.", models.learningEvents)
+        counter("feedback_events", "Verdicts on answers learned.", models.feedbackEvents)
         counter("refused_commits", "Changes the safe zone refused.", models.refusedCommits)
         counter(
             "cancelled_generations", "Generations cut short by their client.",

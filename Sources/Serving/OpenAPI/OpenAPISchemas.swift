@@ -59,6 +59,24 @@ enum OpenAPISchemas {
                 "text": string, "messages": array(of: "Message"), "tokens": integers,
                 "reward": bounded("number", -1, 1),
             ]),
+        object(
+            "Feedback",
+            [
+                "completion": string, "choice": bounded("integer", 0, 1_000_000, default: 0),
+                "reward": bounded("number", -1, 1),
+                "completions": [
+                    "type": "array", "minItems": 1, "maxItems": 64,
+                    "description":
+                        "In place of the others: several answers, judged relative to each other.",
+                    "items": [
+                        "type": "object", "required": ["id", "reward"],
+                        "properties": [
+                            "id": string, "choice": bounded("integer", 0, 1_000_000, default: 0),
+                            "reward": bounded("number", -1, 1),
+                        ],
+                    ],
+                ],
+            ]),
         object("Message", required: ["role", "content"], ["role": string, "content": string]),
         object(
             "ScoreRequest", required: ["text"],
@@ -157,6 +175,33 @@ enum OpenAPISchemas {
                 "revision": integer, "safe_zone": safeZone,
                 "certificate": ["$ref": "#/components/schemas/CertificateBrief"],
                 "replayed": boolean,
+            ]),
+        object(
+            "FeedbackResult",
+            required: ["event", "session", "tokens", "learned_tokens", "revision", "completions"],
+            [
+                "event": string, "object": ["const": "feedback"], "session": string,
+                "tokens": integer,
+                "learned_tokens": [
+                    "type": "integer",
+                    "description": "0 when all rewards of a group were equal: nothing was learned.",
+                ],
+                "streak": integer, "gain": bounded("number", 1, 2), "revision": integer,
+                "safe_zone": safeZone, "replayed": boolean,
+                "completions": [
+                    "type": "array",
+                    "items": [
+                        "type": "object",
+                        "properties": [
+                            "id": string, "choice": integer, "reward": number,
+                            "advantage": number, "tokens": integer,
+                            "logprob": [
+                                "type": "object", "description": "Of the answer, nats.",
+                                "properties": ["before": number, "after": number],
+                            ],
+                        ],
+                    ],
+                ],
             ]),
         object(
             "Score", required: ["tokens", "bytes", "bits_per_byte", "revision"],

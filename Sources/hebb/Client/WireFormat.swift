@@ -63,6 +63,28 @@ struct WireObservation: Codable, Sendable {
     let revision: Int
 }
 
+struct WireFeedback: Codable, Sendable {
+    struct Answer: Codable, Sendable {
+        struct Likelihood: Codable, Sendable {
+            let before: Double
+            let after: Double
+        }
+        let id: String
+        let choice: Int
+        let reward: Double
+        let advantage: Double
+        let tokens: Int
+        let logprob: Likelihood
+    }
+    let event: String
+    let tokens: Int
+    let learnedTokens: Int
+    let streak: Int
+    let gain: Double
+    let revision: Int
+    let completions: [Answer]
+}
+
 struct WireScore: Codable, Sendable {
     let tokens: Int
     let bytes: Int

@@ -10,7 +10,8 @@ struct CompleteCommand: AsyncParsableCommand {
             Example: hebb complete --user alice 'The meeting was'
                      hebb complete --user alice --mode compare --seed 7 'The meeting was'
 
-            The answer is printed as it is made; --mode compare and --json wait for all of it.
+            The answer is printed as it is made; --mode compare and --json wait for all of it. Its \
+            id goes to stderr, for hebb feedback.
             """)
 
     enum Mode: String, ExpressibleByArgument, CaseIterable {
@@ -68,14 +69,21 @@ struct CompleteCommand: AsyncParsableCommand {
             }
             return try show(reply, path: call.path)
         }
+        var id: String?
         for try await event in try client.events(call) {
             let chunk = try WireFormat.decoded(Chunk.self, from: Data(event.utf8), path: call.path)
             if let error = chunk.error {
                 throw ClientError.unexpectedAnswer(path: call.path, reason: error.message)
             }
+            id = chunk.id ?? id
             for choice in chunk.choices ?? [] { Terminal.result(choice.text, terminator: "") }
         }
         Terminal.result("")
+        showID(id)
+    }
+
+    private func showID(_ id: String?) {
+        if let id { Terminal.remark("completion \(id)") }
     }
 
     private struct Body: Encodable {
@@ -102,6 +110,7 @@ struct CompleteCommand: AsyncParsableCommand {
             let index: Int
             let text: String
         }
+        let id: String?
         let choices: [Choice]?
         let error: WireError.Body?
     }
@@ -129,5 +138,6 @@ struct CompleteCommand: AsyncParsableCommand {
             Terminal.result(choice.index.isMultiple(of: 2) ? "── adapted" : "── frozen")
             Terminal.result(choice.text)
         }
+        showID(answer.id)
     }
 }

@@ -56,6 +56,15 @@ struct CompletionCall: Sendable {
         }
     }
 
+    /// Gives each prompt's first answer the name by which feedback will speak of it: the index that
+    /// it has in the whole answer.
+    mutating func name(_ id: CompletionID) {
+        for index in requests.indices {
+            requests[index].completion = AnswerID(
+                completion: id, choice: index * choicesPerPrompt)
+        }
+    }
+
     /// `plasticity.session`, else the default session of `user`, else that of nobody in particular.
     private static func session(
         _ fields: JSONFields, _ plasticity: JSONFields?

@@ -25,10 +25,11 @@ struct CompletionEndpoints: Sendable {
 
     private func complete(_ request: HTTPRequest) async throws -> HTTPResponse {
         let model = models.model
-        let call = try CompletionCall(request, model: model)
-        let id = String(UInt64.random(in: .min ... .max), radix: 36)
+        var call = try CompletionCall(request, model: model)
+        let id = "cmpl-" + String(UInt64.random(in: .min ... .max), radix: 36)
+        call.name(CompletionID(rawValue: id))
         let answer = CompletionAnswer(
-            id: "cmpl-" + id, created: time(nil), model: model.name, call: call)
+            id: id, created: time(nil), model: model.name, call: call)
         return call.streams ? try await stream(answer) : try await whole(answer)
     }
 
