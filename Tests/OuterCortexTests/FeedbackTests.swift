@@ -17,7 +17,7 @@ final class FeedbackTests {
 
     init() throws {
         folder = try TinyCore.make(
-            rule: #"{"format":"hebb.rule","format_version":1,"safe_zone":{"learning_gate":100}}"#)
+            rule: #"{"format":"hebb.rule","format_version":2,"safe_zone":{"learning_gate":100}}"#)
         cortex = try Cortex(folder: folder)
     }
 

@@ -110,7 +110,7 @@ struct VitalsTests {
     @Test("of a generation are what scoring its text says, and the frozen core has none")
     func generation() throws {
         let folder = try TinyCore.make(
-            rule: #"{"format":"hebb.rule","format_version":1,"safe_zone":{"learning_gate":100}}"#)
+            rule: #"{"format":"hebb.rule","format_version":2,"safe_zone":{"learning_gate":100}}"#)
         defer { TinyCore.remove(folder) }
         let cortex = try Cortex(folder: folder)
         var engram = cortex.emptyEngram()

@@ -1,12 +1,12 @@
 import Glibc
 
-/// A blocking TCP client that sends exactly the bytes it is given. Waits 20 seconds at most.
+/// A blocking TCP client that sends exactly the bytes it is given. Waits two minutes at most, since heavy tests share the machine.
 struct RawSocket: ~Copyable {
     private let descriptor: CInt
 
     init(port: Int) {
         descriptor = socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0)
-        var wait = timeval(tv_sec: 20, tv_usec: 0)
+        var wait = timeval(tv_sec: 120, tv_usec: 0)
         let size = socklen_t(MemoryLayout<timeval>.size)
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &wait, size)
         setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &wait, size)

@@ -34,6 +34,9 @@ extension JSONValue {
             "sequence_norm": .number(Double(summary.sequenceNorm)),
             "synapses": .integer(summary.synapses),
             "feature_norm": .number(Double(summary.featureNorm)),
+            "matrix_norm": .number(Double(summary.matrixNorm)),
+            "layer_norm": .number(Double(summary.layerNorm)),
+            "episodes": .integer(summary.episodes),
         ]
     }
 

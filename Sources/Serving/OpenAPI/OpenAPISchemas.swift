@@ -162,7 +162,8 @@ enum OpenAPISchemas {
                     "properties": [
                         "bytes": integer, "biases": integer, "bias_norm": number,
                         "contexts": integer, "sequence_norm": number, "synapses": integer,
-                        "feature_norm": number,
+                        "feature_norm": number, "matrix_norm": number, "layer_norm": number,
+                        "episodes": integer,
                     ],
                 ],
             ]),

@@ -27,7 +27,7 @@ VALIDATION = "exim4-doc-html sbcl-doc gnucash-docs".split()
 
 HELD_OUT_PER_MILLE = 15
 USER_BYTES = 34_000
-MAX_USERS = 6
+MAX_USERS = 18
 
 # Another form of text that the package also has, source code, or lists without prose.
 SKIP = re.compile(
@@ -171,7 +171,9 @@ def write_users(data: Path, root: Path, pool) -> None:
                 count = max(1, min(MAX_USERS, size // (2 * USER_BYTES)))
                 for k in range(count):
                     place = int(size * (k + 0.25) / count)
-                    (folder / f"{package}-{k + 1}.txt").write_text(cut(text, place))
+                    # Users of three lengths, so that the rule meets young engrams too.
+                    piece = cut(text, place, USER_BYTES >> (k % 3))
+                    (folder / f"{package}-{k + 1}.txt").write_text(piece)
             print(f"{group:10} {package:24} {size:10,} bytes, {count} users", flush=True)
 
 
