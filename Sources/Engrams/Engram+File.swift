@@ -5,20 +5,21 @@ import ModelFormats
 ///
 /// | tensor | type, shape | what |
 /// |---|---|---|
-/// | `bias.token`, `bias.weight` | I32, F32 [B] | tokens whose bias differs from 0 |
-/// | `feature.latent`, `.token`, `.weight` | I32, I32, F32 [S] | W, sorted by latent and token |
+/// | `bias.token`, `bias.weight` | N, F32 [B] | tokens whose bias differs from 0 |
+/// | `feature.latent`, `.token`, `.weight` | N, N, F32 [S] | W, sorted by latent and token |
 /// | `sequence.key` | I64 [C] | hash of the context, the bits of an unsigned number, ascending |
-/// | `sequence.order`, `.targets` | I32 [C] | its length, and how many targets it has |
-/// | `sequence.token`, `.weight` | I32, F32 [ΣT] | the targets, context by context |
+/// | `sequence.order`, `.targets` | N [C] | its length, and how many targets it has |
+/// | `sequence.token`, `.weight` | N, F32 [ΣT] | the targets, context by context |
 /// | `matrix` | F32 [d, d] | M, rows are outputs; [0, 0] while nothing was learned |
 /// | `layer.dense` | F32 [d, d] | the layer site's M |
-/// | `layer.latent`, `layer.decoder` | I32 [L], F32 [L, d] | its D, latents ascending |
+/// | `layer.latent`, `layer.decoder` | N [L], F32 [L, d] | its D, latents ascending |
 /// | `episode.key` | I8 [E, p] | keys, oldest first; only their directions count |
-/// | `episode.latent` | U16 or I32 [E, m] | what each is found by, 65535 where there are fewer |
-/// | `episode.token` | I32 [E] | the token that followed |
-/// | `familiarity.latent`, `.count` | I32 [F] | how often a latent was at work |
+/// | `episode.latent` | N [E, m] | what each is found by, 65535 where there are fewer |
+/// | `episode.token` | N [E] | the token that followed |
+/// | `familiarity.latent`, `.count` | N, I32 [F] | how often a latent was at work |
 /// | `gains` | F32 [6] | of bias, sequences, features, matrix, episodes, layer |
 ///
+/// N is U16 where every number that can occur is below 65,535 (vocabulary, latents), else I32.
 /// A working state adds `feature.usage` F32 [S], `sequence.visits` F32 [C] and
 /// `frozen_loss_average` F32 [0 or 1]; a checkpoint has episodes only where the rule keeps them. Metadata: `format` = `hebb.engram`, `format_version`, `kind`
 /// (`checkpoint` or `working_state`), `core_sha256`, `sae_sha256`, `rule_sha256`,
@@ -34,6 +35,9 @@ extension Engram {
 
     static let formatName = "hebb.engram"
     static let formatVersion = 2
+    /// A context has fewer tokens, and fewer targets, than these.
+    static let orderLimit = 65
+    static let targetLimit = 1025
 
     /// - Complexity: O(n log n) in the number of synapses.
     public func serialized(as kind: FileKind) throws(EngramError) -> [UInt8] {
@@ -42,8 +46,10 @@ extension Engram {
         let features = state.features.sorted()
         let contexts = state.sequences.sorted()
         let targets = contexts.flatMap(\.targets)
-        func i32(_ name: String, _ values: [Int32]) -> SafetensorsWriter.Entry {
-            .integers32(name, shape: [values.count], values)
+        func numbers(
+            _ name: String, _ values: [Int32], below limit: Int
+        ) -> SafetensorsWriter.Entry {
+            .numbers(name, shape: [values.count], values, below: limit)
         }
         func f32(_ name: String, _ values: [Float]) -> SafetensorsWriter.Entry {
             .floats(name, shape: [values.count], values)
@@ -52,22 +58,26 @@ extension Engram {
             SafetensorsWriter.Entry.integers64(
                 "sequence.key", shape: [contexts.count],
                 contexts.map { Int64(bitPattern: $0.key.rawValue) }),
-            i32("bias.token", biases.map { Int32($0.offset) }),
+            numbers("bias.token", biases.map { Int32($0.offset) }, below: identity.vocabularySize),
             f32("bias.weight", biases.map(\.element)),
-            i32("feature.latent", features.map(\.latent)),
-            i32("feature.token", features.map(\.synapse.token)),
+            numbers("feature.latent", features.map(\.latent), below: identity.latentCount),
+            numbers("feature.token", features.map(\.synapse.token), below: identity.vocabularySize),
             f32("feature.weight", features.map(\.synapse.weight)),
-            i32("sequence.order", contexts.map { Int32($0.order) }),
-            i32("sequence.targets", contexts.map { Int32($0.targets.count) }),
-            i32("sequence.token", targets.map(\.token)),
+            numbers("sequence.order", contexts.map { Int32($0.order) }, below: Self.orderLimit),
+            numbers(
+                "sequence.targets", contexts.map { Int32($0.targets.count) },
+                below: Self.targetLimit),
+            numbers("sequence.token", targets.map(\.token), below: identity.vocabularySize),
             f32("sequence.weight", targets.map(\.weight)),
             f32("gains", state.gains.all),
             .floats("matrix", shape: [state.matrix.size, state.matrix.size], state.matrix.weights),
         ]
         entries += layerEntries(state.layer) + episodeEntries(state.episodes)
         let known = state.familiarity.enumerated().filter { $0.element != 0 }
-        entries.append(i32("familiarity.latent", known.map { Int32($0.offset) }))
-        entries.append(i32("familiarity.count", known.map(\.element)))
+        entries.append(
+            numbers("familiarity.latent", known.map { Int32($0.offset) }, below: identity.latentCount))
+        entries.append(
+            .integers32("familiarity.count", shape: [known.count], known.map(\.element)))
         if kind == .workingState {
             entries.append(f32("feature.usage", features.map(\.synapse.usage)))
             entries.append(f32("sequence.visits", contexts.map(\.visits)))
@@ -98,7 +108,7 @@ extension Engram {
         let directions = latents.map { layer.decoder[$0] ?? [] }
         return [
             .floats("layer.dense", shape: [layer.dense.size, layer.dense.size], layer.dense.weights),
-            .integers32("layer.latent", shape: [latents.count], latents),
+            .numbers("layer.latent", shape: [latents.count], latents, below: identity.latentCount),
             .floats(
                 "layer.decoder", shape: [latents.count, directions.first?.count ?? 0],
                 directions.flatMap { $0 }),
@@ -108,7 +118,6 @@ extension Engram {
     private func episodeEntries(_ memory: EpisodicMemory) -> [SafetensorsWriter.Entry] {
         let episodes = memory.stored
         let width = episodes.map(\.latents.count).max() ?? 0
-        let isNarrow = identity.latentCount < EpisodicMemory.noLatent
         let latents = episodes.flatMap { episode in
             episode.latents
                 + [Int32](
@@ -119,14 +128,12 @@ extension Engram {
             SafetensorsWriter.Entry(
                 name: "episode.key", type: .i8, shape: [episodes.count, memory.keySize],
                 bytes: episodes.flatMap { $0.key.map(UInt8.init(bitPattern:)) }),
-            isNarrow
-                ? SafetensorsWriter.Entry(
-                    name: "episode.latent", type: .u16, shape: [episodes.count, width],
-                    bytes: latents.flatMap {
-                        [UInt8(truncatingIfNeeded: $0), UInt8(truncatingIfNeeded: $0 >> 8)]
-                    })
-                : .integers32("episode.latent", shape: [episodes.count, width], latents),
-            .integers32("episode.token", shape: [episodes.count], episodes.map(\.token)),
+            .numbers(
+                "episode.latent", shape: [episodes.count, width], latents,
+                below: identity.latentCount),
+            .numbers(
+                "episode.token", shape: [episodes.count], episodes.map(\.token),
+                below: identity.vocabularySize),
         ]
     }
 
@@ -146,18 +153,38 @@ extension Engram {
             values.reduce(0) { $0 + $1 * $1 }.squareRoot()
         }
         // Header and metadata come to about 2,500 bytes.
+        let token = identity.vocabularySize < SafetensorsWriter.Entry.narrowLimit ? 2 : 4
+        let latent = identity.latentCount < SafetensorsWriter.Entry.narrowLimit ? 2 : 4
         let dense = sites.matrix.weights.count + sites.layer.dense.weights.count
         let decoder = sites.layer.decoder.values.reduce(0) { $0 + 1 + $1.count }
         let episodes = sites.episodes.isKept ? sites.episodes : EpisodicMemory()
         let known = sites.familiarity.count { $0 != 0 }
         let bytes =
-            2500 + 8 * biases.count + 12 * features.count + 16 * contexts.count + 8 * targets.count
-            + 4 * (dense + decoder) + 8 * known + episodes.byteCount
+            2500 + (4 + token) * biases.count + (4 + token + latent) * features.count
+            + 12 * contexts.count + (4 + token) * targets.count + 4 * (dense + decoder)
+            + (4 + latent) * known + episodes.byteCount
         return EngramSummary(
             bytes: bytes, biases: biases.count, biasNorm: norm(biases), contexts: contexts.count,
             sequenceNorm: norm(targets.map(\.weight)), synapses: features.count,
             featureNorm: norm(features.map(\.synapse.weight)),
             matrixNorm: sites.matrix.frobeniusNorm, layerNorm: sites.layer.dense.frobeniusNorm,
             episodes: sites.episodes.count)
+    }
+}
+
+extension SafetensorsWriter.Entry {
+    /// Numbers below this fit two bytes, with one to spare for "none".
+    static let narrowLimit = 65_535
+
+    /// Numbers that are not negative: U16 where all below `limit` fit, else I32.
+    static func numbers(
+        _ name: String, shape: [Int], _ values: [Int32], below limit: Int
+    ) -> SafetensorsWriter.Entry {
+        guard limit < narrowLimit else { return .integers32(name, shape: shape, values) }
+        return SafetensorsWriter.Entry(
+            name: name, type: .u16, shape: shape,
+            bytes: values.flatMap {
+                [UInt8(truncatingIfNeeded: $0), UInt8(truncatingIfNeeded: $0 >> 8)]
+            })
     }
 }

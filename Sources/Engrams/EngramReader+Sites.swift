@@ -14,7 +14,7 @@ extension EngramReader {
 
     func layer() throws(EngramError) -> LayerSynapses {
         let dense = try square("layer.dense")
-        let latents = try integers("layer.latent")
+        let latents = try numbers("layer.latent", below: try latentCount)
         let rows = try matrix("layer.decoder", .f32)
         let size = try number("hidden_size", limit: 1_048_576)
         guard rows.shape[0] == latents.count, latents.isEmpty || rows.shape[1] == size else {
@@ -33,9 +33,9 @@ extension EngramReader {
 
     func episodes() throws(EngramError) -> EpisodicMemory {
         let keys = try matrix("episode.key", .i8)
-        let isNarrow = try number("latent_count", limit: .max) < EpisodicMemory.noLatent
+        let isNarrow = try latentCount < SafetensorsWriter.Entry.narrowLimit
         let latents = try matrix("episode.latent", isNarrow ? .u16 : .i32)
-        let tokens = try integers("episode.token")
+        let tokens = try numbers("episode.token", below: try vocabularySize)
         guard keys.shape[0] == tokens.count, latents.shape[0] == tokens.count else {
             throw malformed("the episodes' keys, latents and tokens do not belong together")
         }
@@ -57,10 +57,12 @@ extension EngramReader {
     }
 
     func familiarity() throws(EngramError) -> [Int32] {
-        let counts = try integers("familiarity.count")
-        let latents = try integers("familiarity.latent", count: counts.count)
+        let counts = try tensor("familiarity.count", .i32, count: nil).integers().map {
+            Int32(truncatingIfNeeded: $0)
+        }
         guard !counts.isEmpty else { return [] }
-        let limit = try number("latent_count", limit: 16_777_216)
+        let limit = try latentCount
+        let latents = try numbers("familiarity.latent", below: limit, count: counts.count)
         var familiarity = [Int32](repeating: 0, count: limit)
         for (latent, count) in zip(latents, counts) {
             guard familiarity.indices.contains(Int(latent)) else {

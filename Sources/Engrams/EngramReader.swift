@@ -62,7 +62,7 @@ struct EngramReader {
         return value
     }
 
-    private func tensor(
+    func tensor(
         _ tensorName: String, _ type: TensorType, count: Int?
     ) throws(EngramError) -> SafetensorsFile.Tensor {
         guard let tensor = try? file.tensor(tensorName) else {
@@ -81,8 +81,22 @@ struct EngramReader {
         try tensor(name, .f32, count: count).floats()
     }
 
-    func integers(_ name: String, count: Int? = nil) throws(EngramError) -> [Int32] {
-        try tensor(name, .i32, count: count).integers().map { Int32(truncatingIfNeeded: $0) }
+    /// What `SafetensorsWriter.Entry.numbers` wrote.
+    func numbers(
+        _ name: String, below limit: Int, count: Int? = nil
+    ) throws(EngramError) -> [Int32] {
+        let type: TensorType = limit < SafetensorsWriter.Entry.narrowLimit ? .u16 : .i32
+        return try tensor(name, type, count: count).integers().map {
+            Int32(truncatingIfNeeded: $0)
+        }
+    }
+
+    var vocabularySize: Int {
+        get throws(EngramError) { try number("vocabulary_size", limit: 16_777_216) }
+    }
+
+    var latentCount: Int {
+        get throws(EngramError) { try number("latent_count", limit: 16_777_216) }
     }
 
     func sites() throws(EngramError) -> PlasticSites {
@@ -105,9 +119,10 @@ struct EngramReader {
     private func bias() throws(EngramError) -> [Float] {
         let weights = try floats("bias.weight")
         guard !weights.isEmpty else { return [] }
-        let vocabulary = try number("vocabulary_size", limit: 16_777_216)
+        let vocabulary = try vocabularySize
         var bias = [Float](repeating: 0, count: vocabulary)
-        for (token, weight) in zip(try integers("bias.token", count: weights.count), weights) {
+        let tokens = try numbers("bias.token", below: vocabulary, count: weights.count)
+        for (token, weight) in zip(tokens, weights) {
             guard bias.indices.contains(Int(token)) else {
                 throw .outOfRange(site: "token bias", found: Int(token), limit: vocabulary)
             }
@@ -118,8 +133,9 @@ struct EngramReader {
 
     private func features() throws(EngramError) -> FeatureSynapses {
         let weights = try floats("feature.weight")
-        let latents = try integers("feature.latent", count: weights.count)
-        let tokens = try integers("feature.token", count: weights.count)
+        let latents = try numbers("feature.latent", below: try latentCount, count: weights.count)
+        let tokens = try numbers(
+            "feature.token", below: try vocabularySize, count: weights.count)
         let usage =
             file.names.contains("feature.usage")
             ? try floats("feature.usage", count: weights.count)
@@ -143,10 +159,13 @@ struct EngramReader {
 
     private func sequences() throws(EngramError) -> SequenceSynapses {
         let keys = try tensor("sequence.key", .i64, count: nil).integers()
-        let orders = try integers("sequence.order", count: keys.count)
-        let counts = try integers("sequence.targets", count: keys.count)
+        let orders = try numbers(
+            "sequence.order", below: Engram.orderLimit, count: keys.count)
+        let counts = try numbers(
+            "sequence.targets", below: Engram.targetLimit, count: keys.count)
         let weights = try floats("sequence.weight")
-        let tokens = try integers("sequence.token", count: weights.count)
+        let tokens = try numbers(
+            "sequence.token", below: try vocabularySize, count: weights.count)
         let visits =
             file.names.contains("sequence.visits")
             ? try floats("sequence.visits", count: keys.count)

@@ -45,7 +45,7 @@ public struct EpisodicMemory: Sendable, Equatable {
     static let noLatent = 65_535
 
     /// Bytes of its arrays in a file, with the latents of the widest episode for each.
-    var byteCount: Int { count * (keySize + 4 + 2 * (latents.map(\.count).max() ?? 0)) }
+    var byteCount: Int { count * (keySize + 2 + 2 * (latents.map(\.count).max() ?? 0)) }
 
     /// Remembers an episode, in place of the oldest when `capacity` are there.
     /// - Precondition: `capacity` above 0; keys of one length.

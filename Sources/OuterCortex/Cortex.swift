@@ -66,15 +66,19 @@ public final class Cortex: Sendable {
             episodeKeySize: self.rule.episodeKeySize)
     }
 
-    /// Fills in what the sites read of a slice's hidden states: latents, whitened states, keys.
-    /// A recorded slice has its latents already; what depends on the rule is computed anew.
+    /// Fills in what the sites read of a slice's hidden states.
     func addFeatures(to slice: inout FrozenSlice) {
         let hidden = slice.hidden
+        autoencoder?.encode(
+            hidden.span, count: hidden.count / slice.hiddenSize, latents: &slice.latents,
+            values: &slice.values)
+        addRuleFeatures(to: &slice)
+    }
+
+    /// The part of it that depends on the rule: whitened states and keys.
+    func addRuleFeatures(to slice: inout FrozenSlice) {
+        let hidden = slice.hidden
         let count = hidden.count / slice.hiddenSize
-        if slice.latents.count != count * slice.activeCount {
-            autoencoder?.encode(
-                hidden.span, count: count, latents: &slice.latents, values: &slice.values)
-        }
         slice.keySize = rule.episodeKeySize
         if rule.matrix.isOn, let whitening = rule.tensors.whitening {
             whitening.apply(hidden.span, count: count, into: &slice.whitened)

@@ -2,7 +2,7 @@ import InnerCortex
 public import ModelFormats
 
 /// A text as the frozen core read it, so that it can be observed and scored again and again under
-/// other rules and engrams without reading it again. Memory a token: 4·hidden bytes and what the
+/// other rules and engrams, of the same core and SAE, without reading it again. Memory a token: 4·hidden bytes and what the
 /// sites read beside it.
 public struct RecordedText: Sendable {
     /// The text with its start-of-text token.
@@ -48,7 +48,7 @@ enum SliceSource {
             cortex.inner.unembed(
                 slice.hidden, count: slice.positions.count,
                 position: text.windowPositions[next], path: .tiles, logits: &slice.logits)
-            cortex.addFeatures(to: &slice)
+            cortex.addRuleFeatures(to: &slice)
             return slice
         }
     }

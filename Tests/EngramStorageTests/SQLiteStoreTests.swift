@@ -120,7 +120,7 @@ import Testing
         #expect(events.map(\.tokens) == [[5]])
         #expect(events.map(\.payload) == [nil])
         try await store.append(observed(2))
-        #expect(try await store.session(alice)?.ledger == [2])
+        #expect(try await store.session(alice)?.ledger == [2, 2])
         #expect(try await store.session(alice)?.feedbackStreak == -2)
         await store.close()
     }
