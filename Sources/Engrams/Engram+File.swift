@@ -75,7 +75,8 @@ extension Engram {
         entries += layerEntries(state.layer) + episodeEntries(state.episodes)
         let known = state.familiarity.enumerated().filter { $0.element != 0 }
         entries.append(
-            numbers("familiarity.latent", known.map { Int32($0.offset) }, below: identity.latentCount))
+            numbers(
+                "familiarity.latent", known.map { Int32($0.offset) }, below: identity.latentCount))
         entries.append(
             .integers32("familiarity.count", shape: [known.count], known.map(\.element)))
         if kind == .workingState {
@@ -107,7 +108,8 @@ extension Engram {
         let latents = layer.sortedLatents
         let directions = latents.map { layer.decoder[$0] ?? [] }
         return [
-            .floats("layer.dense", shape: [layer.dense.size, layer.dense.size], layer.dense.weights),
+            .floats(
+                "layer.dense", shape: [layer.dense.size, layer.dense.size], layer.dense.weights),
             .numbers("layer.latent", shape: [latents.count], latents, below: identity.latentCount),
             .floats(
                 "layer.decoder", shape: [latents.count, directions.first?.count ?? 0],

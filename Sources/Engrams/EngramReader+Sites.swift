@@ -43,7 +43,9 @@ extension EngramReader {
         let found = latents.integers()
         var lists: [[Int32]] = []
         for index in tokens.indices {
-            let list = found[index * width..<(index + 1) * width].filter { $0 != EpisodicMemory.noLatent }
+            let list = found[index * width..<(index + 1) * width].filter {
+                $0 != EpisodicMemory.noLatent
+            }
             guard Set(list).count == list.count, list.allSatisfy({ 0...Int(Int32.max) ~= $0 })
             else {
                 throw malformed("episode \(index) names a latent twice or a negative one")

@@ -74,9 +74,10 @@ public enum MatrixKernels {
         }
     }
 
-    private typealias Product = @convention(c) (
-        UnsafeRawPointer?, UnsafePointer<Float>?, UnsafeMutablePointer<Float>?, Int, Int
-    ) -> Void
+    private typealias Product =
+        @convention(c) (
+            UnsafeRawPointer?, UnsafePointer<Float>?, UnsafeMutablePointer<Float>?, Int, Int
+        ) -> Void
 
     /// y = xᵀ·W, for weights stored as [in, out] (GPT-2's `Conv1D`).
     ///

@@ -70,14 +70,15 @@ extension SynapseRule: Codable {
         case visitSlowing = "visit_slowing"
     }
 
-    private static let optional: [(CodingKeys, any WritableKeyPath<SynapseRule, Float> & Sendable)] =
+    private typealias Field = any WritableKeyPath<SynapseRule, Float> & Sendable
+    private static let optional: [(CodingKeys, Field)] =
         [
-        (.coincidence, \.coincidence), (.presynaptic, \.presynaptic),
-        (.postsynaptic, \.postsynaptic), (.constant, \.constant), (.selfLimit, \.selfLimit),
-        (.prediction, \.prediction), (.decay, \.decay), (.eligibility, \.eligibility),
-        (.surprise, \.surprise), (.usageScale, \.usageScale), (.visitSlowing, \.visitSlowing),
-        (.cap, \.cap),
-    ]
+            (.coincidence, \.coincidence), (.presynaptic, \.presynaptic),
+            (.postsynaptic, \.postsynaptic), (.constant, \.constant), (.selfLimit, \.selfLimit),
+            (.prediction, \.prediction), (.decay, \.decay), (.eligibility, \.eligibility),
+            (.surprise, \.surprise), (.usageScale, \.usageScale), (.visitSlowing, \.visitSlowing),
+            (.cap, \.cap),
+        ]
 
     /// A key that is not there keeps its default.
     public init(from decoder: any Decoder) throws {

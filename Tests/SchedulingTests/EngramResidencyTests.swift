@@ -7,7 +7,8 @@ import Testing
 @Suite struct EngramResidencyTests {
     private func session(_ name: String, bytes: Int) -> ResidentSession {
         let identity = CortexIdentity(
-            core: "c", sparseAutoencoder: "s", rule: "r", vocabularySize: 4, latentCount: 0, hiddenSize: 8)
+            core: "c", sparseAutoencoder: "s", rule: "r", vocabularySize: 4, latentCount: 0,
+            hiddenSize: 8)
         return ResidentSession(
             record: SessionRecord(
                 id: SessionID(name)!, base: nil, origin: nil, learn: "none", created: 0,

@@ -27,7 +27,8 @@ final class FakeModels: PersonalModels {
     let model = ModelDescription(
         name: "fake-core", created: 1_700_000_000, contextLength: 512, vocabularySize: 1000,
         identity: CortexIdentity(
-            core: "c0", sparseAutoencoder: "5a", rule: "77", vocabularySize: 1000, latentCount: 64, hiddenSize: 8),
+            core: "c0", sparseAutoencoder: "5a", rule: "77", vocabularySize: 1000, latentCount: 64,
+            hiddenSize: 8),
         kernelClass: "scalar")
 
     private static let engram = EngramSummary(

@@ -79,7 +79,8 @@ struct MetaLearnCommand: AsyncParsableCommand {
         }
         guard evaluations >= 0, rounds >= 0, foreignWeight >= 0, logShare > 0 else {
             throw ValidationError(
-                "--evaluations, --rounds and --foreign-weight cannot be negative, nor --log-share 0")
+                "--evaluations, --rounds and --foreign-weight cannot be negative, nor --log-share 0"
+            )
         }
     }
 
@@ -106,7 +107,8 @@ struct MetaLearnCommand: AsyncParsableCommand {
         try FileManager.default.removeItem(at: target.appendingPathComponent("state"))
         if json { return Terminal.result(String(decoding: data, as: UTF8.self)) }
         Terminal.result(
-            Self.summary(report, folder: output, seconds: (ContinuousClock.now - start) / .seconds(1)))
+            Self.summary(
+                report, folder: output, seconds: (ContinuousClock.now - start) / .seconds(1)))
     }
 
     private var options: MetaLearner.Options {
