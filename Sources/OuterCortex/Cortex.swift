@@ -8,8 +8,8 @@ public import ModelFormats
 /// which engrams are read and changed. Holds no engram: one `Cortex` serves every user.
 ///
 /// Folder: `config.json`, `model.safetensors`, `tokenizer.json`; beside them `sae/` (SAELens) and
-/// `rule.json` with `rule.safetensors`. Without an SAE the feature and episodic sites are off;
-/// without a rule its defaults hold.
+/// `rule.json` with `rule.safetensors`; `sae-layer/` where the rule's layer site reads one. Without
+/// an SAE the feature and episodic sites are off; without a rule its defaults hold.
 public final class Cortex: Sendable {
     public let inner: InnerCortex
     public let tokenizer: Tokenizer
@@ -18,6 +18,8 @@ public final class Cortex: Sendable {
     /// The folder's name, as clients see it.
     public let modelName: String
     public let autoencoder: SparseAutoencoder?
+    /// nil while the rule has the layer site off.
+    let layerHook: LayerHook?
     let startOfText: TokenID
 
     public var zone: SafeZone { rule.safeZone }
@@ -41,27 +43,47 @@ public final class Cortex: Sendable {
         startOfText = start
 
         let autoencoderFolder = root.appendingPathComponent("sae").path
-        var autoencoderHash = ContentDigest.none
+        var autoencoderFiles: [String] = []
         if FileManager.default.fileExists(atPath: autoencoderFolder) {
             autoencoder = try SparseAutoencoder(
                 SparseAutoencoderFile(folder: autoencoderFolder),
                 inputSize: inner.config.hiddenSize, folder: autoencoderFolder)
-            autoencoderHash = try ContentDigest.ofFiles(
-                ["cfg.json", "sae_weights.safetensors"].map { "\(autoencoderFolder)/\($0)" })
+            autoencoderFiles = SparseAutoencoder.fileNames.map { "\(autoencoderFolder)/\($0)" }
         } else {
             autoencoder = nil
         }
 
         self.rule = try rule ?? PlasticityRule(folder: root.path) ?? PlasticityRule()
+        layerHook = try LayerHook(self.rule.layer, inner: inner, folder: root.path)
+        autoencoderFiles += layerHook?.autoencoderFiles ?? []
         identity = CortexIdentity(
             core: try ContentDigest.ofFiles(
                 SafetensorsCheckpoint(folder: folder).files
                     + ["config.json", "tokenizer.json"].map { "\(root.path)/\($0)" }),
-            sparseAutoencoder: autoencoderHash,
+            sparseAutoencoder: autoencoderFiles.isEmpty
+                ? ContentDigest.none : try ContentDigest.ofFiles(autoencoderFiles),
             rule: try self.rule.contentHash(),
             vocabularySize: inner.config.vocabularySize,
             latentCount: autoencoder?.latentCount ?? 0, hiddenSize: inner.config.hiddenSize,
-            episodeKeySize: self.rule.episodeKeySize)
+            episodeKeySize: self.rule.episodeKeySize,
+            layerLatentCount: layerHook?.autoencoder?.latentCount ?? 0)
+    }
+
+    /// Runs tokens through the frozen core: a slice's hidden states, and the residual stream at the
+    /// layer site's hookpoint when that is on. What else the slice held is stale.
+    func forward(
+        _ tokens: ArraySlice<TokenID>, cache: KVCache, path: ForwardPath = .automatic,
+        into slice: inout FrozenSlice
+    ) {
+        guard let layerHook else {
+            inner.forward(tokens, cache: cache, path: path, hidden: &slice.hidden)
+            return
+        }
+        inner.forward(
+            tokens, cache: cache, path: path, residual: &slice.residual, before: layerHook.block,
+            hidden: &slice.hidden)
+        slice.layerLatents.removeAll(keepingCapacity: true)
+        slice.layerTerm.removeAll(keepingCapacity: true)
     }
 
     /// Fills in what the sites read of a slice's hidden states: latents, whitened states, keys.

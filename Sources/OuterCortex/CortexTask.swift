@@ -73,11 +73,15 @@ public final class ObserveTask: CortexTask {
     }
 
     public func advance() -> Bool {
-        guard let slice = pass.reader.nextSlice() else { return true }
+        guard var slice = pass.reader.nextSlice(layer: draft.layer) else { return true }
         let rule = cortex.rule
         var learnedHere = 0
         for position in slice.positions {
             let row = position - slice.positions.lowerBound
+            if let chunk = rule.layer.chunk(startingAt: row, of: slice.positions.count) {
+                learner.finishChunk(&draft, slice: &slice)
+                pass.reader.readLayer(&slice, rows: chunk, synapses: draft.layer)
+            }
             let outcome = pass.step(
                 slice, position: position, sites: draft,
                 tokensLearned: tokensBefore + learnedTokens + learnedHere)
@@ -87,6 +91,7 @@ public final class ObserveTask: CortexTask {
                 reward: reward)
             if didLearn { learnedHere += 1 }
         }
+        learner.finishChunk(&draft, slice: &slice)
         rule.decay(&draft, tokens: learnedHere)
         learnedTokens += learnedHere
         learnedSincePruning += slice.positions.count
@@ -120,7 +125,8 @@ public final class ScoreTask: CortexTask {
     }
 
     public func advance() -> Bool {
-        guard let slice = pass.reader.nextSlice() else { return true }
+        guard var slice = pass.reader.nextSlice(layer: sites.layer) else { return true }
+        pass.reader.readLayer(&slice, rows: 0..<slice.positions.count, synapses: sites.layer)
         for position in slice.positions {
             let outcome = pass.step(
                 slice, position: position, sites: sites, tokensLearned: tokensLearned)

@@ -9,6 +9,7 @@ struct SynapticLearner {
     private let cortex: Cortex
     private var errors: ErrorTargets
     private var traces = EligibilityTraces()
+    private var layer: LayerLearner?
     /// Scratch of the matrix site, shape [hidden].
     private var post: [Float]
 
@@ -17,6 +18,7 @@ struct SynapticLearner {
 
     init(cortex: Cortex) {
         self.cortex = cortex
+        layer = LayerLearner(cortex: cortex)
         errors = ErrorTargets(vocabularySize: cortex.inner.config.vocabularySize)
         post = [Float](repeating: 0, count: cortex.inner.config.hiddenSize)
     }
@@ -46,7 +48,13 @@ struct SynapticLearner {
         learnSequences(&sites, readout: readout, target: target, reward: reward)
         countFamiliarity(&sites, slice: slice, row: row)
         remember(&sites, slice: slice, row: row, target: target, frozenLoss: frozenLoss, reward)
+        layer?.collect(errors, row: row, reward: reward)
         return true
+    }
+
+    /// Lets the layer site learn the positions since it last did; they are rows of this slice.
+    mutating func finishChunk(_ sites: inout PlasticSites, slice: inout FrozenSlice) {
+        layer?.finishChunk(&sites.layer, slice: &slice)
     }
 
     /// g_k += η·clip(g_k·Σ_j e_j m_kj, ±3), within the safe zone.
