@@ -3,7 +3,8 @@
 public struct CortexIdentity: Hashable, Sendable, Codable {
     /// SHA-256 over the core's weights, configuration and tokenizer, hexadecimal.
     public var core: String
-    /// SHA-256 over the SAE's configuration and weights, hexadecimal.
+    /// SHA-256 over the SAE's configuration and weights, hexadecimal; over those of the layer
+    /// site's as well when the rule uses one.
     public var sparseAutoencoder: String
     /// SHA-256 of the rule file, hexadecimal.
     public var rule: String
@@ -15,10 +16,13 @@ public struct CortexIdentity: Hashable, Sendable, Codable {
     public var hiddenSize: Int
     /// Length of the rule's episode keys; 0 when the episodic site is off.
     public var episodeKeySize: Int
+    /// How many latents the layer site's SAE has; 0 when the rule uses none.
+    public var layerLatentCount: Int
 
     public init(
         core: String, sparseAutoencoder: String, rule: String, vocabularySize: Int,
-        latentCount: Int, hiddenSize: Int, episodeKeySize: Int = 0
+        latentCount: Int, hiddenSize: Int, episodeKeySize: Int = 0,
+        layerLatentCount: Int = 0
     ) {
         self.core = core
         self.sparseAutoencoder = sparseAutoencoder
@@ -27,5 +31,6 @@ public struct CortexIdentity: Hashable, Sendable, Codable {
         self.latentCount = latentCount
         self.hiddenSize = hiddenSize
         self.episodeKeySize = episodeKeySize
+        self.layerLatentCount = layerLatentCount
     }
 }

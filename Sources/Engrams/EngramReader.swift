@@ -17,7 +17,9 @@ extension Engram {
                 vocabularySize: try reader.number("vocabulary_size", limit: Int(Int32.max)),
                 latentCount: try reader.number("latent_count", limit: Int(Int32.max)),
                 hiddenSize: try reader.number("hidden_size", limit: 1_048_576),
-                episodeKeySize: try reader.number("episode_key_size", limit: 1_048_576)),
+                episodeKeySize: try reader.number("episode_key_size", limit: 1_048_576),
+                layerLatentCount: try reader.number(
+                    "layer_latent_count", limit: Int(Int32.max))),
             revision: Revision(rawValue: UInt64(try reader.number("revision", limit: .max))),
             tokensLearned: try reader.number("tokens_learned", limit: .max),
             parent: try reader.text("parent").isEmpty

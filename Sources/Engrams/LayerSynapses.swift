@@ -1,7 +1,8 @@
 import Kernels
 
-/// What the `layer` site adds to the residual stream at its hookpoint: x ← x + M·x̂ + Σ_i f̂_i·D_i,
-/// with x̂ the normed residual there and f̂ the latents of an SAE trained there.
+/// What the `layer` site adds to the residual stream at its hookpoint:
+/// x ← x + ‖x‖·(M·x̂ + Σ_i f̂_i·D_i), with x̂ the residual there at norm 1 and f̂ the latents of an SAE
+/// trained there. M and D are thus in units of the residual's own norm.
 public struct LayerSynapses: Sendable, Equatable {
     /// M, shape [hidden, hidden].
     public var dense = DenseSynapses()

@@ -54,14 +54,18 @@ extension PlasticSites {
     private func checkDense(identity: CortexIdentity, zone: SafeZone) throws(EngramError) {
         let directions = layer.sortedLatents.map { ($0, layer.decoder[$0] ?? []) }
         for (latent, _) in directions {
-            try Self.checkIndex(Int(latent), "layer synapses (latent)", identity.latentCount)
+            try Self.checkIndex(Int(latent), "layer synapses (latent)", identity.layerLatentCount)
         }
+        let hidden = identity.hiddenSize
+        let square = hidden * hidden
         let parts =
-            [("layer weights M", matrix.weights), ("layer synapses", layer.dense.weights)]
-            + directions.map { ("layer synapses (decoder)", $0.1) }
-        for (site, weights) in parts where !weights.isEmpty {
-            guard weights.count % identity.hiddenSize == 0 else {
-                throw .outOfRange(site: site, found: weights.count, limit: identity.hiddenSize)
+            [
+                ("layer weights M", matrix.weights, square),
+                ("layer synapses", layer.dense.weights, square),
+            ] + directions.map { ("layer synapses (decoder)", $0.1, hidden) }
+        for (site, weights, count) in parts where !weights.isEmpty {
+            guard weights.count == count else {
+                throw .outOfRange(site: site, found: weights.count, limit: count)
             }
             if let index = weights.firstIndex(where: { !$0.isFinite }) {
                 throw .notFinite(site: site, index: index)

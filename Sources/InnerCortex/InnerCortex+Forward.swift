@@ -2,16 +2,12 @@ import Kernels
 import ModelFormats
 
 extension InnerCortex {
-    /// Fills `workspace.residual` with the residual stream after the last block.
+    /// Takes `workspace.residual` through some blocks, in place.
     func run(
-        _ tokens: ArraySlice<TokenID>, _ plan: RowPlan, _ cache: inout KVCache.Storage,
+        _ blocks: Range<Int>, _ plan: RowPlan, _ cache: inout KVCache.Storage,
         _ workspace: inout Workspace
     ) {
-        embed(tokens, plan, &workspace.residual, scratch: &workspace.normed)
-        rotary?.fill(
-            first: plan.position, count: plan.count, cosines: &workspace.cosines,
-            sines: &workspace.sines)
-        for index in weights.layers.indices {
+        for index in blocks {
             attentionBlock(index, plan, &cache, &workspace)
             feedForwardBlock(weights.layers[index], plan, &workspace)
         }
@@ -31,7 +27,8 @@ extension InnerCortex {
         }
     }
 
-    private func embed(
+    /// Fills the plan's rows of `residual` with the embeddings of `tokens`.
+    func embed(
         _ tokens: ArraySlice<TokenID>, _ plan: RowPlan, _ residual: inout [Float],
         scratch: inout [Float]
     ) {

@@ -30,10 +30,16 @@ public final class InnerCortex: Sendable {
 
     /// An empty cache for one context.
     ///
-    /// - Parameter capacity: most tokens that it will hold.
-    /// - Precondition: `capacity` is in 1...config.contextLength.
-    /// - Complexity: allocates 8·layers·keyValueHeads·headSize bytes a token.
-    public func makeCache(capacity: Int) -> KVCache { KVCache(config, capacity: capacity) }
+    /// - Parameters:
+    ///   - capacity: most tokens that it will hold.
+    ///   - firstBlock: the first block that it serves: above 0 for a pass that begins with the
+    ///     residual stream at a hookpoint.
+    /// - Precondition: `capacity` is in 1...config.contextLength, `firstBlock` in
+    ///   0..<config.layerCount.
+    /// - Complexity: allocates 8·(layers − firstBlock)·keyValueHeads·headSize bytes a token.
+    public func makeCache(capacity: Int, firstBlock: Int = 0) -> KVCache {
+        KVCache(config, capacity: capacity, firstBlock: firstBlock)
+    }
 
     /// Runs `tokens` at the positions after those in `cache`, and adds them to it.
     ///
@@ -49,28 +55,8 @@ public final class InnerCortex: Sendable {
         _ tokens: ArraySlice<TokenID>, cache: KVCache, path: ForwardPath = .automatic,
         hidden: inout [Float]
     ) {
-        precondition(!tokens.isEmpty, "forward: no tokens")
-        precondition(
-            cache.count + tokens.count <= cache.capacity,
-            "forward: \(tokens.count) tokens do not fit: \(cache.count) of \(cache.capacity) used")
-        resize(&hidden, tokens.count * config.hiddenSize)
-        workspaces.use { workspace in
-            var start = tokens.startIndex
-            while start < tokens.endIndex {
-                let end = min(tokens.endIndex, start + Tile.tokensPerPass)
-                let plan = RowPlan(
-                    position: cache.count, count: end - start,
-                    usesTiles: path == .tiles || tokens.count > 1)
-                workspace.reserve(plan, shape, keys: cache.capacity)
-                run(tokens[start..<end], plan, &cache.storage, &workspace)
-                let offset = (start - tokens.startIndex) * config.hiddenSize
-                var all = hidden.mutableSpan
-                var out = all._mutatingExtracting(offset..<offset + plan.count * config.hiddenSize)
-                finish(plan, workspace.residual, into: &out)
-                cache.count += plan.count
-                start = end
-            }
-        }
+        var unread: [Float] = []
+        runPasses(tokens, cache: cache, path: path, tap: nil, residual: &unread, hidden: &hidden)
     }
 
     /// z0 = hidden·Uᵀ.
@@ -113,6 +99,14 @@ public final class InnerCortex: Sendable {
         weights.unembedding.widen(outputs: checkedRow(token), into: &row)
     }
 
+    /// γ ⊙ U_token: by how much each direction of a final residual of root mean square 1 moves the
+    /// token's logit, γ being the final norm's scale; shape [hiddenSize].
+    public func readoutDirection(of token: TokenID, into direction: inout MutableSpan<Float>) {
+        unembeddingRow(token, into: &direction)
+        let scale = weights.finalNorm.scale
+        for index in direction.indices { direction[index] *= scale[index] }
+    }
+
     func checkedRow(_ token: TokenID) -> Range<Int> {
         precondition(
             (0..<config.vocabularySize).contains(token.index),
@@ -120,7 +114,7 @@ public final class InnerCortex: Sendable {
         return token.index..<token.index + 1
     }
 
-    private func resize(_ array: inout [Float], _ count: Int) {
+    func resize(_ array: inout [Float], _ count: Int) {
         if array.count != count { array = [Float](repeating: 0, count: count) }
     }
 }

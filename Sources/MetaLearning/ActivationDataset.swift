@@ -3,7 +3,8 @@ public import InnerCortex
 import Kernels
 public import ModelFormats
 
-/// Final normed hidden states of a frozen core over text: what an SAE is trained on.
+/// Hidden states of a frozen core over text, the final normed ones or the residual stream at a
+/// hookpoint: what an SAE is trained on.
 public struct ActivationDataset: Sendable {
     public let hiddenSize: Int
     /// Shape [count, hiddenSize], row-major, in an order drawn from the seed.
@@ -15,12 +16,13 @@ public struct ActivationDataset: Sendable {
     ///
     /// - Parameters:
     ///   - texts: cut into windows; each window begins with the core's start-of-text token.
+    ///   - block: takes the residual stream before this block; nil the final normed hidden state.
     ///   - limit: positions to keep; memory is 4·limit·hiddenSize bytes.
     ///   - progress: called after each window with the share done, 0...1.
     /// - Complexity: One forward pass of `limit` tokens.
     public static func collect(
-        inner: InnerCortex, tokenizer: Tokenizer, texts: [String], limit: Int, seed: UInt64,
-        progress: (Double) -> Void
+        inner: InnerCortex, tokenizer: Tokenizer, texts: [String], block: Int? = nil, limit: Int,
+        seed: UInt64, progress: (Double) -> Void
     ) -> ActivationDataset {
         let length = min(512, inner.config.contextLength)
         var windows: [[TokenID]] = []
@@ -37,13 +39,18 @@ public struct ActivationDataset: Sendable {
         var dataset = ActivationDataset(hiddenSize: inner.config.hiddenSize, values: [])
         let cache = inner.makeCache(capacity: length)
         var hidden: [Float] = []
+        var residual: [Float] = []
         for window in windows {
             guard dataset.count < limit else { break }
             cache.truncate(to: 0)
-            hidden.removeAll(keepingCapacity: true)
-            inner.forward(window[...], cache: cache, hidden: &hidden)
+            if let block {
+                inner.forward(
+                    window[...], cache: cache, residual: &residual, before: block, hidden: &hidden)
+            } else {
+                inner.forward(window[...], cache: cache, hidden: &hidden)
+            }
             let room = (limit - dataset.count) * dataset.hiddenSize
-            dataset.values.append(contentsOf: hidden.prefix(room))
+            dataset.values.append(contentsOf: (block == nil ? hidden : residual).prefix(room))
             progress(Double(dataset.count) / Double(limit))
         }
         return dataset

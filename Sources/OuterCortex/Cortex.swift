@@ -8,8 +8,8 @@ public import ModelFormats
 /// which engrams are read and changed. Holds no engram: one `Cortex` serves every user.
 ///
 /// Folder: `config.json`, `model.safetensors`, `tokenizer.json`; beside them `sae/` (SAELens) and
-/// `rule.json` with `rule.safetensors`. Without an SAE the feature and episodic sites are off;
-/// without a rule its defaults hold.
+/// `rule.json` with `rule.safetensors`; `sae-layer/` where the rule's layer site reads one. Without
+/// an SAE the feature and episodic sites are off; without a rule its defaults hold.
 public final class Cortex: Sendable {
     public let inner: InnerCortex
     public let tokenizer: Tokenizer
@@ -18,7 +18,10 @@ public final class Cortex: Sendable {
     /// The folder's name, as clients see it.
     public let modelName: String
     public let autoencoder: SparseAutoencoder?
+    /// nil while the rule has the layer site off.
+    let layerHook: LayerHook?
     let startOfText: TokenID
+    private let folder: String
 
     public var zone: SafeZone { rule.safeZone }
     /// The instruction set whose kernels compute here; another may round differently.
@@ -30,6 +33,7 @@ public final class Cortex: Sendable {
     /// - Throws: `ModelFormatError`, the inner cortex's errors, `CortexError`; each names the file.
     public init(folder: String, rule: PlasticityRule? = nil) throws {
         let root = URL(fileURLWithPath: folder).standardizedFileURL
+        self.folder = root.path
         inner = try InnerCortex(folder: folder)
         tokenizer = try Tokenizer(folder: folder)
         modelName = root.lastPathComponent
@@ -41,13 +45,10 @@ public final class Cortex: Sendable {
         startOfText = start
 
         let autoencoderFolder = root.appendingPathComponent("sae").path
-        var autoencoderHash = ContentDigest.none
         if FileManager.default.fileExists(atPath: autoencoderFolder) {
             autoencoder = try SparseAutoencoder(
                 SparseAutoencoderFile(folder: autoencoderFolder),
                 inputSize: inner.config.hiddenSize, folder: autoencoderFolder)
-            autoencoderHash = try ContentDigest.ofFiles(
-                ["cfg.json", "sae_weights.safetensors"].map { "\(autoencoderFolder)/\($0)" })
         } else {
             autoencoder = nil
         }
@@ -55,15 +56,35 @@ public final class Cortex: Sendable {
         let rulePath = root.appendingPathComponent(PlasticityRule.fileName).path
         let hasRule = FileManager.default.fileExists(atPath: rulePath)
         self.rule = try rule ?? (hasRule ? PlasticityRule(path: rulePath) : PlasticityRule())
+        layerHook = try LayerHook(self.rule.layer, inner: inner, folder: root.path)
         identity = CortexIdentity(
             core: try ContentDigest.ofFiles(
                 SafetensorsCheckpoint(folder: folder).files
                     + ["config.json", "tokenizer.json"].map { "\(root.path)/\($0)" }),
-            sparseAutoencoder: autoencoderHash,
+            sparseAutoencoder: try Self.digest(
+                of: autoencoder, in: root.path, with: layerHook),
             rule: try self.rule.contentHash(),
             vocabularySize: inner.config.vocabularySize,
             latentCount: autoencoder?.latentCount ?? 0, hiddenSize: inner.config.hiddenSize,
-            episodeKeySize: self.rule.episodeKeySize)
+            episodeKeySize: self.rule.episodeKeySize,
+            layerLatentCount: layerHook?.autoencoder?.latentCount ?? 0)
+    }
+
+    /// Runs tokens through the frozen core: a slice's hidden states, and the residual stream at the
+    /// layer site's hookpoint when that is on. What else the slice held is stale.
+    func forward(
+        _ tokens: ArraySlice<TokenID>, cache: KVCache, path: ForwardPath = .automatic,
+        into slice: inout FrozenSlice
+    ) {
+        guard let layerHook else {
+            inner.forward(tokens, cache: cache, path: path, hidden: &slice.hidden)
+            return
+        }
+        inner.forward(
+            tokens, cache: cache, path: path, residual: &slice.residual, before: layerHook.block,
+            hidden: &slice.hidden)
+        slice.layerLatents.removeAll(keepingCapacity: true)
+        slice.layerTerm.removeAll(keepingCapacity: true)
     }
 
     /// Fills in what the sites read of a slice's hidden states.
@@ -96,6 +117,7 @@ public final class Cortex: Sendable {
     public func with(rule: PlasticityRule) throws -> Cortex { try Cortex(self, rule: rule) }
 
     private init(_ other: Cortex, rule: PlasticityRule) throws {
+        folder = other.folder
         inner = other.inner
         tokenizer = other.tokenizer
         modelName = other.modelName
@@ -103,9 +125,26 @@ public final class Cortex: Sendable {
         autoencoder = other.autoencoder
         self.rule = rule
         var identity = other.identity
+        if rule.layer == other.rule.layer {
+            layerHook = other.layerHook
+        } else {
+            layerHook = try LayerHook(rule.layer, inner: inner, folder: folder)
+            identity.sparseAutoencoder = try Self.digest(
+                of: autoencoder, in: folder, with: layerHook)
+            identity.layerLatentCount = layerHook?.autoencoder?.latentCount ?? 0
+        }
         identity.rule = try rule.contentHash()
         identity.episodeKeySize = rule.episodeKeySize
         self.identity = identity
+    }
+
+    private static func digest(
+        of autoencoder: SparseAutoencoder?, in folder: String, with hook: LayerHook?
+    ) throws -> String {
+        let own =
+            autoencoder == nil ? [] : SparseAutoencoder.fileNames.map { "\(folder)/sae/\($0)" }
+        let files = own + (hook?.autoencoderFiles ?? [])
+        return files.isEmpty ? ContentDigest.none : try ContentDigest.ofFiles(files)
     }
 
     public func emptyEngram() -> Engram { .empty(identity: identity) }

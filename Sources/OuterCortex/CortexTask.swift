@@ -76,11 +76,15 @@ public final class ObserveTask: CortexTask {
     }
 
     public func advance() -> Bool {
-        guard let slice = pass.source.nextSlice() else { return true }
+        guard var slice = pass.source.nextSlice(layer: draft.layer) else { return true }
         let rule = cortex.rule
         var learnedHere = 0
         for position in slice.positions {
             let row = position - slice.positions.lowerBound
+            if let chunk = rule.layer.chunk(startingAt: row, of: slice.positions.count) {
+                learner.finishChunk(&draft, slice: &slice)
+                pass.source.readLayer(&slice, rows: chunk, synapses: draft.layer)
+            }
             let outcome = pass.step(
                 slice, position: position, sites: draft,
                 tokensLearned: tokensBefore + learnedTokens + learnedHere)
@@ -91,6 +95,7 @@ public final class ObserveTask: CortexTask {
                 reward: reward)
             if didLearn { learnedHere += 1 }
         }
+        learner.finishChunk(&draft, slice: &slice)
         rule.decay(&draft, tokens: learnedHere)
         learnedTokens += learnedHere
         learnedSincePruning += slice.positions.count
@@ -124,7 +129,8 @@ public final class ScoreTask: CortexTask {
     }
 
     public func advance() -> Bool {
-        guard let slice = pass.source.nextSlice() else { return true }
+        guard var slice = pass.source.nextSlice(layer: sites.layer) else { return true }
+        pass.source.readLayer(&slice, rows: 0..<slice.positions.count, synapses: sites.layer)
         for position in slice.positions {
             let outcome = pass.step(
                 slice, position: position, sites: sites, tokensLearned: tokensLearned)
@@ -162,9 +168,12 @@ struct TextPass {
     }
 
     init(cortex: Cortex, text: RecordedText, recorder: (any TokenRecorder)?) {
-        self.init(
-            cortex: cortex, whole: text.tokens,
-            source: .recording(text, cortex: cortex, next: 0), recorder: recorder)
+        // The layer site reads the residual stream under its own synapses: no recording has that.
+        let source: SliceSource =
+            cortex.layerHook == nil
+            ? .recording(text, cortex: cortex, next: 0)
+            : .reader(FrozenReader(cortex: cortex, tokens: text.tokens))
+        self.init(cortex: cortex, whole: text.tokens, source: source, recorder: recorder)
     }
 
     private init(

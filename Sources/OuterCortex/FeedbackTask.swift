@@ -118,10 +118,11 @@ public final class FeedbackTask: CortexTask {
         let judged = answers[current]
         var measuring = readings[current].measuring.take() ?? pass(judged)
         var learning = readings[current].learning.take() ?? pass(judged)
-        guard let slice = learning.source.nextSlice() else {
+        guard var slice = learning.source.nextSlice(layer: base.layer) else {
             endReading()
             return
         }
+        learning.source.readLayer(&slice, rows: 0..<slice.positions.count, synapses: base.layer)
         let limit = FeedbackRule.maximumDrive
         let drive = max(-limit, min(limit, Float(judged.drive)))
         for position in slice.positions {
@@ -161,10 +162,11 @@ public final class FeedbackTask: CortexTask {
     private func measureSlice() {
         let judged = answers[current]
         var measuring = readings[current].measuring.take() ?? pass(judged)
-        guard let slice = measuring.source.nextSlice() else {
+        guard var slice = measuring.source.nextSlice(layer: draft.layer) else {
             endReading()
             return
         }
+        measuring.source.readLayer(&slice, rows: 0..<slice.positions.count, synapses: draft.layer)
         for position in slice.positions {
             let outcome = measuring.step(
                 slice, position: position, sites: draft, tokensLearned: tokensBefore)

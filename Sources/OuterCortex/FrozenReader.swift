@@ -1,3 +1,4 @@
+import Engrams
 import InnerCortex
 import ModelFormats
 
@@ -19,28 +20,30 @@ final class FrozenReader {
     private(set) var windowStart = 0
     /// The next position to predict from.
     private var next = 0
-    private var hidden: [Float] = []
+    private var layer: LayerSite?
 
     /// - Parameter tokens: the text, its start-of-text token first.
     init(cortex: Cortex, tokens: [TokenID]) {
         self.cortex = cortex
         self.tokens = tokens
+        layer = LayerSite(cortex: cortex)
         windowLength = cortex.inner.config.contextLength
         cache = cortex.inner.makeCache(capacity: min(windowLength, max(1, tokens.count)))
     }
 
     /// The next slice, or nil at the text's end.
+    /// - Parameter layer: under which the context is read when a window opens.
     /// - Complexity: One forward pass of `sliceLength` tokens; at a window's start also one of
     ///   half a context.
-    func nextSlice() -> FrozenSlice? {
+    func nextSlice(layer: LayerSynapses) -> FrozenSlice? {
         let end = tokens.count - 1
         guard next < end else { return nil }
-        if next == windowStart + windowLength { openWindow() }
+        if next == windowStart + windowLength { openWindow(layer) }
         let stop = min(end, windowStart + windowLength, next + Self.sliceLength)
         let positions = next..<stop
         var slice = FrozenSlice(cortex: cortex)
         slice.positions = positions
-        cortex.inner.forward(tokens[positions], cache: cache, path: .tiles, hidden: &slice.hidden)
+        cortex.forward(tokens[positions], cache: cache, path: .tiles, into: &slice)
         cortex.inner.unembed(
             slice.hidden, count: positions.count,
             position: positions.lowerBound - windowStart, path: .tiles, logits: &slice.logits)
@@ -49,16 +52,24 @@ final class FrozenReader {
         return slice
     }
 
+    /// Fills in what the layer site says at some rows of the newest slice, which follow those that
+    /// were filled in before.
+    func readLayer(_ slice: inout FrozenSlice, rows: Range<Int>, synapses: LayerSynapses) {
+        layer?.read(&slice, rows: rows, synapses: synapses, frozen: cache, path: .tiles)
+    }
+
     /// Moves on by half a window and reads its first half again, as context alone.
-    private func openWindow() {
+    private func openWindow(_ synapses: LayerSynapses) {
         windowStart += windowLength - windowLength / 2
         cache.truncate(to: 0)
+        layer?.startContext()
         var position = windowStart
         while position < next {
             let stop = min(next, position + Self.sliceLength)
-            hidden.removeAll(keepingCapacity: true)
-            cortex.inner.forward(
-                tokens[position..<stop], cache: cache, path: .tiles, hidden: &hidden)
+            var slice = FrozenSlice(cortex: cortex)
+            cortex.forward(tokens[position..<stop], cache: cache, path: .tiles, into: &slice)
+            layer?.extend(
+                &slice, rows: 0..<stop - position, synapses: synapses, frozen: cache, path: .tiles)
             position = stop
         }
     }

@@ -1,4 +1,5 @@
 import InnerCortex
+import Kernels
 import ModelFormats
 
 /// Some consecutive positions of a text as the frozen core sees them: the presynaptic side of the
@@ -17,19 +18,29 @@ struct FrozenSlice {
     /// Active latents, strongest first, and f̂; shape [count, activeCount]; empty without an SAE.
     var latents: [Int32] = []
     var values: [Float] = []
+    /// x, the residual stream at the layer site's hookpoint, shape [count, hidden]; empty when that
+    /// site is off.
+    var residual: [Float] = []
+    /// Active latents of the SAE at the hookpoint and their f̂, shape [count, layerActiveCount];
+    /// empty until the layer site asks for them.
+    var layerLatents: [Int32] = []
+    var layerValues: [Float] = []
     /// What the layer site adds to the logits, shape [count, vocabulary]; empty when it is silent.
     var layerTerm: [Float] = []
-    /// Row length of `logits` and `layerTerm`, of `hidden` and `whitened`, and of `latents`.
+    /// Row length of `logits` and `layerTerm`, of `hidden`, `whitened` and `residual`, and of
+    /// `latents`.
     var vocabularySize: Int
     var hiddenSize: Int
     var activeCount: Int
     var keySize: Int
+    var layerActiveCount: Int
 
     init(cortex: Cortex) {
         vocabularySize = cortex.inner.config.vocabularySize
         hiddenSize = cortex.inner.config.hiddenSize
         activeCount = cortex.autoencoder?.activeCount ?? 0
         keySize = cortex.rule.episodeKeySize
+        layerActiveCount = cortex.layerHook?.autoencoder?.activeCount ?? 0
     }
 
     func rowRange(_ row: Int) -> Range<Int> {
@@ -42,6 +53,24 @@ struct FrozenSlice {
 
     func values(_ row: Int) -> ArraySlice<Float> {
         values[row * activeCount..<(row + 1) * activeCount]
+    }
+
+    /// Active latents at the layer site's hookpoint and their f̂; none where there is no SAE.
+    func layerFeatures(_ row: Int) -> Zip2Sequence<ArraySlice<Int32>, ArraySlice<Float>> {
+        let range = row * layerActiveCount..<(row + 1) * layerActiveCount
+        return zip(layerLatents[range], layerValues[range])
+    }
+
+    /// x̂, the residual at norm 1 (0 stays 0), and ‖x‖.
+    func unitResidual(_ row: Int, into unit: inout [Float]) -> Float {
+        let range = row * hiddenSize..<(row + 1) * hiddenSize
+        let residual = residual
+        let x = residual.span.extracting(range)
+        let norm = VectorKernels.dot(x, x).squareRoot()
+        var output = unit.mutableSpan
+        VectorKernels.copy(x, into: &output)
+        VectorKernels.scale(&output, by: norm > 0 ? 1 / norm : 0)
+        return norm
     }
 
     func key(_ row: Int) -> ArraySlice<Float> {

@@ -24,6 +24,8 @@ public final class GenerationTask: CortexTask {
     private var waiting: [GeneratedToken] = []
     private var ready: [GeneratedPiece] = []
     private var slice: FrozenSlice
+    /// nil where it says nothing.
+    private var layer: LayerSite?
     private let tokensLearned: Int
     private var logProbabilities: [Float]
     private let promptLength: Int
@@ -44,6 +46,7 @@ public final class GenerationTask: CortexTask {
         let vocabularySize = cortex.inner.config.vocabularySize
         predictor = PersonalPredictor(cortex: cortex)
         slice = FrozenSlice(cortex: cortex)
+        layer = sites.layer.isEmpty ? nil : LayerSite(cortex: cortex)
         tokensLearned = engram.tokensLearned
         sampler = Sampler(options: request.sampling, seed: request.seed)
         text = StopScanner(stop: request.stop)
@@ -128,10 +131,12 @@ public final class GenerationTask: CortexTask {
 
     private func forward(_ positions: Range<Int>) {
         slice.positions = positions
-        slice.hidden.removeAll(keepingCapacity: true)
-        cortex.inner.forward(tokens[positions], cache: cache, hidden: &slice.hidden)
+        cortex.forward(tokens[positions], cache: cache, into: &slice)
         cortex.inner.unembed(slice.hidden, count: positions.count, logits: &slice.logits)
         if !sites.isSilent { cortex.addFeatures(to: &slice) }
+        layer?.read(
+            &slice, rows: 0..<positions.count, synapses: sites.layer, frozen: cache,
+            path: .automatic)
     }
 
     private func predict(position: Int, row: Int) {

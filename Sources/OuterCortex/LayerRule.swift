@@ -4,18 +4,28 @@ import Foundation
 public struct LayerRule: Sendable, Equatable, Codable {
     /// The residual stream after this many blocks, 1...layers − 1.
     public var block = 1
-    /// M: x ← x + M·x̂.
+    /// M: x ← x + ‖x‖·M·x̂. Its rate is the share of ‖x‖ by which one wholly wrong prediction moves
+    /// the residual of the same x̂.
     public var dense = SynapseRule(rate: 0)
-    /// D: x ← x + Σ f̂_i·D_i, over the latents of the SAE in `sae-layer/`.
+    /// D: x ← x + ‖x‖·Σ f̂_i·D_i, over the latents of the SAE in `sae-layer/`.
     public var decoder = SynapseRule(rate: 0)
-    /// Tokens that one state of the synapses serves.
+    /// Tokens that one state of the synapses serves. The blocks above compute whole tiles of 64
+    /// positions, so that shorter chunks cost more: 32 twice as much as 64.
     public var chunkLength = 32
-    /// The largest norm of M, and of a latent's direction, in units of the residual's own.
+    /// The largest norm of M, and of a latent's direction, in units of the residual's own; the safe
+    /// zone's `matrix_bound` holds as well.
     public var bound: Float = 1
 
     public init() {}
 
     public var isOn: Bool { dense.isOn || decoder.isOn }
+
+    /// The chunk that begins at a row of a slice of `count` rows, or nil when none begins there.
+    /// Chunks do not reach across slices; with the site off there are none.
+    func chunk(startingAt row: Int, of count: Int) -> Range<Int>? {
+        guard isOn, row % chunkLength == 0 else { return nil }
+        return row..<min(count, row + chunkLength)
+    }
 
     private enum CodingKeys: String, CodingKey {
         case block, dense, decoder, bound

@@ -1,3 +1,4 @@
+import Engrams
 import InnerCortex
 public import ModelFormats
 
@@ -24,7 +25,8 @@ extension Cortex {
         let reader = FrozenReader(cortex: self, tokens: whole)
         var slices: [FrozenSlice] = []
         var positions: [Int] = []
-        while var slice = reader.nextSlice() {
+        while var slice = reader.nextSlice(layer: LayerSynapses()) {
+            slice.residual = []
             slice.logits = []
             positions.append(slice.positions.lowerBound - reader.windowStart)
             slices.append(slice)
@@ -38,9 +40,10 @@ enum SliceSource {
     case reader(FrozenReader)
     case recording(RecordedText, cortex: Cortex, next: Int)
 
-    mutating func nextSlice() -> FrozenSlice? {
+    /// - Parameter layer: as `FrozenReader.nextSlice` takes them.
+    mutating func nextSlice(layer: LayerSynapses) -> FrozenSlice? {
         switch self {
-        case .reader(let reader): return reader.nextSlice()
+        case .reader(let reader): return reader.nextSlice(layer: layer)
         case .recording(let text, let cortex, let next):
             guard next < text.slices.count else { return nil }
             self = .recording(text, cortex: cortex, next: next + 1)
@@ -50,6 +53,13 @@ enum SliceSource {
                 position: text.windowPositions[next], path: .tiles, logits: &slice.logits)
             cortex.addRuleFeatures(to: &slice)
             return slice
+        }
+    }
+
+    /// Fills in what the layer site says; a recording is used only while that is off.
+    func readLayer(_ slice: inout FrozenSlice, rows: Range<Int>, synapses: LayerSynapses) {
+        if case .reader(let reader) = self {
+            reader.readLayer(&slice, rows: rows, synapses: synapses)
         }
     }
 }

@@ -1,9 +1,13 @@
 import Kernels
 public import ModelFormats
 
-/// A TopK sparse autoencoder over the final normed hidden state (Gao et al. 2024): which few
-/// features of 2,000 are at work in a position. Presynaptic side of the feature synapses.
+/// A TopK sparse autoencoder (Gao et al. 2024): which few features of 2,000 are at work in a
+/// position. Over the final normed hidden state it is the presynaptic side of the feature synapses,
+/// over the residual stream at a hookpoint that of the layer site's decoder synapses.
 public final class SparseAutoencoder: Sendable {
+    /// What its folder consists of.
+    static let fileNames = ["cfg.json", "sae_weights.safetensors"]
+
     public let inputSize: Int
     public let latentCount: Int
     /// How many latents stay active a position.

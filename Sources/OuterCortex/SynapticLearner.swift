@@ -10,6 +10,7 @@ struct SynapticLearner {
     private let rule: PlasticityRule
     private var errors: ErrorTargets
     private var traces = EligibilityTraces()
+    private var layer: LayerLearner?
     /// Scratch of the matrix site, shape [hidden].
     private var post: [Float]
 
@@ -20,6 +21,7 @@ struct SynapticLearner {
     init(cortex: Cortex, rule: PlasticityRule? = nil) {
         self.cortex = cortex
         self.rule = rule ?? cortex.rule
+        layer = LayerLearner(cortex: cortex)
         errors = ErrorTargets(vocabularySize: cortex.inner.config.vocabularySize)
         post = [Float](repeating: 0, count: cortex.inner.config.hiddenSize)
     }
@@ -47,7 +49,13 @@ struct SynapticLearner {
         learnSequences(&sites, readout: readout, target: target, reward: reward)
         countFamiliarity(&sites, slice: slice, row: row)
         remember(&sites, slice: slice, row: row, target: target, frozenLoss: frozenLoss, reward)
+        layer?.collect(errors, row: row, reward: reward)
         return true
+    }
+
+    /// Lets the layer site learn the positions since it last did; they are rows of this slice.
+    mutating func finishChunk(_ sites: inout PlasticSites, slice: inout FrozenSlice) {
+        layer?.finishChunk(&sites.layer, slice: &slice)
     }
 
     /// g_k += η·clip(g_k·Σ_j e_j m_kj, ±3), within the safe zone.

@@ -7,7 +7,7 @@ import Testing
 let identity = CortexIdentity(
     core: String(repeating: "a", count: 64), sparseAutoencoder: String(repeating: "b", count: 64),
     rule: String(repeating: "c", count: 64), vocabularySize: 50, latentCount: 20, hiddenSize: 8,
-    episodeKeySize: 8)
+    episodeKeySize: 8, layerLatentCount: 20)
 
 /// Sites of random content, the same for the same seed.
 func randomSites(seed: UInt64, synapses: Int = 60, contexts: Int = 30) -> PlasticSites {

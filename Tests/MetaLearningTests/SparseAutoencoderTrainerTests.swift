@@ -32,6 +32,26 @@ private func dataset() throws -> ActivationDataset {
 
 @Suite("Training a sparse autoencoder")
 struct SparseAutoencoderTrainerTests {
+    @Test("collects the residual stream at a hookpoint, in the order of the hidden states")
+    func hookpoint() throws {
+        let folder = try TinyCore.make(seed: 2)
+        defer { TinyCore.remove(folder) }
+        let inner = try InnerCortex(folder: folder)
+        func collect(block: Int?) throws -> ActivationDataset {
+            ActivationDataset.collect(
+                inner: inner, tokenizer: try Tokenizer(folder: folder), texts: ["the heron"],
+                block: block, limit: 100, seed: 3, progress: { _ in })
+        }
+        // What the blocks above and the final norm make of the one is the other.
+        let (residual, hidden) = (try collect(block: 1), try collect(block: nil))
+        var above: [Float] = []
+        inner.forward(
+            residual: residual.values,
+            cache: inner.makeCache(capacity: residual.count, firstBlock: 1), hidden: &above)
+        #expect(above == hidden.values)
+        #expect(residual.values != hidden.values)
+    }
+
     @Test("explains most of the variance with k latents, and its decoder rows keep unit norm")
     func learns() throws {
         let data = try dataset()

@@ -40,6 +40,14 @@ private enum Hostile: CaseIterable {
         let hidden = cortex.identity.hiddenSize
         sites.matrix = DenseSynapses(
             size: hidden, weights: (0..<hidden * hidden).map { _ in weight() })
+        var decoder: [Int32: [Float]] = [:]
+        for latent in 0..<cortex.identity.layerLatentCount {
+            decoder[Int32(latent)] = (0..<hidden).map { _ in weight() }
+        }
+        sites.layer = LayerSynapses(
+            dense: DenseSynapses(
+                size: hidden, weights: (0..<hidden * hidden).map { _ in weight() }),
+            decoder: decoder)
         for index in 0..<40 {
             sites.episodes.append(
                 Episode(
@@ -58,6 +66,8 @@ private func fullRule(identity: CortexIdentity) -> PlasticityRule {
     rule.matrix.rate = 1
     rule.episode.capacity = 64
     rule.episode.sharedLatents = 1
+    rule.layer.dense.rate = 1
+    rule.layer.decoder.rate = 1
     var generator = SeededGenerator(seed: 77)
     let orders = rule.orderRates.count
     let plain = Neuromodulator.neutral(
@@ -82,7 +92,7 @@ struct HostileEngramTests {
     /// 100,000 tokens.
     @Test("no engram moves a token past ε or makes a text cost more than the stated bound")
     func boundsHold() throws {
-        let folder = try TinyCore.make(seed: 5)
+        let folder = try TinyCore.make(seed: 5, withLayerAutoencoder: true)
         defer { TinyCore.remove(folder) }
         var tokens = 0
         for epsilon in [0.1, 1, 4] {

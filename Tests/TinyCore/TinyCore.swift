@@ -12,9 +12,11 @@ public enum TinyCore {
     static let merges = ["t h", "Ġ th", "e r", "a n", "i n", "o n", "Ġ a"]
 
     /// Writes the folder.
+    /// - Parameter withLayerAutoencoder: whether there is an SAE before block 1 as well.
     /// - Returns: Its path, below the temporary directory.
     public static func make(
-        seed: UInt64 = 1, withAutoencoder: Bool = true, rule: String? = nil
+        seed: UInt64 = 1, withAutoencoder: Bool = true, withLayerAutoencoder: Bool = false,
+        rule: String? = nil
     ) throws -> String {
         let folder = FileManager.default.temporaryDirectory
             .appendingPathComponent("hebb-tiny-\(UUID().uuidString)/tiny-core").path
@@ -27,7 +29,13 @@ public enum TinyCore {
             tensors(using: &generator), metadata: ["format": "pt"])
         try Data(weights).write(to: URL(fileURLWithPath: "\(folder)/model.safetensors"))
         if let rule { try write(Data(rule.utf8), "\(folder)/rule.json") }
-        if withAutoencoder { try autoencoder(using: &generator).write(folder: "\(folder)/sae") }
+        if withAutoencoder {
+            try autoencoder(hook: "model.norm", using: &generator).write(folder: "\(folder)/sae")
+        }
+        if withLayerAutoencoder {
+            try autoencoder(hook: "blocks.1.hook_resid_pre", using: &generator)
+                .write(folder: "\(folder)/sae-layer")
+        }
         return folder
     }
 
@@ -82,7 +90,7 @@ public enum TinyCore {
     }
 
     private static func autoencoder(
-        using generator: inout SeededGenerator
+        hook: String, using generator: inout SeededGenerator
     ) -> SparseAutoencoderFile {
         let latents = 40
         func random(_ count: Int, _ scale: Float) -> [Float] {
@@ -91,7 +99,7 @@ public enum TinyCore {
         return SparseAutoencoderFile(
             architecture: .topk, inputSize: hiddenSize, latentCount: latents, k: 4,
             appliesDecoderBiasToInput: true, normalization: .none,
-            rescalesActivationsByDecoderNorm: false, hookName: "model.norm",
+            rescalesActivationsByDecoderNorm: false, hookName: hook,
             modelName: "tiny-core", encoderWeight: random(hiddenSize * latents, 0.3),
             encoderBias: random(latents, 0.05), decoderWeight: random(latents * hiddenSize, 0.3),
             decoderBias: random(hiddenSize, 0.05))

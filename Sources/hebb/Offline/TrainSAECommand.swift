@@ -8,7 +8,7 @@ import ModelFormats
 struct TrainSAECommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "train-sae",
-        abstract: "Train a TopK sparse autoencoder on a core's final hidden states.",
+        abstract: "Train a TopK sparse autoencoder on a core's hidden states.",
         discussion: """
             Example: hebb train-sae --text ~/corpus --output ~/models/my-core/sae
 
@@ -22,8 +22,15 @@ struct TrainSAECommand: AsyncParsableCommand {
     @Option(help: "A text file, or a folder of .txt files.")
     var text: String
 
-    @Option(help: "The folder to write (default: sae/ in the core's folder).")
+    @Option(help: "The folder to write (default: sae/, or sae-layer/, in the core's folder).")
     var output: String?
+
+    @Option(
+        help: """
+            Train on the residual stream before this block, for the rule's layer site \
+            (default: on the final normed hidden state).
+            """)
+    var block: Int?
 
     @Option(help: "Latents.")
     var latents = 2_048
@@ -78,8 +85,12 @@ struct TrainSAECommand: AsyncParsableCommand {
     func run() async throws {
         let start = ContinuousClock.now
         let folder = try core.folder()
-        let target = output ?? folder + "/sae"
+        let target = output ?? folder + (block == nil ? "/sae" : "/sae-layer")
         let inner = try InnerCortex(folder: folder)
+        if let block, !(1..<max(1, inner.config.layerCount)).contains(block) {
+            throw ValidationError(
+                "--block must be in 1..<\(inner.config.layerCount), the core's blocks")
+        }
         let tokenizer = try Tokenizer(folder: folder)
         let texts = try TextFolder.texts(at: text).map { Self.split($0.text) }
         let dataset = collect(
@@ -97,8 +108,8 @@ struct TrainSAECommand: AsyncParsableCommand {
         let trainer = try train(on: dataset, statePath: statePath)
         let quality = trainer.evaluate(on: heldBack, positions: 0..<heldBack.count)
         let name = URL(fileURLWithPath: folder).standardizedFileURL.lastPathComponent
-        try trainer.file(modelName: name, hookName: "ln_final.hook_normalized")
-            .write(folder: target)
+        let hook = block.map { "blocks.\($0).hook_resid_pre" } ?? "ln_final.hook_normalized"
+        try trainer.file(modelName: name, hookName: hook).write(folder: target)
         // It is many times the result's size, and a finished training needs it no more.
         try FileManager.default.removeItem(atPath: statePath)
         try show(
@@ -145,7 +156,8 @@ struct TrainSAECommand: AsyncParsableCommand {
         var bar = ProgressBar(label: label, total: limit)
         defer { bar.finish() }
         return ActivationDataset.collect(
-            inner: inner, tokenizer: tokenizer, texts: texts, limit: limit, seed: seed
+            inner: inner, tokenizer: tokenizer, texts: texts, block: block, limit: limit,
+            seed: seed
         ) { share in
             bar.show(done: Int(share * Double(limit)), note: "positions")
         }
