@@ -99,7 +99,7 @@ let package = Package(
         tests(
             "ServingTests",
             ["Serving", "Scheduling", "Engrams", "InnerCortex", "ModelFormats", logging]),
-        tests("HebbTests", ["hebb", argumentParser]),
+        tests("HebbTests", ["hebb", "MetaLearning", "OuterCortex", argumentParser]),
         tests("EndToEndTests", ["hebb"]),
     ]
 )

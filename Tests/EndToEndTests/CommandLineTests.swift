@@ -102,6 +102,37 @@ struct CommandLineTests {
         #expect(outcome.output.contains("--json"))
     }
 
+    @Test("An evaluation comes out the same twice, and draws its curves")
+    func evaluation() async throws {
+        let folder = try TemporaryFolder()
+        let users = folder.url.appendingPathComponent("users")
+        try FileManager.default.createDirectory(at: users, withIntermediateDirectories: true)
+        for (name, text) in [("a", UserText.notes), ("b", UserText.laterNotes + UserText.notes)] {
+            let file = users.appendingPathComponent("\(name).txt").path
+            try text.write(toFile: file, atomically: true, encoding: .utf8)
+        }
+        let generic = folder.url.appendingPathComponent("generic.txt").path
+        try UserText.laterNotes.write(toFile: generic, atomically: true, encoding: .utf8)
+        let svg = folder.url.appendingPathComponent("curves.svg").path
+        func evaluate() async throws -> HebbBinary.Outcome {
+            let outcome = try await HebbBinary.run([
+                "evaluate", "--users", users.path, "--generic", generic, "--quick", "--json",
+                "--no-timings", "--svg", svg,
+            ])
+            #expect(outcome.status == 0, "\(outcome.errors)")
+            return outcome
+        }
+        let first = try await evaluate()
+        #expect(first.output == (try await evaluate()).output)
+        let report = try json(first)
+        #expect(try report["systems"].array.map { try $0["name"].string } == ["frozen", "all"])
+        let all = try report["systems"].array[1]
+        #expect(try all["mean"]["stream_gain"].number > 0)
+        #expect(try all["facts"]["alone"].array[1]["same"]["probability"].number > 0.05)
+        #expect(!first.output.contains("timings"))
+        #expect(try String(contentsOfFile: svg, encoding: .utf8).contains("<polyline"))
+    }
+
     @Test("The doctor finds the shipped core in order, and a missing one not")
     func doctor() async throws {
         let data = try TemporaryFolder()

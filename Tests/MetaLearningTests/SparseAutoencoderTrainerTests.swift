@@ -132,25 +132,3 @@ struct SparseAutoencoderTrainerTests {
         #expect(try trainer.state() == before)
     }
 }
-
-@Suite("Evaluating personalization")
-struct PersonalizationEvaluationTests {
-    @Test("a repetitive user gains while streaming and after, and the pieces are the text")
-    func evaluates() throws {
-        let rule = #"{"format":"hebb.rule","format_version":2,"safe_zone":{"learning_gate":100}}"#
-        let folder = try TinyCore.make(rule: rule)
-        defer { TinyCore.remove(folder) }
-        let text = String(repeating: "Ottoline the heron eats eels on the pier.\n", count: 60)
-        let other = String(repeating: "Invoices are due in thirty days.\n", count: 10)
-        let rows = try PersonalizationEvaluation(cortex: Cortex(folder: folder)).run(
-            users: [("a", text), ("b", other)], generic: "Nothing of the kind.", progress: { _ in })
-        #expect(rows.count == 2)
-        #expect(rows[0].streamGain > 20)
-        #expect(rows[0].nextGain > 20)
-        #expect(rows[0].genericRise < 10)
-        #expect(rows[0].bytes == text.utf8.count)
-        for bytes in [1, 100, 5000] {
-            #expect(TextPieces.split(text + "end", bytes: bytes).joined() == text + "end")
-        }
-    }
-}

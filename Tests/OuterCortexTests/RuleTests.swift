@@ -48,6 +48,9 @@ final class RuleTests {
         try cortex.rule.write(folder: target.path)
         let read = try PlasticityRule(path: target.path)
         #expect(read == cortex.rule)
+        let file = target.appendingPathComponent(PlasticityRule.fileName).path
+        #expect(try PlasticityRule(path: file) == read)
+        #expect(throws: CortexError.self) { try PlasticityRule(path: file + ".not") }
         #expect(try read.contentHash() == cortex.rule.contentHash())
         var other = read
         other.tensors.keyProjection = nil

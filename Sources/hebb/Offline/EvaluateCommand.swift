@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import MetaLearning
 import OuterCortex
+import Synchronization
 
 /// `hebb evaluate`: what learning is worth on users' texts.
 struct EvaluateCommand: AsyncParsableCommand {
@@ -9,11 +10,21 @@ struct EvaluateCommand: AsyncParsableCommand {
         commandName: "evaluate",
         abstract: "Measure what learning gains on users' texts, and what it costs on others.",
         discussion: """
-            Example: hebb evaluate --users ~/users --generic ~/other.txt
+            Example: hebb evaluate --users ~/users --generic ~/other.txt --svg curves.svg
 
             --users is a folder with one .txt file for each user. Of each, the first 80 % is \
-            streamed into a fresh engram; the rest is then scored without learning, and so is \
-            the other users' and the generic text. Gains are percent of the frozen core's bits.
+            streamed in pieces (stream); the rest is then scored without learning, as the next \
+            session (next), and streamed by what was saved (second) and by a fresh model (fresh). \
+            Gains are percent of the frozen core's bits. The other users' and the generic text, in \
+            contexts of 256 and of 1,024 tokens, show what it costs others: a rise, percent.
+
+            Rows: the frozen core, each site of the rule alone, all of them, and two rivals, a \
+            neural cache and a unigram cache. Then what poison streams leave behind, and how \
+            surely invented facts are recalled after 1 and 3 exposures, asked for as they were \
+            taught (same), paraphrased, and paraphrased without two words in a row in common \
+            (apart): the probability of the answer, and in brackets that of one of its tokens.
+
+            The same core, rule and texts give the same output with --no-timings, byte for byte.
             """)
 
     @OptionGroup var core: CoreOptions
@@ -24,84 +35,79 @@ struct EvaluateCommand: AsyncParsableCommand {
     @Option(help: "A file or folder of text that is no user's.")
     var generic: String
 
-    @Option(help: "Bytes of each text to use, at most.")
+    @Option(help: "Bytes of each user's text to use, at most.")
     var bytes = 34_000
+
+    @Option(help: "Bytes of the generic text to use, at most.")
+    var genericBytes = 40_000
 
     @Option(help: "A rule.json, or a folder with one, to use in place of the core's.")
     var rule: String?
+
+    @Option(help: "Another rule, to show the difference for each user.")
+    var compare: String?
+
+    @Option(help: "A file for the learning curves, as an SVG picture.")
+    var svg: String?
+
+    @Flag(help: "Leave out the sites alone, the rivals and the poison streams.")
+    var quick = false
+
+    @Flag(name: .customLong("no-timings"), help: "Leave out what changes from run to run.")
+    var withoutTimings = false
 
     @Flag(help: "Answer in JSON on stdout.")
     var json = false
 
     func validate() throws {
         guard bytes >= 1_000 else { throw ValidationError("--bytes must be at least 1000") }
+        guard genericBytes >= 1_000 else {
+            throw ValidationError("--generic-bytes must be at least 1000")
+        }
     }
 
-    private struct Report: Encodable {
-        let core: String
-        let users: [PersonalizationEvaluation.Row]
-        let mean: PersonalizationEvaluation.Mean
-    }
+    private static let compared = "compared"
 
     func run() async throws {
         let plasticity = try rule.map { try PlasticityRule(path: $0) }
         let cortex = try Cortex(folder: try core.folder(), rule: plasticity)
         let texts = try TextFolder.texts(at: users).map {
-            (name: $0.name, text: shortened($0.text))
+            (name: $0.name, text: Self.shortened($0.text, to: bytes))
         }
         let other = try TextFolder.texts(at: generic).map(\.text).joined(separator: "\n")
-        var bar = ProgressBar(label: "evaluating", total: texts.count)
-        var done = 0
-        let rows = try PersonalizationEvaluation(cortex: cortex).run(
-            users: texts, generic: shortened(other)
-        ) { row in
-            done += 1
-            bar.show(done: done, note: row.user)
+        var systems = [EvaluatedSystem.frozen(cortex)]
+        if !quick {
+            systems += try EvaluatedSystem.parts(of: cortex)
         }
-        bar.finish()
-        let mean = PersonalizationEvaluation.mean(of: rows)
-        if json {
-            return try Terminal.json(Report(core: cortex.modelName, users: rows, mean: mean))
+        systems.append(.rule(cortex))
+        if let compare {
+            let second = try cortex.with(rule: try PlasticityRule(path: compare))
+            systems.append(.rule(second, name: Self.compared))
         }
-        Terminal.result(Self.table(rows, mean))
+        if !quick { systems += EvaluatedSystem.rivals(cortex) }
+
+        var evaluation = PersonalizationEvaluation(cortex: cortex, systems: systems)
+        evaluation.withPoison = !quick
+        let bar = Mutex(
+            ProgressBar(label: "evaluating", total: evaluation.stepCount(users: texts.count)))
+        var report = try evaluation.run(
+            users: texts, generic: Self.shortened(other, to: genericBytes)
+        ) { done, note in
+            bar.withLock { $0.show(done: done, note: note) }
+        }
+        bar.withLock { $0.finish() }
+        if withoutTimings { report.timings = nil }
+        report.comparison = report.compared(EvaluatedSystem.whole, with: Self.compared)
+        if let svg {
+            try Data(LearningCurveChart(report).svg.utf8).write(to: URL(fileURLWithPath: svg))
+        }
+        if json { return try Terminal.json(report) }
+        Terminal.result(EvaluationTable(report).text)
     }
 
     /// The beginning of a text, whole characters.
-    private func shortened(_ text: String) -> String {
+    private static func shortened(_ text: String, to bytes: Int) -> String {
         guard text.utf8.count > bytes else { return text }
         return String(decoding: text.utf8.prefix(bytes), as: UTF8.self)
-    }
-
-    /// Gains and rises in percent; a user a line, the mean last.
-    static func table(
-        _ rows: [PersonalizationEvaluation.Row], _ mean: PersonalizationEvaluation.Mean
-    ) -> String {
-        var lines = [line("user", ["frozen", "stream", "next", "others", "generic", "KB"])]
-        for row in rows {
-            lines.append(
-                line(
-                    row.user,
-                    [
-                        Figure.fixed(row.frozenStream, 3), Figure.fixed(row.streamGain, 1),
-                        Figure.fixed(row.nextGain, 1), Figure.fixed(row.othersRise, 2),
-                        Figure.fixed(row.genericRise, 2),
-                        Figure.fixed(Double(row.engramBytes) / 1_000, 0),
-                    ]))
-        }
-        lines.append(
-            line(
-                "mean",
-                [
-                    "", Figure.fixed(mean.streamGain, 1), Figure.fixed(mean.nextGain, 1),
-                    Figure.fixed(mean.othersRise, 2), Figure.fixed(mean.genericRise, 2), "",
-                ]))
-        return lines.joined(separator: "\n")
-    }
-
-    private static func line(_ name: String, _ cells: [String]) -> String {
-        let columns = cells.map { cell in
-            String(repeating: " ", count: max(1, 9 - cell.count)) + cell
-        }
-        return name.padding(toLength: 24, withPad: " ", startingAt: 0) + columns.joined()
     }
 }
