@@ -34,11 +34,10 @@ METHODS = {
     "SGD": (methods.SGD, {"rate": 0.2, **STEP},
             {"rate": 2, "segment": [16, 8], "clip": [0.5], "decay": [0.003, 0.01],
              "recent": [1]}),
-    "SGD-RMS": (methods.RMS, {"rate": 0.1, "epsilon": 1, **STEP},
-                {"rate": 2, "epsilon": [0.1], "segment": [16], "decay": [0.003, 0.01],
-                 "recent": [1]}),
+    "SGD-RMS": (methods.RMS, {"rate": 0.1, "epsilon": 1, **STEP, "segment": 16},
+                {"rate": 2, "epsilon": [0.1], "decay": [0.003, 0.01]}),
     "Adam": (methods.Adam, {"rate": 4e-4, **STEP},
-             {"rate": 2, "segment": [64], "decay": [0.003, 0.01], "recent": [1]}),
+             {"rate": 2, "segment": [64], "decay": [0.003, 0.01]}),
     "Adam, unembedding": (methods.Unembedding, {"rate": 1e-3, **STEP},
                           {"rate": 2, "segment": [64], "decay": [0.003, 0.01]}),
     "Adam, last block": (methods.Block, {"rate": 1e-3, **STEP},
@@ -51,7 +50,7 @@ METHODS = {
 }
 # Of these, only the one that does better on the tuning users is measured further.
 LAST_LAYER = ["Adam, unembedding", "Adam, last block"]
-SEARCH_USERS, CHOICE_USERS, FINALISTS = 2, 6, 2
+SEARCH_USERS, CHOICE_USERS = 2, 6
 CONTEXTS = [256, 1024]
 
 
@@ -132,7 +131,8 @@ class Bench:
         return sum(trials[key][u.name]["stream"] + trials[key][u.name]["next"]
                    for u in users) / len(users)
 
-    def tune(self, name: str, users: list[User]) -> dict:
+    def tune(self, name: str, users: list[User], finalists: int) -> dict:
+        """The method's numbers: a search on a few users, its best compared on all of them."""
         entry = self.data["tuning"].setdefault(name, {})
         if "choice" in entry:
             return entry["choice"]
@@ -160,9 +160,10 @@ class Bench:
                 up = True
             while not up and better({**best, option: round(best[option] / move, 10)}):
                 pass
-        finalists = sorted(tried, key=lambda pair: -pair[0])[:FINALISTS]
-        value, best = max(((self.trial(name, o, users), o) for _, o in finalists),
-                          key=lambda pair: pair[0])
+        tried = sorted(tried, key=lambda pair: -pair[0])[:finalists]
+        if finalists > 1:
+            tried = [(self.trial(name, o, users), o) for _, o in tried]
+        value, best = max(tried, key=lambda pair: pair[0])
         entry["choice"], entry["value"] = best, value
         self.save()
         return best
@@ -234,6 +235,9 @@ def main() -> None:
     parser.add_argument("--generic-bytes", type=int, default=40_000,
                         help="how much of it is read (default: %(default)s)")
     parser.add_argument("--json", type=Path, required=True, help="the record, read and written")
+    parser.add_argument("--finalists", type=int, default=2,
+                        help="how many of the search's best are compared on all tuning users; "
+                        "1 takes the best at once (default: %(default)s)")
     parser.add_argument("--methods", nargs="*", choices=METHODS, default=list(METHODS))
     options = parser.parse_args()
 
@@ -252,19 +256,23 @@ def main() -> None:
     generic = encode(options.generic.read_text()[:options.generic_bytes])
     statistics = [part for user in tuning for ids in user.stream[::2]
                   for part in contexts(ids, bench.window)]
-    for kind in (methods.RMS, methods.NeuralCache):
-        kind.prepare(bench.core, statistics)
-
-    choices = {name: bench.tune(name, tuning) for name in options.methods}
-    last = [name for name in LAST_LAYER if name in choices]
-    if len(last) == 2:
-        del choices[min(last, key=lambda name: bench.data["tuning"][name]["value"])]
-    for name, choice in choices.items():
+    choices: dict[str, dict] = {}
+    for name in options.methods:
+        kind = METHODS[name][0]
+        if hasattr(kind, "prepare"):
+            kind.prepare(bench.core, statistics)
+        choices[name] = bench.tune(name, tuning, options.finalists)
+        if name in LAST_LAYER and all(other in options.methods for other in LAST_LAYER):
+            if not all(other in choices for other in LAST_LAYER):
+                continue
+            worse = min(LAST_LAYER, key=lambda other: bench.data["tuning"][other]["value"])
+            del choices[worse]
+            name = next(other for other in LAST_LAYER if other != worse)
         done = bench.data["results"].setdefault(name, {})
         for user in users:
             if user.name not in done:
                 others = [other for other in users if other is not user]
-                done[user.name] = bench.measure(name, choice, user, others, generic)
+                done[user.name] = bench.measure(name, choices[name], user, others, generic)
                 bench.save()
                 print(row(user.name, name, done[user.name]), flush=True)
     print()
