@@ -95,7 +95,7 @@ struct HostileEngramTests {
         let folder = try TinyCore.make(seed: 5, withLayerAutoencoder: true)
         defer { TinyCore.remove(folder) }
         var tokens = 0
-        for epsilon in [0.1, 1, 4] {
+        for epsilon in [0.1, 2, 8] {
             var rule = fullRule(identity: try Cortex(folder: folder).identity)
             rule.safeZone.maximumDivergence = epsilon
             let cortex = try Cortex(folder: folder, rule: rule)
