@@ -1,4 +1,5 @@
 import Kernels
+import OuterCortex
 
 /// Logged tokens that a neuromodulator is trained on: at each, the statistics, and what every
 /// plastic site would have said of the tokens in question.
@@ -26,8 +27,8 @@ public struct NeuromodulatorDataset: Sendable {
         var weight: Float { self == .second ? 0.5 : 1 }
     }
 
-    /// The greatest number of slots of a token.
-    public static let candidateLimit = 96
+    /// The greatest number of slots of a token: what a token log has at most.
+    public static let candidateLimit = TokenLog.slotLimit
     /// Terms are clipped here, in logits: past it a softmax is settled, and half precision ends at
     /// 65,504.
     public static let termLimit: Float = 1000
