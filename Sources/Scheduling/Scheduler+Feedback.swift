@@ -57,10 +57,10 @@ extension Scheduler {
             try Self.check(request)
             let session = try await resident(id)
             let hash = Self.hash(of: request)
-            if let key = request.idempotencyKey,
-                let event = try await store.event(of: id, idempotencyKey: key)
+            if let answer = try await earlierAnswer(
+                FeedbackResult.self, of: id, key: request.idempotencyKey, hash: hash)
             {
-                return try Self.repeatedAnswer(of: event, hash: hash)
+                return answer
             }
             try requireMatch(request.ifMatch, session.revision)
             let answers = try request.verdicts.map { verdict in
@@ -159,10 +159,7 @@ extension Scheduler {
         try require(
             Set(verdicts.map(\.answer)).count == verdicts.count, "completions",
             "must name each answer once")
-        if let key = request.idempotencyKey {
-            try require(
-                (1...255).contains(key.utf8.count), "Idempotency-Key", "must be of 1 to 255 bytes")
-        }
+        try checkIdempotencyKey(request.idempotencyKey)
     }
 
     private static func hash(of request: FeedbackRequest) -> String {
@@ -171,16 +168,5 @@ extension Scheduler {
             return "\(name.utf8.count):\(name):\($0.answer.choice):\($0.reward.bitPattern)"
         }
         return ContentDigest.of(Array("feedback:\(verdicts.joined(separator: ","))".utf8))
-    }
-
-    private static func repeatedAnswer(of event: EventRecord, hash: String) throws
-        -> FeedbackResult
-    {
-        guard event.requestHash == hash, let answer = event.answer else {
-            throw ServiceError.idempotencyKeyReused
-        }
-        var result = try JSONDecoder().decode(FeedbackResult.self, from: Data(answer))
-        result.replayed = true
-        return result
     }
 }

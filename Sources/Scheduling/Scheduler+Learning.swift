@@ -28,17 +28,14 @@ extension Scheduler {
                 throw ServiceError.invalidParameter(
                     name: "reward", reason: "must be between -1 and 1")
             }
-            if let key = request.idempotencyKey, !(1...255).contains(key.utf8.count) {
-                throw ServiceError.invalidParameter(
-                    name: "Idempotency-Key", reason: "must be of 1 to 255 bytes")
-            }
+            try Self.checkIdempotencyKey(request.idempotencyKey)
             let tokens = try await tokens(of: request.content, allowsEmpty: false)
             let session = try await resident(id)
             let hash = Self.hash(of: request)
-            if let key = request.idempotencyKey,
-                let event = try await store.event(of: id, idempotencyKey: key)
+            if let answer = try await earlierAnswer(
+                ObserveResult.self, of: id, key: request.idempotencyKey, hash: hash)
             {
-                return try Self.repeatedAnswer(of: event, hash: hash)
+                return answer
             }
             try requireMatch(request.ifMatch, session.revision)
             let lesson = try await learn(
@@ -171,16 +168,6 @@ extension Scheduler {
         }
         bytes += Array(":\(request.reward.map { String($0.bitPattern) } ?? "")".utf8)
         return ContentDigest.of(bytes)
-    }
-
-    private static func repeatedAnswer(of event: EventRecord, hash: String) throws -> ObserveResult
-    {
-        guard event.requestHash == hash, let answer = event.answer else {
-            throw ServiceError.idempotencyKeyReused
-        }
-        var result = try JSONDecoder().decode(ObserveResult.self, from: Data(answer))
-        result.replayed = true
-        return result
     }
 }
 

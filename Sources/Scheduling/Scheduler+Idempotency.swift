@@ -1,0 +1,34 @@
+import EngramStorage
+import Engrams
+import Foundation
+
+/// An answer that is kept with its event, and says when it is given again.
+protocol RepeatableAnswer: Codable {
+    var replayed: Bool { get set }
+}
+
+extension ObserveResult: RepeatableAnswer {}
+extension FeedbackResult: RepeatableAnswer {}
+
+extension Scheduler {
+    static func checkIdempotencyKey(_ key: String?) throws(ServiceError) {
+        guard let key, !(1...255).contains(key.utf8.count) else { return }
+        throw .invalidParameter(name: "Idempotency-Key", reason: "must be of 1 to 255 bytes")
+    }
+
+    /// The stored answer of the session's earlier request with this key; nil when there is none.
+    /// - Parameter hash: of the present request: another one may not use the key again.
+    func earlierAnswer<Answer: RepeatableAnswer>(
+        _ type: Answer.Type, of id: SessionID, key: String?, hash: String
+    ) async throws -> Answer? {
+        guard let key, let event = try await store.event(of: id, idempotencyKey: key) else {
+            return nil
+        }
+        guard event.requestHash == hash, let answer = event.answer else {
+            throw ServiceError.idempotencyKeyReused
+        }
+        var result = try JSONDecoder().decode(type, from: Data(answer))
+        result.replayed = true
+        return result
+    }
+}
