@@ -71,6 +71,8 @@ public enum EventKind: String, Sendable, CaseIterable {
     case feedback
     /// Replaced the engram by `engram`.
     case `import`
+    /// Replaced the engram by a sum of others; `payload` says of which.
+    case merge
     /// Went to `target`; nil: to the frozen core.
     case reset
     /// Went to `target` and made it the user's head again.

@@ -1,5 +1,6 @@
 extension Engram {
-    /// What this engram holds beyond `base`: weight by weight, self − base.
+    /// What this engram holds beyond `base`: weight by weight, self − base, and the episodes that
+    /// `base` does not have.
     ///
     /// Its gains and counters are this engram's, so that a difference from nothing is the engram.
     /// - Precondition: Both were learned on one cortex.
@@ -7,47 +8,57 @@ extension Engram {
         precondition(identity == base.identity, "engrams of two cortices do not subtract")
         var delta = self
         delta.sites = sites.combined(
-            with: base.sites, scale: -1, limit: .max, bound: .infinity, normBound: .infinity)
-        delta.sites.gains = sites.gains
+            with: base.sites, scale: SiteFactors(repeating: -1), counts: -1)
+        delta.sites.episodes = sites.episodes.without(base.sites.episodes)
         delta.tokensLearned = max(0, tokensLearned - base.tokensLearned)
         return delta
     }
 
-    /// This engram with a delta added, projected into the safe zone: weights clipped to the
-    /// bound, the weakest of a context's targets and of the whole dropped to the budget.
+    /// This engram with a delta added, projected into the safe zone.
+    /// - Parameter episodes: how many the sum may remember; the newest of both stay.
     /// - Precondition: Both were learned on one cortex.
-    public func adding(_ delta: Engram, within zone: SafeZone) -> Engram {
+    public func adding(_ delta: Engram, within zone: SafeZone, episodes: Int) -> Engram {
         precondition(identity == delta.identity, "engrams of two cortices do not add")
         var sum = self
         sum.sites = sites.combined(
-            with: delta.sites, scale: 1, limit: zone.targetsPerContext, bound: zone.weightBound,
-            normBound: zone.matrixBound)
+            with: delta.sites, scale: SiteFactors(repeating: 1), counts: 1)
         sum.sites.gains = delta.sites.gains
+        sum.sites.episodes = .joined(
+            [sites.episodes, delta.sites.episodes], capacity: episodes)
         sum.kernelClass = Self.joined(kernelClass, delta.kernelClass)
         sum.revision = max(revision, delta.revision).next
         sum.tokensLearned += delta.tokensLearned
-        return sum.consolidated(within: zone)
+        return sum.projected(into: zone).consolidated(within: zone)
+    }
+
+    /// The nearest engram within the weight bounds: weights clipped, matrices scaled to their
+    /// norms, the weakest of a context's targets dropped.
+    func projected(into zone: SafeZone) -> Engram {
+        var copy = self
+        copy.sites = sites.projected(into: zone)
+        return copy
     }
 }
 
 extension PlasticSites {
-    /// self + scale·other, without traces.
-    fileprivate func combined(
-        with other: PlasticSites, scale: Float, limit: Int, bound: Float, normBound: Float
+    /// self + scale·other, without traces and episodes, within no bounds.
+    /// - Parameters:
+    ///   - scale: of each site's weights; the gains stay self's.
+    ///   - counts: of the familiarity's counts.
+    func combined(
+        with other: PlasticSites, scale: SiteFactors, counts: Float
     ) -> PlasticSites {
-        func clipped(_ x: Float) -> Float { max(-bound, min(bound, x)) }
         var result = PlasticSites()
         result.gains = gains
-        result.matrix = matrix.combined(with: other.matrix, scale: scale, bound: normBound)
-        result.layer = layer.combined(with: other.layer, scale: scale, bound: normBound)
-        result.episodes = episodes.isEmpty && scale > 0 ? other.episodes : episodes
-        result.familiarity = familiarity.combined(with: other.familiarity, scale: scale)
+        result.matrix = matrix.combined(with: other.matrix, scale: scale.matrix, bound: .infinity)
+        result.layer = layer.combined(with: other.layer, scale: scale.layer, bound: .infinity)
+        result.familiarity = familiarity.combined(with: other.familiarity, scale: counts)
         if !bias.isEmpty || !other.bias.isEmpty {
             let length = max(bias.count, other.bias.count)
             result.bias = (0..<length).map { index in
                 let mine = bias.isEmpty ? 0 : bias[index]
                 let theirs = other.bias.isEmpty ? 0 : other.bias[index]
-                return clipped(mine + scale * theirs)
+                return mine + scale.bias * theirs
             }
         }
         result.features = FeatureSynapses(
@@ -55,11 +66,10 @@ extension PlasticSites {
                 features.sorted(), other.features.sorted(),
                 precedes: { ($0.latent, $0.synapse.token) < ($1.latent, $1.synapse.token) }
             ) { mine, theirs in
-                let weight = (mine?.synapse.weight ?? 0) + scale * (theirs?.synapse.weight ?? 0)
+                let weight =
+                    (mine?.synapse.weight ?? 0) + scale.feature * (theirs?.synapse.weight ?? 0)
                 guard weight != 0, let either = mine ?? theirs else { return nil }
-                return (
-                    either.latent, Synapse(token: either.synapse.token, weight: clipped(weight))
-                )
+                return (either.latent, Synapse(token: either.synapse.token, weight: weight))
             })
         result.sequences = SequenceSynapses(
             merge(sequences.sorted(), other.sequences.sorted(), precedes: { $0.key < $1.key }) {
@@ -67,21 +77,47 @@ extension PlasticSites {
                 guard let either = mine ?? theirs else { return nil }
                 var targets = (mine?.targets ?? [])
                 for target in theirs?.targets ?? [] {
+                    let weight = scale.sequence * target.weight
                     if let index = targets.firstIndex(where: { $0.token == target.token }) {
-                        targets[index].weight += scale * target.weight
+                        targets[index].weight += weight
                     } else {
-                        targets.append(.init(token: target.token, weight: scale * target.weight))
+                        targets.append(.init(token: target.token, weight: weight))
                     }
                 }
-                targets = targets.filter { $0.weight != 0 }.map {
-                    .init(token: $0.token, weight: clipped($0.weight))
-                }
-                if targets.count > limit {
-                    targets.sort { (abs($0.weight), $1.token) > (abs($1.weight), $0.token) }
-                    targets.removeLast(targets.count - limit)
-                }
+                targets.removeAll { $0.weight == 0 }
                 return targets.isEmpty
                     ? nil : SequenceContext(key: either.key, order: either.order, targets: targets)
+            })
+        return result
+    }
+
+    func projected(into zone: SafeZone) -> PlasticSites {
+        func clipped(_ x: Float) -> Float { max(-zone.weightBound, min(zone.weightBound, x)) }
+        var result = self
+        result.bias = bias.map(clipped)
+        result.matrix = DenseSynapses().combined(
+            with: matrix, scale: 1, bound: zone.matrixBound)
+        result.layer = LayerSynapses().combined(with: layer, scale: 1, bound: zone.matrixBound)
+        result.features = FeatureSynapses(
+            features.sorted().map { latent, synapse in
+                var synapse = synapse
+                synapse.weight = clipped(synapse.weight)
+                return (latent, synapse)
+            })
+        result.sequences = SequenceSynapses(
+            sequences.sorted().map { context in
+                var context = context
+                context.targets = context.targets.map {
+                    .init(token: $0.token, weight: clipped($0.weight))
+                }
+                let surplus = context.targets.count - zone.targetsPerContext
+                if surplus > 0 {
+                    context.targets.sort {
+                        (abs($0.weight), $1.token) > (abs($1.weight), $0.token)
+                    }
+                    context.targets.removeLast(surplus)
+                }
+                return context
             })
         return result
     }

@@ -76,6 +76,11 @@ public struct SiteFactors: Sendable, Equatable {
     public var layer: Float = 1
     public init() {}
 
+    /// The same number for every site.
+    public init(repeating value: Float) {
+        self.init(all: [Float](repeating: value, count: Self.count))
+    }
+
     /// How many sites there are.
     static let count = 6
 

@@ -36,6 +36,9 @@ public protocol PersonalModels: Sendable {
     func importDelta(_ id: SessionID, file: [UInt8], ifMatch: Revision?) async throws
         -> SessionState
 
+    /// Puts a scaled sum of the user's engrams in the session's place, or adds it.
+    func merge(_ id: SessionID, _ request: MergeRequest) async throws -> MergeResult
+
     /// Generates; the stream ends with `.finished`. Ending the iteration early (a client that hangs
     /// up) cancels the generation, and nothing is learned from it.
     func complete(_ id: SessionID, _ request: CompleteRequest) async throws

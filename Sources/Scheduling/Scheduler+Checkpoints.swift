@@ -85,7 +85,9 @@ extension Scheduler {
                 let zone = cortex.zone
                 var engram =
                     origins.map {
-                        $0.head.adding(total.difference(from: $0.base), within: zone)
+                        $0.head.adding(
+                            total.difference(from: $0.base), within: zone,
+                            episodes: cortex.rule.episode.capacity)
                     } ?? total.consolidated(within: zone)
                 engram.parent = head
                 let blob = try engram.serialized(as: .checkpoint)

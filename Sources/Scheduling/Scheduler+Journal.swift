@@ -18,6 +18,7 @@ struct SessionChange: Sendable {
     var reward: Float?
     var feedback: FeedbackRecord?
     var importedFile: [UInt8]?
+    var merge: MergeRecord?
     var target: CheckpointID?
     var idempotencyKey: String?
     var requestHash: String?
@@ -31,17 +32,24 @@ struct SessionChange: Sendable {
         self.base = base
     }
 
-    /// Such an event is kept with its outcome: its checkpoint may be deleted later, and then the
-    /// journal alone could not do it again.
+    /// Such an event is kept with its outcome: a checkpoint that it names may be deleted later, and
+    /// then the journal alone could not do it again.
     var needsSnapshot: Bool {
-        switch kind {
-        case .reset, .restore, .checkpoint: true
-        case .observe, .completion, .feedback, .import: false
-        }
+        startsDelta || kind == .merge
+    }
+
+    /// Whether the session's delta is empty afterwards.
+    var startsDelta: Bool { [.reset, .restore, .checkpoint].contains(kind) }
+
+    /// What the journal keeps of a feedback or a merge, to do it again.
+    func payload() throws -> [UInt8]? {
+        let encoder = JSONEncoder()
+        if let feedback { return Array(try encoder.encode(feedback)) }
+        return try merge.map { Array(try encoder.encode($0)) }
     }
 
     /// Whether another engram takes the session's place, so that what is known of it starts over.
-    var startsLedger: Bool { [.reset, .restore, .import].contains(kind) }
+    var startsLedger: Bool { [.reset, .restore, .import, .merge].contains(kind) }
 }
 
 extension Scheduler {
@@ -56,12 +64,12 @@ extension Scheduler {
         record.base = change.base
         record.tokensLearned = change.engram.tokensLearned
         record.tokensSinceCheckpoint =
-            change.needsSnapshot ? 0 : record.tokensSinceCheckpoint + change.learnedTokens
+            change.startsDelta ? 0 : record.tokensSinceCheckpoint + change.learnedTokens
         record.updated = moment
         switch change.kind {
         case .feedback: record.feedbackStreak = change.feedback?.streak ?? 0
         // Another engram than the one that the verdicts were about.
-        case .reset, .restore, .import: record.feedbackStreak = 0
+        case .reset, .restore, .import, .merge: record.feedbackStreak = 0
         case .observe, .completion, .checkpoint: break
         }
         let event = EventRecord(
@@ -70,7 +78,7 @@ extension Scheduler {
             engram: change.importedFile, target: change.target,
             idempotencyKey: change.idempotencyKey, requestHash: change.requestHash,
             answer: change.answer,
-            payload: try change.feedback.map { Array(try JSONEncoder().encode($0)) },
+            payload: try change.payload(),
             created: moment)
         let tokensSinceSnapshot = session.tokensSinceSnapshot + change.tokens.count
         let isSnapshotDue =

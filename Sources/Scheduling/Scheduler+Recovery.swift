@@ -178,6 +178,7 @@ extension Scheduler {
         case .import:
             guard let blob = event.engram else { throw StorageError.corrupt(code: 0) }
             return try await atDesk { try Engram(serialized: blob, name: "Event \(event.id)") }
+        case .merge: throw StorageError.corrupt(code: 0)
         case .reset, .restore, .checkpoint:
             return try await self.engram(standingOn: event.target, of: event.session.user)
         }

@@ -19,6 +19,7 @@ struct Application: Sendable {
             + FeedbackEndpoints(models: models).routes
             + CheckpointEndpoints(models: models).routes
             + DeltaEndpoints(models: models).routes
+            + MergeEndpoints(models: models).routes
             + ServiceEndpoints(models: models, metrics: metrics).routes
         self.router = Router(described + [Self.openAPIRoute(describing: described)])
         self.metrics = metrics

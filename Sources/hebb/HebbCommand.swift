@@ -23,7 +23,7 @@ struct HebbCommand: AsyncParsableCommand {
                     ObserveCommand.self, ScoreCommand.self, CompleteCommand.self,
                     FeedbackCommand.self, SessionsCommand.self, CheckpointCommand.self,
                     ResetCommand.self,
-                    ExportCommand.self, ImportCommand.self,
+                    ExportCommand.self, ImportCommand.self, MergeCommand.self,
                 ]),
             CommandGroup(
                 name: "Offline, on a core folder:",

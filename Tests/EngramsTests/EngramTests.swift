@@ -154,7 +154,7 @@ struct EngramTests {
     func arithmetic() throws {
         let base = try randomEngram(seed: 8)
         let total = try randomEngram(seed: 9)
-        let sum = base.adding(total.difference(from: base), within: SafeZone())
+        let sum = base.adding(total.difference(from: base), within: SafeZone(), episodes: 100)
         let wanted = Dictionary(
             uniqueKeysWithValues: total.sites.features.sorted().map {
                 ([$0.latent, $0.synapse.token], $0.synapse.weight)

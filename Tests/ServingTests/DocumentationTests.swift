@@ -18,7 +18,8 @@ struct DocumentationTests {
         "POST /v1/sessions/{user}/{name}/checkpoints/{checkpoint}/restore",
         "DELETE /v1/sessions/{user}/{name}/checkpoints/{checkpoint}",
         "GET /v1/sessions/{user}/{name}/safety",
-        "GET /v1/sessions/{user}/{name}/delta", "PUT /v1/sessions/{user}/{name}/delta",
+        "GET /v1/sessions/{user}/{name}/delta", "POST /v1/sessions/{user}/{name}/merge",
+        "PUT /v1/sessions/{user}/{name}/delta",
     ]
 
     @Test(

@@ -15,6 +15,7 @@ final class FakeModels: PersonalModels {
         var observed: [ObserveRequest] = []
         var completions: [CompleteRequest] = []
         var verdicts: [FeedbackRequest] = []
+        var merges: [MergeRequest] = []
         var started = 0
         var running = 0
         var cancelled = 0
@@ -238,6 +239,22 @@ final class FakeModels: PersonalModels {
             throw ServiceError.refused(reason: "the file is of another core")
         }
         return try change(id, ifMatch: ifMatch) { $0.revision = $0.revision.next }
+    }
+
+    /// Knows the checkpoint `ckpt-1` and the sessions that were made.
+    func merge(_ id: SessionID, _ request: MergeRequest) async throws -> MergeResult {
+        for term in request.terms {
+            switch term.source {
+            case .checkpoint(let checkpoint):
+                guard checkpoint.rawValue == "ckpt-1" else {
+                    throw ServiceError.checkpointNotFound(checkpoint)
+                }
+            case .session(let name): _ = try await session(SessionID(user: id.user, name: name))
+            }
+        }
+        state.withLock { $0.merges.append(request) }
+        let session = try change(id, ifMatch: request.ifMatch) { $0.revision = $0.revision.next }
+        return MergeResult(event: EventID(rawValue: "evt-merge"), session: session)
     }
 
     func complete(_ id: SessionID, _ request: CompleteRequest) async throws

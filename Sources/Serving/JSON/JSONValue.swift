@@ -26,6 +26,12 @@ enum JSONValue: Sendable, Equatable {
 
     static func strings(_ values: [String]) -> JSONValue { .array(values.map(JSONValue.string)) }
 
+    /// This object with one member more.
+    func with(_ name: String, _ value: JSONValue) -> JSONValue {
+        guard case .object(let members) = self else { return self }
+        return .object(members + [Member(name: name, value: value)])
+    }
+
     /// The string, or null.
     static func optional(_ value: String?) -> JSONValue { value.map(JSONValue.string) ?? .null }
 

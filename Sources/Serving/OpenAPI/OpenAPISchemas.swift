@@ -1,7 +1,8 @@
 /// The named schemas of the OpenAPI document. Only what a client must know to call: fields that
 /// OpenAI's clients send without effect are let pass and are not listed.
 enum OpenAPISchemas {
-    static let all: JSONValue = .object(requests + answers + service + SafetySchemas.all)
+    static let all: JSONValue = .object(
+        requests + answers + service + SafetySchemas.all + MergeSchemas.all)
 
     private static func object(
         _ name: String, required: [String] = [], _ properties: JSONValue

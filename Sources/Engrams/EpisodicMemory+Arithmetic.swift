@@ -1,0 +1,60 @@
+// Episodes do not add: each is a position that was seen. A sum remembers those of both, a
+// difference those that the other does not have.
+
+extension EpisodicMemory {
+    /// One stored position as a value to compare by.
+    private struct Position: Hashable {
+        var key: [Int8]
+        var latents: [Int32]
+        var token: Int32
+    }
+
+    private var positions: [Position] {
+        stored.map { Position(key: Array($0.key), latents: $0.latents, token: $0.token) }
+    }
+
+    private init(_ positions: [Position], keySize: Int, isKept: Bool) {
+        self.init(
+            keySize: keySize, keys: positions.flatMap(\.key), latents: positions.map(\.latents),
+            tokens: positions.map(\.token), isKept: isKept)
+    }
+
+    /// The episodes that `other` does not have, in their order. One that both hold several times
+    /// stays as often as it is here more often.
+    /// - Complexity: O(episodes·key).
+    func without(_ other: EpisodicMemory) -> EpisodicMemory {
+        guard !isEmpty, !other.isEmpty else { return self }
+        var surplus: [Position: Int] = [:]
+        for position in other.positions { surplus[position, default: 0] += 1 }
+        let rest = positions.filter { position in
+            guard let count = surplus[position], count > 0 else { return true }
+            surplus[position] = count - 1
+            return false
+        }
+        return EpisodicMemory(rest, keySize: keySize, isKept: isKept)
+    }
+
+    /// The newest episodes of several memories: as many of each, as far as they reach, and in turns,
+    /// so that the next to go when the memory is full are the oldest of all.
+    ///
+    /// - Parameters:
+    ///   - memories: with keys of one length; which is newer, when as old, the later one.
+    ///   - capacity: how many may stay.
+    /// - Complexity: O(episodes·key).
+    static func joined(_ memories: [EpisodicMemory], capacity: Int) -> EpisodicMemory {
+        let parts = memories.filter { !$0.isEmpty }
+        guard let first = parts.first, capacity > 0 else { return EpisodicMemory() }
+        if parts.count == 1, first.count <= capacity { return first }
+        let lists = parts.map(\.positions)
+        var newestFirst: [Position] = []
+        var age = 1
+        while newestFirst.count < capacity, lists.contains(where: { $0.count >= age }) {
+            for list in lists.reversed() where list.count >= age && newestFirst.count < capacity {
+                newestFirst.append(list[list.count - age])
+            }
+            age += 1
+        }
+        return EpisodicMemory(
+            newestFirst.reversed(), keySize: first.keySize, isKept: parts.contains(where: \.isKept))
+    }
+}

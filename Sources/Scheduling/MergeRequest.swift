@@ -1,0 +1,60 @@
+public import Engrams
+
+/// Delta arithmetic on a session: a sum of scaled engrams of its user takes the place of the
+/// session's total, or is added to it.
+public struct MergeRequest: Sendable, Equatable {
+    public var terms: [Term]
+    public var mode: Mode
+    public var rescale: MergeRescale
+    public var ifMatch: Revision?
+
+    public init(
+        terms: [Term], mode: Mode = .replace, rescale: MergeRescale = .sqrt,
+        ifMatch: Revision? = nil
+    ) {
+        self.terms = terms
+        self.mode = mode
+        self.rescale = rescale
+        self.ifMatch = ifMatch
+    }
+
+    /// How many terms a request may have, and how far each may be scaled either way.
+    public static let termsMaximum = 64
+    public static let scaleMaximum: Float = 16
+
+    public enum Mode: String, Sendable, Codable { case replace, add }
+
+    public struct Term: Sendable, Equatable {
+        public enum Source: Sendable, Equatable {
+            case checkpoint(CheckpointID)
+            /// As it is when the request has its turn.
+            case session(SessionName)
+        }
+
+        public var source: Source
+        public var scale: Float
+        public var scope: Scope
+
+        public init(_ source: Source, scale: Float = 1, scope: Scope = .total) {
+            self.source = source
+            self.scale = scale
+            self.scope = scope
+        }
+    }
+
+    public enum Scope: String, Sendable {
+        /// All that it holds.
+        case total
+        /// What it holds beyond the checkpoint that it stands on.
+        case delta
+    }
+}
+
+public struct MergeResult: Sendable {
+    public var event: EventID
+    public var session: SessionState
+    public init(event: EventID, session: SessionState) {
+        self.event = event
+        self.session = session
+    }
+}

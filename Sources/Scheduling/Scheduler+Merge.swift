@@ -1,0 +1,85 @@
+import EngramStorage
+public import Engrams
+import Foundation
+import OuterCortex
+
+extension Scheduler {
+    /// Puts a sum of the user's engrams in the place of the session's total, or adds it to that.
+    /// What the session's delta stands on stays; a checkpoint makes the result the user's engram.
+    public func merge(_ id: SessionID, _ request: MergeRequest) async throws -> MergeResult {
+        try await serveWriter(of: id) {
+            try Self.check(request)
+            let session = try await resident(id)
+            try requireMatch(request.ifMatch, session.revision)
+            var contents: [MergeRecord.Reference: Engram] = [:]
+            var record = MergeRecord(terms: [], mode: request.mode, rescale: request.rescale)
+            for term in request.terms {
+                let (content, base) = try await resolve(term, of: id.user, into: &contents)
+                record.terms.append(.init(content: content, base: base, scale: term.scale))
+            }
+            let engram = try await atDesk { [cortex, record, contents] in
+                let merged = record.apply(
+                    to: session.engram, contents: contents, within: cortex.zone,
+                    episodes: cortex.rule.episode.capacity)
+                // The projection should have seen to it; nothing unchecked becomes a session.
+                try cortex.admit(merged)
+                return merged
+            }
+            var change = SessionChange(.merge, engram: engram, base: session.record.base)
+            change.merge = record
+            let merged = try await commit(change, to: session)
+            return MergeResult(event: change.event, session: try state(of: merged.record))
+        }
+    }
+
+    /// A term as references into the history, whose contents are added to `contents`.
+    private func resolve(
+        _ term: MergeRequest.Term, of user: UserID,
+        into contents: inout [MergeRecord.Reference: Engram]
+    ) async throws -> (content: MergeRecord.Reference, base: MergeRecord.Reference?) {
+        let content: MergeRecord.Reference
+        let base: CheckpointID?
+        switch term.source {
+        case .checkpoint(let checkpoint):
+            guard let record = try await store.checkpoint(checkpoint, of: user) else {
+                throw ServiceError.checkpointNotFound(checkpoint)
+            }
+            content = .checkpoint(checkpoint)
+            base = record.parent
+            if contents[content] == nil {
+                contents[content] = try await engram(standingOn: checkpoint, of: user)
+            }
+        case .session(let name):
+            // No first use here: a merge of a session that nobody has made is a slip.
+            let other = SessionID(user: user, name: name)
+            guard try await store.session(other) != nil else {
+                throw ServiceError.sessionNotFound(other)
+            }
+            let session = try await resident(other)
+            content = .session(name, sequence: session.record.sequence)
+            base = session.record.base
+            contents[content] = session.engram
+        }
+        guard term.scope == .delta, let base else { return (content, nil) }
+        let reference = MergeRecord.Reference.checkpoint(base)
+        if contents[reference] == nil {
+            contents[reference] = try await engram(standingOn: base, of: user)
+        }
+        return (content, reference)
+    }
+
+    private static func check(_ request: MergeRequest) throws(ServiceError) {
+        let limit = MergeRequest.termsMaximum
+        guard (1...limit).contains(request.terms.count) else {
+            throw .invalidParameter(name: "terms", reason: "must be of 1 to \(limit)")
+        }
+        let largest = MergeRequest.scaleMaximum
+        for (index, term) in request.terms.enumerated() {
+            guard abs(term.scale) <= largest, term.scale != 0 else {
+                throw .invalidParameter(
+                    name: "terms[\(index)].scale",
+                    reason: "must be between -\(largest) and \(largest), and not 0")
+            }
+        }
+    }
+}

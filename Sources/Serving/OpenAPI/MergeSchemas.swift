@@ -1,0 +1,53 @@
+import Engrams
+import Scheduling
+
+/// The schema of `merge`.
+enum MergeSchemas {
+    static let all: [JSONValue.Member] = [
+        .init(
+            name: "Merge",
+            value: [
+                "type": "object", "required": ["terms"],
+                "properties": [
+                    "terms": [
+                        "type": "array", "items": term, "minItems": 1,
+                        "maxItems": .integer(MergeRequest.termsMaximum),
+                    ],
+                    "mode": [
+                        "type": "string", "enum": ["replace", "add"], "default": "replace",
+                        "description": .string(
+                            "Whether the sum takes the place of the session's total, or is added "
+                                + "to it."),
+                    ],
+                    "rescale": [
+                        "type": "string",
+                        "enum": .strings(MergeRescale.allCases.map(\.rawValue)),
+                        "default": "sqrt",
+                        "description": .string(
+                            "The sum of n added terms times 1/sqrt(n), 1/n or 1. Terms that are "
+                                + "taken away do not count."),
+                    ],
+                ],
+            ])
+    ]
+
+    private static let term: JSONValue = [
+        "type": "object",
+        "description": "A checkpoint or a session of the same user, one of the two.",
+        "properties": [
+            "checkpoint": ["type": "string"],
+            "session": ["type": "string", "description": "A name, or user/name."],
+            "scale": [
+                "type": "number", "default": 1,
+                "minimum": .number(Double(-MergeRequest.scaleMaximum)),
+                "maximum": .number(Double(MergeRequest.scaleMaximum)),
+                "description": "Below 0 takes away; not 0.",
+            ],
+            "scope": [
+                "type": "string", "enum": ["total", "delta"], "default": "total",
+                "description": .string(
+                    "All that it holds, or what it holds beyond the checkpoint it stands on."),
+            ],
+        ],
+    ]
+}
