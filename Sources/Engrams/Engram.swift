@@ -57,13 +57,9 @@ public struct Engram: Sendable, Equatable {
     /// Throws unless this engram may be used on a core: learned on it, in range, finite and within
     /// the safe zone. For engrams that come from elsewhere.
     public func check(on expected: CortexIdentity, within zone: SafeZone) throws(EngramError) {
-        let parts = [
-            ("core", identity.core, expected.core),
-            ("SAE", identity.sparseAutoencoder, expected.sparseAutoencoder),
-            ("rule", identity.rule, expected.rule),
-        ]
-        for (part, found, wanted) in parts where found != wanted {
-            throw .wrongCortex(part: part, found: found, expected: wanted)
+        if let change = identity.differences(from: expected).first {
+            throw .wrongCortex(
+                part: change.part, found: change.learnedOn, expected: change.here)
         }
         try sites.check(identity: expected, zone: zone)
         guard sites.features.count <= zone.synapseBudget else {

@@ -4,6 +4,8 @@ public enum EngramError: Error, Sendable, Equatable, CustomStringConvertible {
     case malformed(file: String, reason: String)
     /// The engram was learned on something else. `part` says on what: core, SAE or rule.
     case wrongCortex(part: String, found: String, expected: String)
+    /// The engram was learned on a cortex of other dimensions, and means nothing here.
+    case otherShape(dimension: String, found: Int, expected: Int)
     /// A weight that is NaN or infinite.
     case notFinite(site: String, index: Int)
     /// A weight outside the safe zone.
@@ -19,7 +21,11 @@ public enum EngramError: Error, Sendable, Equatable, CustomStringConvertible {
             "\(file) is not an engram that can be read: \(reason)."
         case .wrongCortex(let part, let found, let expected):
             "The engram was learned on another \(part) (its hash \(found.prefix(16))…, this "
-                + "server's \(expected.prefix(16))…). Load it on the \(part) it was learned on."
+                + "server's \(expected.prefix(16))…). Load it on the \(part) it was learned on, or "
+                + "import its file with force, which measures what is left of it here."
+        case .otherShape(let dimension, let found, let expected):
+            "The engram was learned on a core whose \(dimension) is \(found); this server's is "
+                + "\(expected). It cannot be carried over."
         case .notFinite(let site, let index):
             "The engram's \(site) has a value at position \(index) that is NaN or infinite."
         case .outOfBounds(let site, let found, let allowed):

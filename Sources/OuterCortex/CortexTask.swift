@@ -15,6 +15,10 @@ public protocol CortexTask: AnyObject {
 public struct TextBits: Sendable, Equatable {
     public var frozen: Double
     public var adapted: Double
+    public init(frozen: Double, adapted: Double) {
+        self.frozen = frozen
+        self.adapted = adapted
+    }
 }
 
 /// What observing a text came to.

@@ -36,6 +36,9 @@ public protocol PersonalModels: Sendable {
     func importDelta(_ id: SessionID, file: [UInt8], ifMatch: Revision?) async throws
         -> SessionState
 
+    /// `importDelta` for an engram of another core of the same shape, measured here.
+    func transferDelta(_ id: SessionID, file: [UInt8], ifMatch: Revision?) async throws
+        -> TransferResult
     /// Puts a scaled sum of the user's engrams in the session's place, or adds it.
     func merge(_ id: SessionID, _ request: MergeRequest) async throws -> MergeResult
 

@@ -46,7 +46,7 @@ extension Scheduler {
         async throws -> SessionState
     {
         try await serveWriter(of: id) {
-            let session = try await resident(id)
+            let session = try await replaceable(id)
             try requireMatch(ifMatch, session.revision)
             let engram = try await engram(standingOn: checkpoint, of: id.user)
             return try await retryingHead(of: id.user) { head in

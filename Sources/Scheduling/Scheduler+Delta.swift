@@ -7,28 +7,32 @@ extension Scheduler {
     ///   head; `total`: all that acts on this session.
     public func exportDelta(_ id: SessionID, scope: DeltaScope) async throws -> ExportedDelta {
         try await serve {
+            if scope == .user { return try await exportHead(for: id) }
             let session = try await resident(id)
             var base: Engram?
-            switch scope {
-            case .session: base = try await engram(standingOn: session.record.base, of: id.user)
-            case .user:
-                let head = try await store.user(id.user)?.head
-                var blob: [UInt8]?
-                if let head { blob = try await store.engram(of: head, of: id.user) }
-                // The checkpoint's own bytes, so that its hash is the one in the list.
-                if let blob {
-                    return ExportedDelta(
-                        file: blob, revision: session.revision, hash: ContentDigest.of(blob))
-                }
-            case .total: break
+            if scope == .session {
+                base = try await engram(standingOn: session.record.base, of: id.user)
             }
-            let total = scope == .user ? cortex.emptyEngram() : session.engram
-            let file = try await atDesk { [base] in
+            let file = try await atDesk { [base, total = session.engram] in
                 try (base.map(total.difference(from:)) ?? total).serialized(as: .checkpoint)
             }
             return ExportedDelta(
                 file: file, revision: session.revision, hash: ContentDigest.of(file))
         }
+    }
+
+    /// The head's own bytes, so that their hash is the one in the list; they are the owner's also
+    /// where this server's core is another than they were learned on.
+    private func exportHead(for id: SessionID) async throws -> ExportedDelta {
+        let revision = Revision(rawValue: UInt64(max(0, try await record(of: id).sequence)))
+        var file: [UInt8]?
+        if let head = try await store.user(id.user)?.head {
+            file = try await store.engram(of: head, of: id.user)
+        }
+        let bytes = try await atDesk { [cortex, file] in
+            try file ?? cortex.emptyEngram().serialized(as: .checkpoint)
+        }
+        return ExportedDelta(file: bytes, revision: revision, hash: ContentDigest.of(bytes))
     }
 
     /// Replaces the session's total by an engram that its owner brought, or changes nothing and
@@ -37,7 +41,7 @@ extension Scheduler {
         -> SessionState
     {
         try await serveWriter(of: id) {
-            let session = try await resident(id)
+            let session = try await replaceable(id)
             try requireMatch(ifMatch, session.revision)
             let (engram, blob) = try await atDesk { [cortex] in
                 let engram = try Engram(serialized: file, name: "The uploaded file")

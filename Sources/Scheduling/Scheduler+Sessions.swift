@@ -53,7 +53,7 @@ extension Scheduler {
         -> SessionState
     {
         try await serveWriter(of: id) {
-            let session = try await resident(id)
+            let session = try await replaceable(id)
             try requireMatch(ifMatch, session.revision)
             let base = try await checkpoint(for: target, of: id.user)
             var change = SessionChange(

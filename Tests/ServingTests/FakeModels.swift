@@ -241,6 +241,27 @@ final class FakeModels: PersonalModels {
         return try change(id, ifMatch: ifMatch) { $0.revision = $0.revision.next }
     }
 
+    /// Takes what `importDelta` takes, and one file that it does not.
+    func transferDelta(
+        _ id: SessionID, file: [UInt8], ifMatch: Revision?
+    ) async throws -> TransferResult {
+        let known: [UInt8] = [0, 255, 13, 10]
+        guard file == known || file == [7] else {
+            throw ServiceError.refused(reason: "the file is of another shape")
+        }
+        let session = try change(id, ifMatch: ifMatch) { $0.revision = $0.revision.next }
+        let changes: [TransferReport.Change] =
+            file == known ? [] : [.init(part: "SAE", learnedOn: "aa", here: "bb")]
+        return TransferResult(
+            session: session,
+            report: TransferReport(
+                changes: changes, sites: [.init(name: "features", before: 9, after: 0)]),
+            measured: file == known
+                ? nil
+                : TextMeasurement(
+                    tokens: 8, bytes: 20, bitsPerByte: BitsPerByte(frozen: 2, adapted: 1.5)))
+    }
+
     /// Knows the checkpoint `ckpt-1` and the sessions that were made.
     func merge(_ id: SessionID, _ request: MergeRequest) async throws -> MergeResult {
         for term in request.terms {

@@ -20,15 +20,26 @@ struct DeltaEndpoints: Sendable {
                 Operation(
                     id: "importDelta", tag: "delta",
                     summary: "Replace the session's delta by a file's, if it fits the core.",
-                    parameters: [.ifMatch], request: .binary, response: .schema("Session"),
+                    parameters: [.ifMatch, .force], request: .binary, response: .schema("Session"),
                     errors: [400, 404, 409, 413, 422, 429, 503])
             ) { request, path in
                 guard !request.body.isEmpty else { throw RequestError.missing(parameter: "body") }
-                return .session(
-                    try await models.importDelta(
-                        path.session(), file: request.body, ifMatch: request.ifMatch()))
+                return try await load(request, path.session())
             },
         ]
+    }
+
+    private func load(_ request: HTTPRequest, _ id: SessionID) async throws -> HTTPResponse {
+        guard try request.flag("force") else {
+            return .session(
+                try await models.importDelta(
+                    id, file: request.body, ifMatch: request.ifMatch()))
+        }
+        let result = try await models.transferDelta(
+            id, file: request.body, ifMatch: request.ifMatch())
+        return .json(
+            JSONValue.session(result.session).with("transfer", .transfer(result)),
+            headers: ["ETag": EntityTag.text(result.session.revision)])
     }
 
     private func export(_ request: HTTPRequest, _ id: SessionID) async throws -> HTTPResponse {
@@ -61,5 +72,34 @@ struct DeltaEndpoints: Sendable {
                 "X-Content-SHA256": delta.hash,
                 "X-Fidelity": "exact",
             ], body: .bytes(delta.file))
+    }
+}
+
+extension JSONValue {
+    static func transfer(_ result: TransferResult) -> JSONValue {
+        [
+            "changed": .array(
+                result.report.changes.map {
+                    [
+                        "part": .string($0.part), "learned_on": .string($0.learnedOn),
+                        "here": .string($0.here),
+                    ]
+                }),
+            "sites": .array(
+                result.report.sites.map {
+                    [
+                        "site": .string($0.name), "before": .integer($0.before),
+                        "after": .integer($0.after),
+                    ]
+                }),
+            "measured": result.measured.map { .measurement($0) } ?? .null,
+        ]
+    }
+
+    static func measurement(_ measured: TextMeasurement) -> JSONValue {
+        [
+            "tokens": .integer(measured.tokens), "bytes": .integer(measured.bytes),
+            "bits_per_byte": .bitsPerByte(measured.bitsPerByte),
+        ]
     }
 }

@@ -1,7 +1,7 @@
 import Engrams
 import Scheduling
 
-/// The schema of `merge`.
+/// The schemas of `merge` and of the report on a forced import.
 enum MergeSchemas {
     static let all: [JSONValue.Member] = [
         .init(
@@ -28,7 +28,50 @@ enum MergeSchemas {
                                 + "taken away do not count."),
                     ],
                 ],
-            ])
+            ]),
+        .init(name: "Transfer", value: transfer),
+    ]
+
+    private static let transfer: JSONValue = [
+        "type": "object",
+        "description": "In the answer to a forced import: what became of the engram here.",
+        "properties": [
+            "changed": [
+                "type": "array",
+                "items": [
+                    "type": "object",
+                    "properties": [
+                        "part": ["enum": ["core", "SAE", "rule", "constitution"]],
+                        "learned_on": ["type": "string"], "here": ["type": "string"],
+                    ],
+                ],
+            ],
+            "sites": [
+                "type": "array",
+                "description": "Weights of each site, positions for the episodes.",
+                "items": [
+                    "type": "object",
+                    "properties": [
+                        "site": ["type": "string"], "before": ["type": "integer"],
+                        "after": ["type": "integer"],
+                    ],
+                ],
+            ],
+            "measured": [
+                "type": ["object", "null"],
+                "description": .string(
+                    "On the newest text that the session learned from; null when it has none."),
+                "properties": [
+                    "tokens": ["type": "integer"], "bytes": ["type": "integer"],
+                    "bits_per_byte": [
+                        "type": "object",
+                        "properties": [
+                            "frozen": ["type": "number"], "adapted": ["type": "number"],
+                        ],
+                    ],
+                ],
+            ],
+        ],
     ]
 
     private static let term: JSONValue = [

@@ -167,6 +167,10 @@ enum OpenAPISchemas {
                         "episodes": integer,
                     ],
                 ],
+                "event": [
+                    "type": "string", "description": "In the answer to a merge: its event.",
+                ],
+                "transfer": ["$ref": "#/components/schemas/Transfer"],
             ]),
         object(
             "Observation",

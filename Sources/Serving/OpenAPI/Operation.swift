@@ -53,6 +53,10 @@ extension Operation.Parameter {
         name: "scope", location: "query",
         schema: ["enum": ["session", "user", "total"], "default": "total"],
         description: "The session's own delta, the user's head, or both together.")
+    static let force = Self(
+        name: "force", location: "query", schema: ["type": "boolean", "default": false],
+        description: "Take an engram of another core of the same shape; the answer's `transfer` "
+            + "says what is left of it, measured on the session's own text.")
     static let format = Self(
         name: "format", location: "query", schema: ["enum": ["engram"], "default": "engram"],
         description: "The file format; others answer 422.")

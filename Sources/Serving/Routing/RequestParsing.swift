@@ -28,6 +28,17 @@ extension HTTPRequest {
         return key
     }
 
+    /// A query parameter that is true or false; absent: false.
+    func flag(_ name: String) throws(RequestError) -> Bool {
+        switch queryValue(name) {
+        case nil, "false": return false
+        case "true": return true
+        default:
+            throw .outOfRange(
+                parameter: name, found: "another word", allowed: "true or false")
+        }
+    }
+
     func page() throws(RequestError) -> Page {
         var page = Page()
         if let text = queryValue("limit") {

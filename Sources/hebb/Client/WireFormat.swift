@@ -99,6 +99,27 @@ struct WireSession: Codable, Sendable {
     let events: Int?
     let learn: String?
     let updated: String?
+    let transfer: WireTransfer?
+}
+
+struct WireTransfer: Codable, Sendable {
+    struct Change: Codable, Sendable {
+        let part: String
+        let learnedOn: String
+        let here: String
+    }
+    struct Site: Codable, Sendable {
+        let site: String
+        let before: Int
+        let after: Int
+    }
+    struct Measurement: Codable, Sendable {
+        let tokens: Int
+        let bitsPerByte: WireBits
+    }
+    let changed: [Change]
+    let sites: [Site]
+    let measured: Measurement?
 }
 
 struct WireCheckpoint: Codable, Sendable {

@@ -8,13 +8,19 @@ struct ImportCommand: AsyncParsableCommand {
         abstract: "Load an engram file into a session.",
         discussion: """
             Example: hebb import alice.engram --user bob
+                     hebb import old.engram --user alice --force
 
             The file replaces what the session had. One that was made for another core, is \
-            damaged or leaves the safe zone is refused, and nothing changes.
+            damaged or leaves the safe zone is refused, and nothing changes. --force takes an \
+            engram of another core, SAE or rule of the same shape, as far as it can mean \
+            something here, and says what is left of it on the session's own text.
             """)
 
     @Argument(help: "The engram file; - is stdin.")
     var file: String
+
+    @Flag(help: "Take an engram of another core of the same shape.")
+    var force = false
 
     @Option(help: "Only when the session still has this revision.")
     var ifRevision: Int?
@@ -27,11 +33,32 @@ struct ImportCommand: AsyncParsableCommand {
         let input = try InputText(path: file)
         var call = ServerClient.Call(method: "PUT", path: address.path("delta"))
         call.headers["Content-Type"] = "application/octet-stream"
+        if force { call.query = [("force", "true")] }
         if let ifRevision { call.headers["If-Match"] = "\"\(ifRevision)\"" }
         call.body = Data(input.bytes)
         let reply = try await server.client().send(call)
         let state = try WireFormat.decoded(WireSession.self, from: reply.body, path: call.path)
         if server.json { return try Terminal.json(state) }
         Terminal.result(SessionsCommand.line(state))
+        if let transfer = state.transfer { Terminal.result(Self.lines(transfer)) }
+    }
+
+    static func lines(_ transfer: WireTransfer) -> String {
+        var lines = transfer.changed.map {
+            "  another \($0.part): learned on \($0.learnedOn.prefix(16))…, here "
+                + "\($0.here.prefix(16))…"
+        }
+        lines += transfer.sites.filter { $0.before > 0 }.map {
+            "  \($0.site): \(Figure.grouped($0.after)) of \(Figure.grouped($0.before)) kept"
+        }
+        if let measured = transfer.measured {
+            lines.append(
+                "  on \(Figure.grouped(measured.tokens)) tokens of the session's own text: "
+                    + "\(Figure.fixed(measured.bitsPerByte.frozen, 3)) → "
+                    + "\(Figure.fixed(measured.bitsPerByte.adapted, 3)) bits per byte")
+        } else {
+            lines.append("  nothing to measure it on: the session has no text; try hebb score")
+        }
+        return lines.joined(separator: "\n")
     }
 }

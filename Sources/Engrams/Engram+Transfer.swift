@@ -1,0 +1,113 @@
+/// What became of an engram on another cortex than it was learned on.
+public struct TransferReport: Sendable, Equatable, Codable {
+    /// A part of the cortex that is not the one the engram was learned on.
+    public struct Change: Sendable, Equatable, Codable {
+        /// `core`, `SAE`, `rule` or `constitution`.
+        public var part: String
+        /// SHA-256, hexadecimal.
+        public var learnedOn: String
+        public var here: String
+
+        public init(part: String, learnedOn: String, here: String) {
+            self.part = part
+            self.learnedOn = learnedOn
+            self.here = here
+        }
+    }
+
+    /// How much of one site there was and how much is left, in weights (for episodes: in
+    /// positions).
+    public struct Site: Sendable, Equatable, Codable {
+        public var name: String
+        public var before: Int
+        public var after: Int
+
+        public init(name: String, before: Int, after: Int) {
+            self.name = name
+            self.before = before
+            self.after = after
+        }
+    }
+
+    public var changes: [Change]
+    public var sites: [Site]
+
+    public init(changes: [Change], sites: [Site]) {
+        self.changes = changes
+        self.sites = sites
+    }
+}
+
+extension Engram {
+    /// This engram on another cortex of the same shape: what it says keeps its numbers and may
+    /// have lost its meaning, so that it must be measured there.
+    ///
+    /// What speaks through SAE latents (W, episodes, familiarity, the layer site's decoder) is
+    /// dropped when the SAE is another: its latents are in an order of their own, and a weight from
+    /// latent 17 is noise there. The rest is projected into the safe zone and stripped of traces.
+    ///
+    /// - Throws: `.outOfRange` naming the first dimension that differs: such an engram cannot be
+    ///   read there at all.
+    public func transferred(
+        to other: CortexIdentity, within zone: SafeZone
+    ) throws(EngramError) -> (Engram, TransferReport) {
+        let shape: [(String, KeyPath<CortexIdentity, Int>)] = [
+            ("vocabulary", \.vocabularySize), ("SAE's latents", \.latentCount),
+            ("hidden size", \.hiddenSize), ("episode keys' size", \.episodeKeySize),
+            ("layer SAE's latents", \.layerLatentCount),
+        ]
+        for (name, path) in shape where identity[keyPath: path] != other[keyPath: path] {
+            throw .otherShape(
+                dimension: name, found: identity[keyPath: path], expected: other[keyPath: path])
+        }
+        let changes = identity.differences(from: other)
+        var sites = sites.withoutTraces()
+        if changes.contains(where: { $0.part == "SAE" }) {
+            sites.features = FeatureSynapses()
+            sites.episodes = EpisodicMemory()
+            sites.familiarity = []
+            sites.layer = LayerSynapses(dense: sites.layer.dense, decoder: [:])
+        }
+        var engram = Engram(
+            identity: other, revision: revision.next, tokensLearned: tokensLearned, parent: nil,
+            kernelClass: kernelClass, sites: sites)
+        engram.sites.gains = SiteFactors(
+            all: sites.gains.all.map { max(zone.minimumGain, min(zone.maximumGain, $0)) })
+        engram = engram.projected(into: zone).consolidated(within: zone)
+        return (
+            engram,
+            TransferReport(
+                changes: changes,
+                sites: zip(self.sites.census, engram.sites.census).map {
+                    .init(name: $0.name, before: $0.count, after: $1.count)
+                })
+        )
+    }
+}
+
+extension CortexIdentity {
+    /// The parts that are not the same, as messages call them.
+    func differences(from other: CortexIdentity) -> [TransferReport.Change] {
+        parts.indices.filter { parts[$0].hash != other.parts[$0].hash }.map {
+            .init(part: parts[$0].name, learnedOn: parts[$0].hash, here: other.parts[$0].hash)
+        }
+    }
+
+    /// Everything that an engram depends on.
+    private var parts: [(name: String, hash: String)] {
+        [("core", core), ("SAE", sparseAutoencoder), ("rule", rule)]
+    }
+}
+
+extension PlasticSites {
+    /// How many weights each site holds that are not 0; positions for the episodes.
+    fileprivate var census: [(name: String, count: Int)] {
+        [
+            ("bias", bias.count { $0 != 0 }),
+            ("sequences", sequences.sorted().reduce(0) { $0 + $1.targets.count }),
+            ("features", features.count), ("matrix", matrix.weights.count),
+            ("layer", layer.dense.weights.count + layer.decoder.values.reduce(0) { $0 + $1.count }),
+            ("episodes", episodes.count),
+        ]
+    }
+}

@@ -1,0 +1,65 @@
+import EngramStorage
+public import Engrams
+import OuterCortex
+
+/// What came of an engram that was loaded on another cortex than it was learned on.
+public struct TransferResult: Sendable {
+    public var session: SessionState
+    public var report: TransferReport
+    /// On the newest text that the session learned from before; nil when it has none.
+    public var measured: TextMeasurement?
+    public init(
+        session: SessionState, report: TransferReport, measured: TextMeasurement?
+    ) {
+        self.session = session
+        self.report = report
+        self.measured = measured
+    }
+}
+
+extension Scheduler {
+    /// How much of the session's own text a transfer is measured on, tokens.
+    static let transferTokensMaximum = 4096
+
+    /// Loads an engram of another core, SAE or rule of the same shape, as far as it can mean
+    /// something here, and measures what is left of it. One that was learned here is loaded as it
+    /// is.
+    public func transferDelta(
+        _ id: SessionID, file: [UInt8], ifMatch: Revision?
+    ) async throws -> TransferResult {
+        try await serveWriter(of: id) {
+            let session = try await replaceable(id)
+            try requireMatch(ifMatch, session.revision)
+            let (engram, report, blob) = try await atDesk { [cortex] in
+                let given = try Engram(serialized: file, name: "The uploaded file")
+                let (engram, report) = try given.transferred(
+                    to: cortex.identity, within: cortex.zone)
+                try cortex.admit(engram)
+                return (engram, report, try engram.serialized(as: .workingState))
+            }
+            let texts = try await ownTexts(of: id, limit: Self.transferTokensMaximum)
+            let measured = try await measure(engram, on: texts, for: id)
+            var change = SessionChange(.import, engram: engram, base: session.record.base)
+            change.importedFile = blob
+            let changed = try await commit(change, to: session)
+            return TransferResult(
+                session: try state(of: changed.record), report: report, measured: measured)
+        }
+    }
+
+    /// The session for a change that puts another engram in its place: one whose own engram
+    /// belongs to another core, SAE or rule, and cannot be loaded, is still its owner's to replace.
+    /// - Precondition: The caller's change does not depend on the session's engram.
+    func replaceable(_ id: SessionID) async throws -> ResidentSession {
+        do {
+            return try await resident(id)
+        } catch EngramError.wrongCortex {
+            let record = try await record(of: id)
+            return ResidentSession(
+                record: record, engram: cortex.emptyEngram(), ledger: ledger(of: record),
+                // What is stored cannot be recovered from: the next change stores its outcome.
+                snapshotSequence: record.sequence - configuration.snapshotEvents,
+                tokensSinceSnapshot: 0, byteCount: 0)
+        }
+    }
+}
