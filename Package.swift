@@ -52,7 +52,7 @@ let package = Package(
         module("ModelFormats", ["Kernels"]),
         module("Engrams", ["Kernels", "ModelFormats", crypto]),
         module("InnerCortex", ["Kernels", "ModelFormats"]),
-        module("EngramStorage", ["Engrams", grdb]),
+        module("EngramStorage", ["Engrams", crypto, grdb]),
         module("OuterCortex", ["Kernels", "ModelFormats", "Engrams", "InnerCortex"]),
         module(
             "Scheduling",
@@ -80,7 +80,7 @@ let package = Package(
         tests("ModelFormatsTests", ["ModelFormats"], hasFixtures: true),
         tests("EngramsTests", ["Engrams", "Kernels", "ModelFormats"]),
         tests("InnerCortexTests", ["InnerCortex", "ModelFormats", "Kernels"], hasFixtures: true),
-        tests("EngramStorageTests", ["EngramStorage", "Engrams", grdb]),
+        tests("EngramStorageTests", ["EngramStorage", "Engrams", "TinyCore", grdb]),
         tests(
             "OuterCortexTests",
             ["OuterCortex", "Engrams", "InnerCortex", "Kernels", "ModelFormats", "TinyCore"]),

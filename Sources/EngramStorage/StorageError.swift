@@ -1,7 +1,13 @@
 public import Engrams
 
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
 /// Why the store did not do what it was asked to. Nothing was changed. Carries numbers,
-/// identifiers and the path of the data folder, never a text or an SQL argument.
+/// identifiers and paths of the data folder and of its key, never a text or an SQL argument.
 public enum StorageError: Error, Sendable, Equatable, CustomStringConvertible {
     /// Another process works on the folder.
     case folderInUse(path: String, processIdentifier: Int?)
@@ -10,6 +16,16 @@ public enum StorageError: Error, Sendable, Equatable, CustomStringConvertible {
     /// The data were written by a later version of Hebb.
     case newerFormat(path: String)
     case closed
+
+    /// The file of a data key is none, or not as private as one must be.
+    case keyFile(path: String, KeyFileFault)
+    /// The folder is encrypted and no key was given.
+    case keyMissing(path: String)
+    /// The folder is encrypted with another key.
+    case keyWrong(path: String)
+    /// A sealed value is not the one that was sealed there. `place` is a column and its row's
+    /// identifiers.
+    case unreadable(place: String)
 
     case sessionNotFound(SessionID)
     case sessionExists(SessionID)
@@ -24,10 +40,20 @@ public enum StorageError: Error, Sendable, Equatable, CustomStringConvertible {
     case diskFull
     case readOnly
     case busy
+    /// The disk or the file system failed. `code` is SQLite's extended result code.
+    case inputOutput(code: Int)
     /// The data on disk are damaged. `code` is SQLite's.
     case corrupt(code: Int)
     /// SQLite failed in another way. `code` is its extended result code.
     case failed(code: Int)
+
+    public enum KeyFileFault: Sendable, Equatable {
+        /// It cannot be read or made. `code` is an `errno`.
+        case unusable(code: Int)
+        case openToAll(permissions: Int)
+        case notAKey(byteCount: Int)
+        case exists
+    }
 
     public var description: String {
         switch self {
@@ -35,12 +61,19 @@ public enum StorageError: Error, Sendable, Equatable, CustomStringConvertible {
             "The data folder \(path) is in use by another server"
                 + (process.map { " (process \($0))" } ?? "")
                 + ". Stop that server, or give this one a folder of its own with --data."
-        case .folderUnusable(let path, let code):
-            "The data folder \(path) cannot be used (errno \(code)). Check that it is a folder "
-                + "that this user may write to."
+        case .folderUnusable(let path, let code): Self.refusal(ofFolder: path, code)
         case .newerFormat(let path):
             "The data folder \(path) was written by a later version of Hebb. Use that version."
         case .closed: "The store has been closed."
+        case .keyFile(let path, let fault): "The data key \(path) \(fault)"
+        case .keyMissing(let path):
+            "The data folder \(path) is encrypted. Name the file with its key: --data-key FILE."
+        case .keyWrong(let path):
+            "The data folder \(path) is encrypted with another key. Name the one that it was "
+                + "encrypted with: --data-key FILE."
+        case .unreadable(let place):
+            "The value \(place) does not open with the data key: it was changed on disk, or comes "
+                + "from elsewhere. Restore the data folder from a backup."
         case .sessionNotFound(let id): "There is no session \(id)."
         case .sessionExists(let id): "There is a session \(id) already."
         case .checkpointNotFound(let id): "There is no checkpoint \(id)."
@@ -54,12 +87,54 @@ public enum StorageError: Error, Sendable, Equatable, CustomStringConvertible {
         case .headMoved(let expected, let found):
             "The user's head is \(found?.rawValue ?? "the frozen core"), not "
                 + "\(expected?.rawValue ?? "the frozen core")."
-        case .diskFull: "The disk is full. Free some space; nothing was lost."
-        case .readOnly: "The data folder cannot be written to. Nothing was lost."
+        case .diskFull:
+            "The disk with the data folder is full. Free some space; nothing was lost, and the "
+                + "server goes on by itself."
+        case .readOnly:
+            "The data folder or a file in it cannot be written to. Make it writable (its owner, "
+                + "its mode, how it is mounted); nothing was lost."
         case .busy: "The database is locked by another program. Try again."
+        case .inputOutput(let code):
+            "The disk with the data folder failed (SQLite \(code)). Look at the system's log; "
+                + "nothing that was acknowledged is changed."
         case .corrupt(let code):
             "The database is damaged (SQLite \(code)). Restore the data folder from a backup."
         case .failed(let code): "The database failed (SQLite \(code)). Nothing was changed."
+        }
+    }
+
+    private static func refusal(ofFolder path: String, _ code: Int) -> String {
+        let remedy =
+            switch Int32(code) {
+            case EROFS: "Mount its file system writable, or name another folder with --data."
+            case EACCES, EPERM:
+                "Let this user read and write it, or name another folder with --data."
+            case ENOTDIR: "Name a folder with --data."
+            default: "Check that it is a folder that this user may write to."
+            }
+        return "The data folder \(path) cannot be used: \(reason(code)). \(remedy)"
+    }
+
+    /// The system's words for an `errno`.
+    fileprivate static func reason(_ code: Int) -> String {
+        guard let text = strerror(Int32(truncatingIfNeeded: code)) else { return "errno \(code)" }
+        return "\(String(cString: text)) (errno \(code))"
+    }
+}
+
+extension StorageError.KeyFileFault: CustomStringConvertible {
+    public var description: String {
+        switch self {
+        case .unusable(let code):
+            "cannot be used: \(StorageError.reason(code)). Make one with --new-data-key FILE."
+        case .openToAll(let permissions):
+            "can be read by everybody (mode \(String(permissions, radix: 8))). "
+                + "Take that away: chmod 600."
+        case .notAKey(let count):
+            "is not a key: its \(count) bytes are neither \(DataKey.byteCount) bytes nor "
+                + "\(2 * DataKey.byteCount) hexadecimal digits. "
+                + "Make one with --new-data-key FILE."
+        case .exists: "exists already, and a key is never replaced. Use it with --data-key."
         }
     }
 }

@@ -79,6 +79,14 @@ public enum EventKind: String, Sendable, CaseIterable {
     case restore
     /// Consolidated into `target`.
     case checkpoint
+
+    /// Whether it brings something to learn that is the user's and nowhere else.
+    public var bringsContent: Bool {
+        switch self {
+        case .observe, .completion, .feedback, .import: true
+        case .merge, .reset, .restore, .checkpoint: false
+        }
+    }
 }
 
 /// One entry of a session's journal: enough to do it again, byte for byte.
@@ -106,6 +114,9 @@ public struct EventRecord: Sendable, Equatable {
     public var answer: [UInt8]?
     /// What an event of its kind needs besides, to be done again. Opaque here.
     public var payload: [UInt8]?
+    /// Whether the journal has what it learned from, so that it can be done again; false for one
+    /// that a server learned which keeps outcomes only.
+    public var keepsContent: Bool
     /// Seconds since 1970.
     public var created: Double
 
@@ -113,7 +124,8 @@ public struct EventRecord: Sendable, Equatable {
         id: EventID, session: SessionID, sequence: Int, kind: EventKind, tokens: [Int32] = [],
         tokenCount: Int = 0, reward: Float? = nil, engram: [UInt8]? = nil,
         target: CheckpointID? = nil, idempotencyKey: String? = nil, requestHash: String? = nil,
-        answer: [UInt8]? = nil, payload: [UInt8]? = nil, created: Double
+        answer: [UInt8]? = nil, payload: [UInt8]? = nil,
+        keepsContent: Bool = true, created: Double
     ) {
         self.id = id
         self.session = session
@@ -128,6 +140,7 @@ public struct EventRecord: Sendable, Equatable {
         self.requestHash = requestHash
         self.answer = answer
         self.payload = payload
+        self.keepsContent = keepsContent
         self.created = created
     }
 }

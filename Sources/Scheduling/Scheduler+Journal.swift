@@ -72,17 +72,18 @@ extension Scheduler {
         case .reset, .restore, .import, .merge: record.feedbackStreak = 0
         case .observe, .completion, .checkpoint: break
         }
+        let keepsContent = configuration.journal == .text || !change.kind.bringsContent
         let event = EventRecord(
             id: change.event, session: record.id, sequence: record.sequence, kind: change.kind,
-            tokens: change.tokens, tokenCount: change.learnedTokens, reward: change.reward,
-            engram: change.importedFile, target: change.target,
+            tokens: keepsContent ? change.tokens : [], tokenCount: change.learnedTokens,
+            reward: change.reward, engram: keepsContent ? change.importedFile : nil,
+            target: change.target,
             idempotencyKey: change.idempotencyKey, requestHash: change.requestHash,
             answer: change.answer,
-            payload: try change.payload(),
-            created: moment)
+            payload: try change.payload(), keepsContent: keepsContent, created: moment)
         let tokensSinceSnapshot = session.tokensSinceSnapshot + change.tokens.count
         let isSnapshotDue =
-            change.needsSnapshot
+            change.needsSnapshot || configuration.journal == .deltas
             || record.sequence - session.snapshotSequence >= configuration.snapshotEvents
             || tokensSinceSnapshot >= configuration.snapshotTokens
         let (summary, blob) = try await atDesk { [engram = change.engram] in

@@ -165,6 +165,7 @@ extension Scheduler {
 
     /// What an event made of an engram then, it makes of it now, byte for byte.
     private func replay(_ event: EventRecord, on engram: Engram) async throws -> Engram {
+        guard event.keepsContent else { throw ServiceError.contentNotKept(event.id) }
         switch event.kind {
         case .observe, .completion:
             let tokens = event.tokens.map { TokenID(rawValue: $0) }

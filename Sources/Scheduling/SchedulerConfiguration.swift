@@ -20,6 +20,8 @@ public struct SchedulerConfiguration: Sendable {
     public var snapshotTokens = 65_536
     /// The session `default` consolidates by itself after learning this many tokens; nil: never.
     public var automaticCheckpointTokens: Int? = 2000
+    /// What is kept of what is learned from now on; what the store has stays as it is.
+    public var journal = JournalKind.text
     /// Bytes of the cortex thread's stack.
     public var stackBytes = 16 << 20
 

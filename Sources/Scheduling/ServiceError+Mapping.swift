@@ -20,6 +20,8 @@ extension ServiceError {
         case .checkpointNotFound(let id): .checkpointNotFound(id)
         case .checkpointInUse(let id): .checkpointInUse(id)
         case .closed: .draining
+        case .diskFull: .storageFull(reason: error.description)
+        case .corrupt, .unreadable: .storageDamaged(reason: error.description)
         default: .storage(reason: error.description)
         }
     }

@@ -23,8 +23,16 @@ public enum ServiceError: Error, Sendable, Equatable {
     /// a whole sentence, as an `EngramError` describes itself.
     case refused(reason: String)
     case queueFull(capacity: Int, retryAfterSeconds: Int)
+    /// What an event was learned from was not kept (`JournalKind.deltas`), so that nothing can be
+    /// learned again without it, or from it.
+    case contentNotKept(EventID)
     case loading
     case draining
-    /// The store could not make it durable (disk full, read-only): nothing changed.
+    /// The store could not make it durable for now (read-only, busy, a failing disk): nothing
+    /// changed.
     case storage(reason: String)
+    /// The same, because there is no space left.
+    case storageFull(reason: String)
+    /// What is stored cannot be read, now or later; nothing changed.
+    case storageDamaged(reason: String)
 }

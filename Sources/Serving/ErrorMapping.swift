@@ -174,10 +174,26 @@ struct ErrorAnswer {
             self.init(
                 status: 503, "The server is shutting down.", type: "server_error",
                 code: "draining", headers: ["Retry-After": "5"])
+        case .contentNotKept(let id):
+            self.init(
+                status: 409,
+                "What event '\(id)' was learned from was not kept: the server runs, or ran then, "
+                    + "with --journal deltas. Reset or restore the session, or discard it.",
+                code: "content_not_kept")
         case .storage(let reason):
             self.init(
-                status: 503, "It could not be stored, nothing changed: \(reason).",
+                status: 503, "It could not be stored, nothing changed: \(reason)",
                 type: "server_error", code: "storage_failed", headers: ["Retry-After": "30"])
+        // Not 507: it forbids the client to try again by itself, and this goes away by itself.
+        case .storageFull(let reason):
+            self.init(
+                status: 503, "It could not be stored, nothing changed: \(reason)",
+                type: "server_error", code: "storage_full", headers: ["Retry-After": "30"])
+        // Not 503: no time will mend it.
+        case .storageDamaged(let reason):
+            self.init(
+                status: 500, "What is stored cannot be read, nothing changed: \(reason)",
+                type: "server_error", code: "storage_damaged")
         }
     }
 }

@@ -26,7 +26,7 @@ enum ImportTable {
 
     /// Other people's packages, for each module that may use one.
     static let packages: [String: Set<String>] = [
-        "Crypto": ["Engrams"],
+        "Crypto": ["Engrams", "EngramStorage"],
         "GRDB": ["EngramStorage"],
         "Logging": ["Scheduling", "Serving", "hebb"],
         "ArgumentParser": ["hebb"],

@@ -1,24 +1,23 @@
 import EngramStorage
 import Engrams
 import Foundation
+import TinyCore
 
-/// The two drivers: every promise of `EngramStore` is tested on both.
+/// The drivers: every promise of `EngramStore` is tested on both.
 enum Driver: String, CaseIterable, Sendable {
-    case sqlite, inMemory
+    case sqlite, encrypted, inMemory
 
     func open() throws -> any EngramStore {
         switch self {
         case .sqlite: try SQLiteStore(folder: temporaryFolder())
+        case .encrypted: try SQLiteStore(folder: temporaryFolder(), key: .random())
         case .inMemory: InMemoryStore()
         }
     }
 }
 
 /// A path for a folder of its own, which does not exist yet.
-func temporaryFolder() -> String {
-    FileManager.default.temporaryDirectory
-        .appendingPathComponent("hebb-store-\(UUID().uuidString)/data").path
-}
+func temporaryFolder() -> String { TemporaryPlace.path("store") + "/data" }
 
 let alice = SessionID("alice/default")!
 
@@ -88,5 +87,13 @@ struct Everything: Equatable {
         events = try await store.events(of: id, after: 0, limit: 1000)
         snapshot = try await store.snapshot(of: id)
         checkpoints = try await store.checkpoints(of: id.user, after: nil, limit: 1000)
+    }
+}
+
+/// Whether a file of the folder has the bytes in it.
+func holds(_ bytes: [UInt8], folder: String) throws -> Bool {
+    try FileManager.default.contentsOfDirectory(atPath: folder).contains { name in
+        let data = try Data(contentsOf: URL(fileURLWithPath: folder + "/" + name))
+        return data.range(of: Data(bytes)) != nil
     }
 }

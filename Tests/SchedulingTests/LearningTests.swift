@@ -158,7 +158,10 @@ import TinyCore
         try await scheduler.observe(alice, lesson)
         let hash = try await scheduler.hash(alice)
         store.fail(with: error)
-        let expected = ServiceError.storage(reason: error.description)
+        let expected =
+            error == .diskFull
+            ? ServiceError.storageFull(reason: error.description)
+            : .storage(reason: error.description)
         await #expect(throws: expected) { try await scheduler.observe(alice, lesson, key: "k") }
         await #expect(throws: expected) {
             _ = try await scheduler.checkpoint(alice, name: nil, ifMatch: nil)

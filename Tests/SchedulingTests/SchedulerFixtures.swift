@@ -39,10 +39,7 @@ func makeScheduler(
     return Scheduler(cortex: cortex, store: store, configuration: configuration)
 }
 
-func temporaryFolder() -> String {
-    FileManager.default.temporaryDirectory
-        .appendingPathComponent("hebb-scheduler-\(UUID().uuidString)/data").path
-}
+func temporaryFolder() -> String { TemporaryPlace.path("scheduler") + "/data" }
 
 extension Scheduler {
     @discardableResult

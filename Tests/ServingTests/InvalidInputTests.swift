@@ -1,3 +1,4 @@
+import Engrams
 import Scheduling
 import Synchronization
 import Testing
@@ -151,7 +152,9 @@ struct InvalidInputTests {
             (ServiceError.loading, 503), (.draining, 503), (.emptyText, 400),
             (.idempotencyKeyReused, 409), (.refused(reason: "norm"), 422),
             (.contextExceeded(promptTokens: 600, maxTokens: 1, contextLength: 512), 400),
-            (.queueFull(capacity: 1, retryAfterSeconds: 7), 429), (.storage(reason: "full"), 503),
+            (.queueFull(capacity: 1, retryAfterSeconds: 7), 429), (.storage(reason: "read-only"), 503),
+            (.storageFull(reason: "full"), 503), (.storageDamaged(reason: "bad page"), 500),
+            (.contentNotKept(EventID(rawValue: "evt-1")), 409),
             (.invalidParameter(name: "top_p", reason: "too low"), 400),
         ])
     func mapping(error: ServiceError, status: Int) async throws {

@@ -13,13 +13,12 @@ public enum TinyCore {
 
     /// Writes the folder.
     /// - Parameter withLayerAutoencoder: whether there is an SAE before block 1 as well.
-    /// - Returns: Its path, below the temporary directory.
+    /// - Returns: Its path; it goes away with the process at the latest.
     public static func make(
         seed: UInt64 = 1, withAutoencoder: Bool = true, withLayerAutoencoder: Bool = false,
         rule: String? = nil
     ) throws -> String {
-        let folder = FileManager.default.temporaryDirectory
-            .appendingPathComponent("hebb-tiny-\(UUID().uuidString)/tiny-core").path
+        let folder = TemporaryPlace.path("tiny") + "/tiny-core"
         try FileManager.default.createDirectory(
             atPath: folder, withIntermediateDirectories: true)
         try write(config, "\(folder)/config.json")

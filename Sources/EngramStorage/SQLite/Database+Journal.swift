@@ -5,11 +5,18 @@ import GRDB
 // The statements of a transaction, on the database's queue.
 
 extension Database {
-    func session(_ id: SessionID) throws -> SessionRecord? {
+    func session(_ id: SessionID, under seal: RowSeal) throws -> SessionRecord? {
         try Row.fetchOne(
             self, sql: "SELECT * FROM sessions WHERE user = ? AND name = ?",
             arguments: [id.user.rawValue, id.name.rawValue]
-        ).map(SessionRecord.init(row:))
+        ).map { try SessionRecord(row: $0, under: seal) }
+    }
+
+    /// The number of a session's last event; nil: there is no such session.
+    func sequence(of id: SessionID) throws -> Int? {
+        try Int.fetchOne(
+            self, sql: "SELECT sequence FROM sessions WHERE user = ? AND name = ?",
+            arguments: [id.user.rawValue, id.name.rawValue])
     }
 
     func hasCheckpoint(_ id: CheckpointID, of user: UserID) throws -> Bool {
@@ -18,9 +25,9 @@ extension Database {
             arguments: [user.rawValue, id.rawValue]) ?? false
     }
 
-    func create(_ record: SessionRecord) throws {
+    func create(_ record: SessionRecord, under seal: RowSeal) throws {
         let id = record.id
-        guard try session(id) == nil else { throw StorageError.sessionExists(id) }
+        guard try sequence(of: id) == nil else { throw StorageError.sessionExists(id) }
         for checkpoint in [record.base, record.origin] {
             if let checkpoint, try !hasCheckpoint(checkpoint, of: id.user) {
                 throw StorageError.checkpointNotFound(checkpoint)
@@ -38,15 +45,16 @@ extension Database {
             arguments: [
                 id.user.rawValue, id.name.rawValue, record.base?.rawValue, record.origin?.rawValue,
                 record.learn, record.sequence, record.tokensLearned, record.tokensSinceCheckpoint,
-                record.feedbackStreak, Data(record.summary), Data(record.ledger), record.created,
+                record.feedbackStreak, try seal.seal(record.summary, at: .session(id, "summary")),
+                try seal.seal(record.ledger, at: .session(id, "ledger")), record.created,
                 record.updated,
             ])
     }
 
-    func append(_ entry: JournalEntry) throws {
+    func append(_ entry: JournalEntry, under seal: RowSeal) throws {
         let id = entry.session.id
         try check(entry.event)
-        if let checkpoint = entry.checkpoint { try insert(checkpoint) }
+        if let checkpoint = entry.checkpoint { try insert(checkpoint, under: seal) }
         if let move = entry.head { try move.apply(to: id.user, in: self) }
         if let base = entry.session.base, try !hasCheckpoint(base, of: id.user) {
             throw StorageError.checkpointNotFound(base)
@@ -54,14 +62,15 @@ extension Database {
         try execute(
             sql: """
                 INSERT INTO events (id, user, name, sequence, kind, tokens, tokenCount, reward,
-                    engram, target, idempotencyKey, requestHash, answer, payload, created)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-                """, arguments: entry.event.arguments)
-        try update(entry.session)
-        if let snapshot = entry.snapshot { try keep(snapshot, of: id) }
+                    engram, target, idempotencyKey, requestHash, answer, payload,
+                    keepsContent, created)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                """, arguments: try entry.event.arguments(under: seal))
+        try update(entry.session, under: seal)
+        if let snapshot = entry.snapshot { try keep(snapshot, of: id, under: seal) }
     }
 
-    func keep(_ snapshot: SnapshotRecord, of session: SessionID) throws {
+    func keep(_ snapshot: SnapshotRecord, of session: SessionID, under seal: RowSeal) throws {
         try execute(
             sql: """
                 INSERT INTO snapshots (user, name, sequence, engram) VALUES (?, ?, ?, ?)
@@ -71,16 +80,16 @@ extension Database {
                 """,
             arguments: [
                 session.user.rawValue, session.name.rawValue, snapshot.sequence,
-                Data(snapshot.engram),
+                try seal.seal(snapshot.engram, at: .snapshot(snapshot.sequence, of: session)),
             ])
     }
 
     /// The event follows its session's last one and repeats no key and no identifier.
     private func check(_ event: EventRecord) throws {
         let id = event.session
-        guard let found = try session(id) else { throw StorageError.sessionNotFound(id) }
-        guard event.sequence == found.sequence + 1 else {
-            throw StorageError.sequenceGap(expected: found.sequence + 1, found: event.sequence)
+        guard let last = try sequence(of: id) else { throw StorageError.sessionNotFound(id) }
+        guard event.sequence == last + 1 else {
+            throw StorageError.sequenceGap(expected: last + 1, found: event.sequence)
         }
         if let key = event.idempotencyKey,
             let earlier = try String.fetchOne(
@@ -96,8 +105,11 @@ extension Database {
         if isTaken == true { throw StorageError.eventExists(event.id) }
     }
 
-    private func insert(_ checkpoint: JournalEntry.NewCheckpoint) throws {
+    private func insert(_ checkpoint: JournalEntry.NewCheckpoint, under seal: RowSeal) throws {
         let record = checkpoint.record
+        func place(_ column: String) -> SealedPlace {
+            .checkpoint(record.id, of: record.user, column)
+        }
         guard try !hasCheckpoint(record.id, of: record.user) else {
             throw StorageError.checkpointExists(record.id)
         }
@@ -108,14 +120,16 @@ extension Database {
                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """,
             arguments: [
-                record.user.rawValue, record.id.rawValue, record.session.rawValue, record.name,
+                record.user.rawValue, record.id.rawValue, record.session.rawValue,
+                try record.name.map { try seal.seal($0, at: place("name")) },
                 record.parent?.rawValue, Int64(bitPattern: record.revision.rawValue),
-                record.tokensLearned, record.byteCount, record.hash, record.created,
-                Data(checkpoint.engram),
+                record.tokensLearned, record.byteCount,
+                try seal.seal(record.hash, at: place("hash")),
+                record.created, try seal.seal(checkpoint.engram, at: place("engram")),
             ])
     }
 
-    private func update(_ record: SessionRecord) throws {
+    private func update(_ record: SessionRecord, under seal: RowSeal) throws {
         try execute(
             sql: """
                 UPDATE sessions SET base = ?, learn = ?, sequence = ?, tokensLearned = ?,
@@ -125,9 +139,9 @@ extension Database {
                 """,
             arguments: [
                 record.base?.rawValue, record.learn, record.sequence, record.tokensLearned,
-                record.tokensSinceCheckpoint, record.feedbackStreak, Data(record.summary),
-                Data(record.ledger),
-                record.updated,
+                record.tokensSinceCheckpoint, record.feedbackStreak,
+                try seal.seal(record.summary, at: .session(record.id, "summary")),
+                try seal.seal(record.ledger, at: .session(record.id, "ledger")), record.updated,
                 record.id.user.rawValue, record.id.name.rawValue,
             ])
     }

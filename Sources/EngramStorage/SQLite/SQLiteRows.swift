@@ -3,18 +3,21 @@ import Foundation
 import GRDB
 
 // Between rows and records. GRDB stores bytes as `Data`; an `[UInt8]` bound as it is would go
-// through `Codable` and become JSON, so the conversion is spelled out here, in one place.
+// through `Codable` and become JSON, so the conversion is spelled out here, in one place. What
+// `SealedTable` lists passes a `RowSeal` on the way.
 
 extension SessionRecord {
-    init(row: Row) throws {
+    init(row: Row, under seal: RowSeal) throws {
         let id = try SessionID(userText: row["user"], nameText: row["name"])
         self.init(
             id: id, base: CheckpointID(text: row["base"]),
             origin: CheckpointID(text: row["origin"]), learn: row["learn"],
             sequence: row["sequence"], tokensLearned: row["tokensLearned"],
             tokensSinceCheckpoint: row["tokensSinceCheckpoint"],
-            feedbackStreak: row["feedbackStreak"], summary: bytes(row["summary"]),
-            ledger: bytes(row["ledger"]), created: row["created"], updated: row["updated"])
+            feedbackStreak: row["feedbackStreak"],
+            summary: try seal.open(row["summary"] as Data, at: .session(id, "summary")),
+            ledger: try seal.open(row["ledger"] as Data, at: .session(id, "ledger")),
+            created: row["created"], updated: row["updated"])
     }
 }
 
@@ -26,45 +29,63 @@ extension UserRecord {
 }
 
 extension EventRecord {
-    init(row: Row) throws {
+    init(row: Row, under seal: RowSeal) throws {
         guard let kind = EventKind(rawValue: row["kind"]) else {
             throw StorageError.corrupt(code: 0)
         }
+        let id = EventID(rawValue: row["id"])
+        let session = try SessionID(userText: row["user"], nameText: row["name"])
+        let sequence: Int = row["sequence"]
+        func bytes(_ column: String) throws -> [UInt8]? {
+            let sealed: Data? = row[column]
+            let place = SealedPlace.event(id, of: session, sequence, column)
+            return try sealed.map { try seal.open($0, at: place) }
+        }
         let reward: Double? = row["reward"]
-        let engram: Data? = row["engram"]
-        let answer: Data? = row["answer"]
-        let payload: Data? = row["payload"]
+        let requestHash: String? = row["requestHash"]
+        let hashPlace = SealedPlace.event(id, of: session, sequence, "requestHash")
         self.init(
-            id: EventID(rawValue: row["id"]),
-            session: try SessionID(userText: row["user"], nameText: row["name"]),
-            sequence: row["sequence"], kind: kind, tokens: try tokenIDs(row["tokens"]),
-            tokenCount: row["tokenCount"], reward: reward.map { Float($0) },
-            engram: engram.map(bytes), target: CheckpointID(text: row["target"]),
-            idempotencyKey: row["idempotencyKey"], requestHash: row["requestHash"],
-            answer: answer.map(bytes), payload: payload.map(bytes), created: row["created"])
+            id: id, session: session, sequence: sequence, kind: kind,
+            tokens: try tokenIDs(try bytes("tokens") ?? []), tokenCount: row["tokenCount"],
+            reward: reward.map { Float($0) }, engram: try bytes("engram"),
+            target: CheckpointID(text: row["target"]), idempotencyKey: row["idempotencyKey"],
+            requestHash: try requestHash.map { try seal.open($0, at: hashPlace) },
+            answer: try bytes("answer"), payload: try bytes("payload"),
+            keepsContent: row["keepsContent"], created: row["created"])
     }
 
-    var arguments: StatementArguments {
-        [
+    func arguments(under seal: RowSeal) throws -> StatementArguments {
+        func place(_ column: String) -> SealedPlace {
+            .event(id, of: session, sequence, column)
+        }
+        func sealed(_ bytes: [UInt8]?, _ column: String) throws -> Data? {
+            try bytes.map { try seal.seal($0, at: place(column)) }
+        }
+        return [
             id.rawValue, session.user.rawValue, session.name.rawValue, sequence, kind.rawValue,
-            blob(tokens), tokenCount, reward.map { Double($0) }, engram.map { Data($0) },
-            target?.rawValue, idempotencyKey, requestHash, answer.map { Data($0) },
-            payload.map { Data($0) }, created,
+            try sealed(littleEndian(tokens), "tokens"), tokenCount, reward.map { Double($0) },
+            try sealed(engram, "engram"), target?.rawValue, idempotencyKey,
+            try requestHash.map { try seal.seal($0, at: place("requestHash")) },
+            try sealed(answer, "answer"), try sealed(payload, "payload"), keepsContent, created,
         ]
     }
 }
 
 extension CheckpointRecord {
-    init(row: Row) throws {
+    init(row: Row, under seal: RowSeal) throws {
         guard let user = UserID(rawValue: row["user"]),
             let session = SessionName(rawValue: row["session"])
         else { throw StorageError.corrupt(code: 0) }
+        let id = CheckpointID(rawValue: row["id"])
         let revision: Int64 = row["revision"]
+        let name: String? = row["name"]
         self.init(
-            id: CheckpointID(rawValue: row["id"]), user: user, session: session, name: row["name"],
+            id: id, user: user, session: session,
+            name: try name.map { try seal.open($0, at: .checkpoint(id, of: user, "name")) },
             parent: CheckpointID(text: row["parent"]),
             revision: Revision(rawValue: UInt64(bitPattern: revision)),
-            tokensLearned: row["tokensLearned"], byteCount: row["byteCount"], hash: row["hash"],
+            tokensLearned: row["tokensLearned"], byteCount: row["byteCount"],
+            hash: try seal.open(row["hash"] as String, at: .checkpoint(id, of: user, "hash")),
             created: row["created"])
     }
 }
@@ -84,23 +105,46 @@ extension SessionID {
     }
 }
 
-private func bytes(_ data: Data) -> [UInt8] { [UInt8](data) }
+extension SealedPlace {
+    static func session(_ id: SessionID, _ column: String) -> SealedPlace {
+        SealedPlace(
+            table: .sessions, column: column, row: [id.user.rawValue, id.name.rawValue])
+    }
+
+    static func event(_ id: EventID, of session: SessionID, _ sequence: Int, _ column: String)
+        -> SealedPlace
+    {
+        SealedPlace(
+            table: .events, column: column,
+            row: [session.user.rawValue, session.name.rawValue, String(sequence), id.rawValue])
+    }
+
+    static func snapshot(_ sequence: Int, of session: SessionID) -> SealedPlace {
+        SealedPlace(
+            table: .snapshots, column: "engram",
+            row: [session.user.rawValue, session.name.rawValue, String(sequence)])
+    }
+
+    static func checkpoint(_ id: CheckpointID, of user: UserID, _ column: String) -> SealedPlace {
+        SealedPlace(table: .checkpoints, column: column, row: [user.rawValue, id.rawValue])
+    }
+}
 
 /// Little-endian on every machine: a data folder may be moved to another one.
-private func blob(_ tokens: [Int32]) -> Data {
-    var data = Data(capacity: tokens.count * 4)
+private func littleEndian(_ tokens: [Int32]) -> [UInt8] {
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(tokens.count * 4)
     for token in tokens {
         let pattern = UInt32(bitPattern: token)
         for shift in stride(from: 0, to: 32, by: 8) {
-            data.append(UInt8(truncatingIfNeeded: pattern >> UInt32(shift)))
+            bytes.append(UInt8(truncatingIfNeeded: pattern >> UInt32(shift)))
         }
     }
-    return data
+    return bytes
 }
 
-private func tokenIDs(_ data: Data) throws -> [Int32] {
-    guard data.count % 4 == 0 else { throw StorageError.corrupt(code: 0) }
-    let bytes = [UInt8](data)
+private func tokenIDs(_ bytes: [UInt8]) throws -> [Int32] {
+    guard bytes.count % 4 == 0 else { throw StorageError.corrupt(code: 0) }
     return stride(from: 0, to: bytes.count, by: 4).map { start in
         var pattern: UInt32 = 0
         for offset in 0..<4 { pattern |= UInt32(bytes[start + offset]) << UInt32(8 * offset) }

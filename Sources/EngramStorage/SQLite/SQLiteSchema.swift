@@ -2,7 +2,9 @@ import GRDB
 
 /// The database's tables, and how older files become today's.
 enum SQLiteSchema {
-    /// Each migration is final once released: changing one would leave old files behind.
+    /// Each migration is final once released: changing one would leave old files behind. From the
+    /// sixth on, a file may be sealed when it is migrated: statements cannot read what
+    /// `SealedTable` lists.
     static var migrator: DatabaseMigrator {
         var migrator = DatabaseMigrator()
         migrator.registerMigration("1: users, sessions, journal, checkpoints") { db in
@@ -17,6 +19,16 @@ enum SQLiteSchema {
                 sql: """
                     ALTER TABLE sessions ADD COLUMN feedbackStreak INTEGER NOT NULL DEFAULT 0;
                     ALTER TABLE events ADD COLUMN payload BLOB;
+                    """)
+        }
+        migrator.registerMigration("6: sealing, events without their content") { db in
+            try db.execute(
+                sql: """
+                    CREATE TABLE properties (
+                        name TEXT NOT NULL PRIMARY KEY,
+                        value BLOB NOT NULL
+                    ) STRICT, WITHOUT ROWID;
+                    ALTER TABLE events ADD COLUMN keepsContent INTEGER NOT NULL DEFAULT 1;
                     """)
         }
         return migrator

@@ -10,7 +10,9 @@ import Synchronization
 /// serial queue, never on a task's thread.
 public final class SQLiteStore: EngramStore {
     private let path: String
+    private let folder: String
     let queue: DatabaseQueue
+    private let seal: RowSeal
     /// Nil once closed, which lets the folder go.
     private let lock: Mutex<FolderLock?>
 
@@ -18,10 +20,15 @@ public final class SQLiteStore: EngramStore {
     ///
     /// - Parameters:
     ///   - folder: made with mode 0700 when missing.
+    ///   - key: what the folder is encrypted with. Nil: it is not. A folder that is not yet is
+    ///     encrypted now, which takes as long as writing it anew.
     ///   - busyTimeoutSeconds: how long to wait for another program that reads the file.
-    /// - Throws: `.folderInUse`, `.folderUnusable`, `.newerFormat`, or SQLite's failure. Blocks
-    ///   while it opens the file.
-    public init(folder: String, busyTimeoutSeconds: Double = 5) throws(StorageError) {
+    /// - Throws: `.folderInUse`, `.folderUnusable`, `.newerFormat`, `.keyMissing`, `.keyWrong`,
+    ///   `.readOnly` when it could be read but not written, or SQLite's failure. Blocks while it
+    ///   opens the file.
+    public init(folder: String, key: DataKey? = nil, busyTimeoutSeconds: Double = 5)
+        throws(StorageError)
+    {
         let lock = try FolderLock(folder: folder)
         var configuration = Configuration()
         configuration.label = "hebb.store"
@@ -30,8 +37,11 @@ public final class SQLiteStore: EngramStore {
         configuration.busyMode = .timeout(busyTimeoutSeconds)
         path = folder + "/hebb.sqlite"
         do {
-            queue = try DatabaseQueue(path: path, configuration: configuration)
+            // SQLite gives the log and its index the mode of the file, so that comes first.
+            let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+            if descriptor >= 0 { _ = Foundation.close(descriptor) }
             chmod(path, 0o600)
+            queue = try DatabaseQueue(path: path, configuration: configuration)
             let migrator = SQLiteSchema.migrator
             // GRDB sets `synchronous` to NORMAL when it turns the log on, so this comes after it.
             try queue.inDatabase { db in
@@ -41,9 +51,13 @@ public final class SQLiteStore: EngramStore {
                 throw StorageError.newerFormat(path: folder)
             }
             try migrator.migrate(queue)
+            // SQLite opens a file that it may not write without a word, to read it.
+            try queue.inDatabase { db in try db.inTransaction(.immediate) { .commit } }
+            seal = try queue.seal(with: key, folder: folder)
         } catch {
-            throw StorageError(error)
+            throw StorageError(error, folder: folder)
         }
+        self.folder = folder
         self.lock = Mutex(lock)
     }
 
@@ -57,13 +71,13 @@ public final class SQLiteStore: EngramStore {
     // MARK: - Sessions
 
     public func session(_ id: SessionID) async throws(StorageError) -> SessionRecord? {
-        try await read { db in try db.session(id) }
+        try await read { [seal] db in try db.session(id, under: seal) }
     }
 
     public func sessions(of user: UserID?, after: SessionID?, limit: Int)
         async throws(StorageError) -> [SessionRecord]
     {
-        try await read { db in
+        try await read { [seal] db in
             let rows = try Row.fetchAll(
                 db,
                 sql: """
@@ -76,7 +90,7 @@ public final class SQLiteStore: EngramStore {
                     "user": user?.rawValue, "afterUser": after?.user.rawValue,
                     "afterName": after?.name.rawValue, "limit": max(0, limit),
                 ])
-            return try rows.map(SessionRecord.init(row:))
+            return try rows.map { try SessionRecord(row: $0, under: seal) }
         }
     }
 
@@ -87,10 +101,11 @@ public final class SQLiteStore: EngramStore {
     public func createSession(_ record: SessionRecord, engram: [UInt8]?)
         async throws(StorageError)
     {
-        try await write { db in
-            try db.create(record)
+        try await write { [seal] db in
+            try db.create(record, under: seal)
             if let engram {
-                try db.keep(SnapshotRecord(sequence: 0, engram: engram), of: record.id)
+                let snapshot = SnapshotRecord(sequence: 0, engram: engram)
+                try db.keep(snapshot, of: record.id, under: seal)
             }
         }
     }
@@ -104,19 +119,19 @@ public final class SQLiteStore: EngramStore {
         }
         // The deleted text still stands in the log until it is folded into the file. It is gone
         // from every answer already, so a failure here (the next fold does it) is no failure.
-        _ = try? await perform { db in try db.execute(sql: "PRAGMA wal_checkpoint(TRUNCATE)") }
+        _ = try? await perform { db in try db.emptyLog() }
     }
 
     // MARK: - The journal
 
     public func append(_ entry: JournalEntry) async throws(StorageError) {
-        try await write { db in try db.append(entry) }
+        try await write { [seal] db in try db.append(entry, under: seal) }
     }
 
     public func events(of session: SessionID, after sequence: Int, limit: Int)
         async throws(StorageError) -> [EventRecord]
     {
-        try await read { db in
+        try await read { [seal] db in
             let rows = try Row.fetchAll(
                 db,
                 sql: """
@@ -126,29 +141,31 @@ public final class SQLiteStore: EngramStore {
                 arguments: [
                     session.user.rawValue, session.name.rawValue, sequence, max(0, limit),
                 ])
-            return try rows.map(EventRecord.init(row:))
+            return try rows.map { try EventRecord(row: $0, under: seal) }
         }
     }
 
     public func event(of session: SessionID, idempotencyKey: String) async throws(StorageError)
         -> EventRecord?
     {
-        try await read { db in
+        try await read { [seal] db in
             try Row.fetchOne(
                 db, sql: "SELECT * FROM events WHERE user = ? AND name = ? AND idempotencyKey = ?",
                 arguments: [session.user.rawValue, session.name.rawValue, idempotencyKey]
-            ).map(EventRecord.init(row:))
+            ).map { try EventRecord(row: $0, under: seal) }
         }
     }
 
     public func snapshot(of session: SessionID) async throws(StorageError) -> SnapshotRecord? {
-        try await read { db in
+        try await read { [seal] db in
             try Row.fetchOne(
                 db, sql: "SELECT sequence, engram FROM snapshots WHERE user = ? AND name = ?",
                 arguments: [session.user.rawValue, session.name.rawValue]
             ).map { row in
-                let engram: Data = row["engram"]
-                return SnapshotRecord(sequence: row["sequence"], engram: [UInt8](engram))
+                let sequence: Int = row["sequence"]
+                let place = SealedPlace.snapshot(sequence, of: session)
+                return SnapshotRecord(
+                    sequence: sequence, engram: try seal.open(row["engram"] as Data, at: place))
             }
         }
     }
@@ -156,12 +173,12 @@ public final class SQLiteStore: EngramStore {
     public func keep(_ snapshot: SnapshotRecord, of session: SessionID)
         async throws(StorageError)
     {
-        try await write { db in
-            guard let found = try db.session(session) else { return }
-            guard snapshot.sequence <= found.sequence else {
-                throw StorageError.sequenceGap(expected: found.sequence, found: snapshot.sequence)
+        try await write { [seal] db in
+            guard let last = try db.sequence(of: session) else { return }
+            guard snapshot.sequence <= last else {
+                throw StorageError.sequenceGap(expected: last, found: snapshot.sequence)
             }
-            try db.keep(snapshot, of: session)
+            try db.keep(snapshot, of: session, under: seal)
         }
     }
 
@@ -170,29 +187,29 @@ public final class SQLiteStore: EngramStore {
     public func checkpoint(_ id: CheckpointID, of user: UserID) async throws(StorageError)
         -> CheckpointRecord?
     {
-        try await read { db in
+        try await read { [seal] db in
             try Row.fetchOne(
                 db, sql: "SELECT \(checkpointColumns) FROM checkpoints WHERE user = ? AND id = ?",
                 arguments: [user.rawValue, id.rawValue]
-            ).map(CheckpointRecord.init(row:))
+            ).map { try CheckpointRecord(row: $0, under: seal) }
         }
     }
 
     public func engram(of checkpoint: CheckpointID, of user: UserID)
         async throws(StorageError) -> [UInt8]?
     {
-        try await read { db in
+        try await read { [seal] db in
             try Data.fetchOne(
                 db, sql: "SELECT engram FROM checkpoints WHERE user = ? AND id = ?",
                 arguments: [user.rawValue, checkpoint.rawValue]
-            ).map { [UInt8]($0) }
+            ).map { try seal.open($0, at: .checkpoint(checkpoint, of: user, "engram")) }
         }
     }
 
     public func checkpoints(of user: UserID, after: CheckpointID?, limit: Int)
         async throws(StorageError) -> [CheckpointRecord]
     {
-        try await read { db in
+        try await read { [seal] db in
             var start: Int64 = 0
             if let after {
                 guard
@@ -209,7 +226,7 @@ public final class SQLiteStore: EngramStore {
                     WHERE user = ? AND ordinal > ? ORDER BY ordinal LIMIT ?
                     """,
                 arguments: [user.rawValue, start, max(0, limit)])
-            return try rows.map(CheckpointRecord.init(row:))
+            return try rows.map { try CheckpointRecord(row: $0, under: seal) }
         }
     }
 
@@ -232,13 +249,13 @@ public final class SQLiteStore: EngramStore {
     }
 
     public func close() async {
-        _ = try? await perform { db in try db.execute(sql: "PRAGMA wal_checkpoint(TRUNCATE)") }
+        _ = try? await perform { db in try db.emptyLog() }
         guard let held = lock.withLock({ $0.take() }) else { return }
         // Closing waits for the queue, so it must not happen on the caller's thread.
         await withCheckedContinuation { continuation in
             DispatchQueue.global().async { [queue] in
                 try? queue.close()
-                withExtendedLifetime(held) {}
+                held.release()
                 continuation.resume()
             }
         }
@@ -246,7 +263,7 @@ public final class SQLiteStore: EngramStore {
 
     // MARK: - The queue
 
-    private func read<Value: Sendable>(
+    func read<Value: Sendable>(
         _ body: @escaping @Sendable (Database) throws -> Value
     ) async throws(StorageError) -> Value {
         try await perform { db in
@@ -280,9 +297,10 @@ public final class SQLiteStore: EngramStore {
     ) async throws(StorageError) -> Value {
         guard lock.withLock({ $0 != nil }) else { throw .closed }
         let result: Result<Value, StorageError> = await withCheckedContinuation { continuation in
-            queue.asyncWriteWithoutTransaction { db in
+            queue.asyncWriteWithoutTransaction { [folder] db in
                 let result = Result { try body(db) }
-                continuation.resume(returning: result.mapError(StorageError.init(_:)))
+                continuation.resume(
+                    returning: result.mapError { StorageError($0, folder: folder) })
             }
         }
         return try result.get()

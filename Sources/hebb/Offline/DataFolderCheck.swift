@@ -3,11 +3,14 @@ import Foundation
 
 /// The data folder: that it can be written and that nobody else has it. Makes nothing.
 enum DataFolderCheck {
-    static func findings(folder: String) async -> [Finding] {
-        [await access(folder), space(folder)]
+    /// - Parameter key: of the folder; nil: none was named.
+    static func findings(folder: String, key: Result<DataKey?, any Error>) async -> [Finding] {
+        [await access(folder, key), space(folder)]
     }
 
-    private static func access(_ folder: String) async -> Finding {
+    private static func access(
+        _ folder: String, _ key: Result<DataKey?, any Error>
+    ) async -> Finding {
         let files = FileManager.default
         guard files.fileExists(atPath: folder) else {
             let parent = existingParent(of: folder)
@@ -27,11 +30,17 @@ enum DataFolderCheck {
             return Finding("data", .ok, "\(folder), nothing stored yet")
         }
         do {
-            let store = try SQLiteStore(folder: folder)
-            let sessions = try await store.sessionCount()
+            let key = try key.get()
+            if key != nil, try !SQLiteStore.isEncrypted(folder: folder) {
+                return Finding(
+                    "data", .warn, "\(folder) is not encrypted",
+                    remedy: "hebb serve --data-key FILE encrypts it when it starts")
+            }
+            let store = try SQLiteStore(folder: folder, key: key)
+            let overview = try await store.overview()
             await store.close()
-            return Finding("data", .ok, "\(folder), \(sessions) sessions")
-        } catch .folderInUse(_, let process) {
+            return finding(of: overview, folder: folder, isEncrypted: key != nil)
+        } catch StorageError.folderInUse(_, let process) {
             let holder = process.map { "process \($0)" } ?? "another process"
             return Finding(
                 "data", .warn, "\(folder) is in use by \(holder)",
@@ -39,6 +48,18 @@ enum DataFolderCheck {
         } catch {
             return Finding("data", .fail, "\(error)")
         }
+    }
+
+    private static func finding(
+        of overview: StoreOverview, folder: String, isEncrypted: Bool
+    ) -> Finding {
+        let bare = overview.learningEvents - overview.eventsWithContent
+        let detail =
+            "\(folder), \(overview.sessions) sessions, "
+            + "\(overview.learningEvents) learning events"
+            + (bare > 0 ? " (\(bare) without their text)" : "")
+            + (isEncrypted ? ", encrypted" : ", not encrypted")
+        return Finding("data", .ok, detail)
     }
 
     private static func space(_ folder: String) -> Finding {

@@ -1,4 +1,5 @@
 import ArgumentParser
+import EngramStorage
 import Foundation
 
 /// Which core to use.
@@ -18,6 +19,13 @@ struct CoreOptions: ParsableArguments {
 struct DataOptions: ParsableArguments {
     @Option(help: "The data folder (default: $XDG_DATA_HOME/hebb, else ~/.local/share/hebb).")
     var data: String?
+
+    @Option(
+        help: "The file with the data folder's key: 32 bytes, or 64 hexadecimal digits.")
+    var dataKey: String?
+
+    /// The key in the named file; nil: none was named.
+    func key() throws -> DataKey? { try dataKey.map { try DataKey(contentsOf: $0) } }
 
     func folder() -> String {
         if let data { return data }

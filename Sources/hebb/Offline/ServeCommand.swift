@@ -17,6 +17,15 @@ struct ServeCommand: AsyncParsableCommand {
 
             SIGINT and SIGTERM end it cleanly: running requests are finished first. What was \
             learned is on disk before a request is answered, so that a crash loses nothing.
+
+            With a data key, what users taught is encrypted on disk (AES-256-GCM): texts, engrams \
+            and answers, not names, times and counts. Make the key once, on a folder old or new, \
+            and keep a copy elsewhere, since without it the folder is lost:
+
+              hebb serve --new-data-key ~/hebb.key
+              hebb serve --data-key ~/hebb.key
+
+            With `--journal deltas` no text is kept at all, and no single event can be forgotten.
             """)
 
     @OptionGroup var core: CoreOptions
@@ -33,6 +42,27 @@ struct ServeCommand: AsyncParsableCommand {
 
     @Option(help: "The largest text of a request, bytes.")
     var maxText = 1 << 20
+
+    @Option(help: "Make a key for the data folder in this new file, and encrypt the folder.")
+    var newDataKey: String?
+
+    enum Journal: String, ExpressibleByArgument, CaseIterable {
+        case text, deltas
+
+        var kind: JournalKind {
+            switch self {
+            case .text: .text
+            case .deltas: .deltas
+            }
+        }
+    }
+
+    @Option(
+        help: """
+            What to keep of what is learned: its text, so that it can be looked at and forgotten, \
+            or only what it made of the engram.
+            """)
+    var journal = Journal.text
 
     @Option(help: "Connections open at once.")
     var maxConnections = 1_024
@@ -56,6 +86,9 @@ struct ServeCommand: AsyncParsableCommand {
     func validate() throws {
         guard (0...65_535).contains(port) else {
             throw ValidationError("--port must be from 0 to 65535")
+        }
+        if newDataKey != nil, data.dataKey != nil {
+            throw ValidationError("--new-data-key makes a key; name it as --data-key next time")
         }
         let positive = [
             ("--max-body", maxBody), ("--max-text", maxText), ("--queue", queue),
@@ -84,7 +117,10 @@ struct ServeCommand: AsyncParsableCommand {
         let logger = Logger(label: "hebb.serve")
         let signals = ShutdownSignals()
         // The folder first: it takes no time, and a second server on it must not start.
-        let store = try SQLiteStore(folder: data.folder())
+        let store = try await StoreOpening(
+            folder: data.folder(), keyFile: data.dataKey, newKeyFile: newDataKey,
+            journal: journal.kind
+        ).open(logger: logger)
         let cortex = try Cortex(folder: try core.folder())
         let scheduler = Scheduler(cortex: cortex, store: store, configuration: schedulerBounds)
         let server = HebbServer(
@@ -115,6 +151,7 @@ struct ServeCommand: AsyncParsableCommand {
         bounds.textBytesMaximum = maxText
         bounds.queueCapacity = queue
         bounds.residentBytesMaximum = memory << 20
+        bounds.journal = journal.kind
         return bounds
     }
 
