@@ -12,8 +12,24 @@ public enum ContentDigest {
     /// - Throws: When a file cannot be read.
     /// - Complexity: O(bytes); reads in pieces of 4 MiB.
     public static func ofFiles(_ paths: [String]) throws -> String {
+        try ofEach(paths).together.last ?? hex(SHA256().finalize())
+    }
+
+    /// The hashes of several files, read once.
+    public struct Files: Sendable, Equatable {
+        /// Of each file's content alone.
+        public var each: [String] = []
+        /// Beside it, `ofFiles` of all files up to this one.
+        public var together: [String] = []
+    }
+
+    /// Hashes files one by one and together.
+    /// - Throws, complexity: as `ofFiles`; each byte is hashed twice.
+    public static func ofEach(_ paths: [String]) throws -> Files {
+        var files = Files()
         var hasher = SHA256()
         for path in paths {
+            var own = SHA256()
             let url = URL(fileURLWithPath: path)
             let handle = try FileHandle(forReadingFrom: url)
             defer { try? handle.close() }
@@ -22,9 +38,13 @@ public enum ContentDigest {
             hasher.update(data: Array("\(url.lastPathComponent) \(length)\n".utf8))
             while let piece = try handle.read(upToCount: 4 << 20), !piece.isEmpty {
                 hasher.update(data: piece)
+                own.update(data: piece)
             }
+            files.each.append(hex(own.finalize()))
+            // A copy is finished: the hash goes on with the next file.
+            files.together.append(hex(hasher.finalize()))
         }
-        return hex(hasher.finalize())
+        return files
     }
 
     private static func hex(_ digest: SHA256.Digest) -> String {

@@ -8,6 +8,9 @@ public struct CortexIdentity: Hashable, Sendable, Codable {
     public var sparseAutoencoder: String
     /// SHA-256 of the rule file, hexadecimal.
     public var rule: String
+    /// SHA-256 of the constitution's file, hexadecimal; `ContentDigest.none` for a core that is
+    /// not sealed.
+    public var constitution: String
     /// How many tokens the core knows.
     public var vocabularySize: Int
     /// How many latents the SAE has.
@@ -22,11 +25,12 @@ public struct CortexIdentity: Hashable, Sendable, Codable {
     public init(
         core: String, sparseAutoencoder: String, rule: String, vocabularySize: Int,
         latentCount: Int, hiddenSize: Int, episodeKeySize: Int = 0,
-        layerLatentCount: Int = 0
+        layerLatentCount: Int = 0, constitution: String = ContentDigest.none
     ) {
         self.core = core
         self.sparseAutoencoder = sparseAutoencoder
         self.rule = rule
+        self.constitution = constitution
         self.vocabularySize = vocabularySize
         self.latentCount = latentCount
         self.hiddenSize = hiddenSize

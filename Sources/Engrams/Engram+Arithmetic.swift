@@ -32,7 +32,7 @@ extension Engram {
     }
 
     /// The nearest engram within the weight bounds: weights clipped, matrices scaled to their
-    /// norms, the weakest of a context's targets dropped.
+    /// norms, the weakest of a context's targets dropped, and all that pushes what is protected.
     func projected(into zone: SafeZone) -> Engram {
         var copy = self
         copy.sites = sites.projected(into: zone)
@@ -119,7 +119,7 @@ extension PlasticSites {
                 }
                 return context
             })
-        return result
+        return result.dropping(zone.protected)
     }
 }
 

@@ -23,8 +23,8 @@ import ModelFormats
 /// A working state adds `feature.usage` F32 [S], `sequence.visits` F32 [C] and
 /// `frozen_loss_average` F32 [0 or 1]; a checkpoint has episodes only where the rule keeps them.
 /// Metadata: `format` = `hebb.engram`, `format_version`, `kind` (`checkpoint` or `working_state`),
-/// `core_sha256`, `sae_sha256`, `rule_sha256`, `vocabulary_size`, `latent_count`, `hidden_size`,
-/// `episode_key_size`, `layer_latent_count`, `revision`, `tokens_learned`, `parent`,
+/// `core_sha256`, `sae_sha256`, `rule_sha256`, `constitution_sha256` (zeros for none),
+/// `vocabulary_size`, `latent_count`, `hidden_size`, `episode_key_size`, `layer_latent_count`, `revision`, `tokens_learned`, `parent`,
 /// `kernel_class`, `keeps_episodes` (0 or 1). The same engram gives the same bytes.
 extension Engram {
     public enum FileKind: String, Sendable {
@@ -97,6 +97,7 @@ extension Engram {
                     "hidden_size": String(identity.hiddenSize),
                     "episode_key_size": String(identity.episodeKeySize),
                     "layer_latent_count": String(identity.layerLatentCount),
+                    "constitution_sha256": identity.constitution,
                     "keeps_episodes": state.episodes.isKept ? "1" : "0",
                     "revision": revision.description, "tokens_learned": String(tokensLearned),
                     "parent": parent?.rawValue ?? "", "kernel_class": kernelClass,

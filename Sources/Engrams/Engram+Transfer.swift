@@ -95,7 +95,10 @@ extension CortexIdentity {
 
     /// Everything that an engram depends on.
     private var parts: [(name: String, hash: String)] {
-        [("core", core), ("SAE", sparseAutoencoder), ("rule", rule)]
+        [
+            ("core", core), ("SAE", sparseAutoencoder), ("rule", rule),
+            ("constitution", constitution),
+        ]
     }
 }
 

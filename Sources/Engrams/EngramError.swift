@@ -2,7 +2,8 @@
 public enum EngramError: Error, Sendable, Equatable, CustomStringConvertible {
     /// The file is no engram, or not one of a version that is understood.
     case malformed(file: String, reason: String)
-    /// The engram was learned on something else. `part` says on what: core, SAE or rule.
+    /// The engram was learned on something else. `part` says on what: core, SAE, rule or
+    /// constitution.
     case wrongCortex(part: String, found: String, expected: String)
     /// The engram was learned on a cortex of other dimensions, and means nothing here.
     case otherShape(dimension: String, found: Int, expected: Int)
@@ -12,6 +13,8 @@ public enum EngramError: Error, Sendable, Equatable, CustomStringConvertible {
     case outOfBounds(site: String, found: Float, allowed: Float)
     /// A token, latent or count outside what the core has.
     case outOfRange(site: String, found: Int, limit: Int)
+    /// A synapse that pushes a token, or begins at a latent, which the constitution protects.
+    case protected(site: String, kind: String, found: Int)
     /// The proposal was made from another revision of the engram.
     case staleProposal(base: Revision, current: Revision)
 
@@ -32,6 +35,8 @@ public enum EngramError: Error, Sendable, Equatable, CustomStringConvertible {
             "The engram's \(site) has magnitude \(found), beyond the safe zone's \(allowed)."
         case .outOfRange(let site, let found, let limit):
             "The engram's \(site) names \(found), but this core has \(limit)."
+        case .protected(let site, let kind, let found):
+            "The engram's \(site) would change \(kind) \(found), which the constitution protects."
         case .staleProposal(let base, let current):
             "The change was computed on revision \(base), but the engram is at \(current)."
         }

@@ -19,7 +19,8 @@ extension Engram {
                 hiddenSize: try reader.number("hidden_size", limit: 1_048_576),
                 episodeKeySize: try reader.number("episode_key_size", limit: 1_048_576),
                 layerLatentCount: try reader.number(
-                    "layer_latent_count", limit: Int(Int32.max))),
+                    "layer_latent_count", limit: Int(Int32.max)),
+                constitution: try reader.text("constitution_sha256")),
             revision: Revision(rawValue: UInt64(try reader.number("revision", limit: .max))),
             tokensLearned: try reader.number("tokens_learned", limit: .max),
             parent: try reader.text("parent").isEmpty

@@ -41,6 +41,7 @@ extension PlasticSites {
             }
         }
         try checkDense(identity: identity, zone: zone)
+        try check(keeping: zone.protected)
         try checkEpisodes(identity: identity)
         if !familiarity.isEmpty, familiarity.count != identity.latentCount {
             throw .outOfRange(

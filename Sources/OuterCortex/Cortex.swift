@@ -8,8 +8,9 @@ public import ModelFormats
 /// which engrams are read and changed. Holds no engram: one `Cortex` serves every user.
 ///
 /// Folder: `config.json`, `model.safetensors`, `tokenizer.json`; beside them `sae/` (SAELens) and
-/// `rule.json` with `rule.safetensors`; `sae-layer/` where the rule's layer site reads one. Without
-/// an SAE the feature and episodic sites are off; without a rule its defaults hold.
+/// `rule.json` with `rule.safetensors`; `sae-layer/` where the rule's layer site reads one; and
+/// `constitution.yaml` where the core is sealed. Without an SAE the feature and episodic sites are
+/// off; without a rule its defaults hold.
 public final class Cortex: Sendable {
     public let inner: InnerCortex
     public let tokenizer: Tokenizer
@@ -21,19 +22,34 @@ public final class Cortex: Sendable {
     /// nil while the rule has the layer site off.
     let layerHook: LayerHook?
     let startOfText: TokenID
+    /// The files' hashes, and the constitution under which engrams are read and changed.
+    public let seal: CoreSeal
     private let folder: String
+    private let files: CoreFiles
 
-    public var zone: SafeZone { rule.safeZone }
+    static let autoencoderFolderName = "sae"
+
+    /// The bounds that act: the constitution's, else the rule's.
+    public var zone: SafeZone { seal.zone }
     /// The instruction set whose kernels compute here; another may round differently.
     public var kernelClass: String { KernelClass.current }
 
     /// - Parameters:
     ///   - folder: path of the core.
-    ///   - rule: in place of the folder's own, for evaluations.
-    /// - Throws: `ModelFormatError`, the inner cortex's errors, `CortexError`; each names the file.
-    public init(folder: String, rule: PlasticityRule? = nil) throws {
+    ///   - rule: in place of the folder's own, for evaluations. A constitution is of the rule that
+    ///     was sealed: it does not act then, though the files must still be the sealed ones.
+    ///   - policy: what is demanded of the folder's constitution.
+    /// - Throws: `ModelFormatError`, the inner cortex's errors, `CortexError`,
+    ///   `ConstitutionError`; each names the file.
+    public init(
+        folder: String, rule: PlasticityRule? = nil, policy: CoreSeal.Policy = .verify
+    ) throws {
         let root = URL(fileURLWithPath: folder).standardizedFileURL
         self.folder = root.path
+        // Before anything is made of the files: a changed one is told by its hash.
+        files = try CoreFiles(folder: root.path)
+        let sealed = try CoreSeal.constitution(
+            of: root.path, files: files.digests, policy: policy)
         inner = try InnerCortex(folder: folder)
         tokenizer = try Tokenizer(folder: folder)
         modelName = root.lastPathComponent
@@ -44,7 +60,9 @@ public final class Cortex: Sendable {
         }
         startOfText = start
 
-        let autoencoderFolder = root.appendingPathComponent("sae").path
+        let autoencoderFolder = root.appendingPathComponent(
+            Self.autoencoderFolderName
+        ).path
         if FileManager.default.fileExists(atPath: autoencoderFolder) {
             autoencoder = try SparseAutoencoder(
                 SparseAutoencoderFile(folder: autoencoderFolder),
@@ -57,17 +75,30 @@ public final class Cortex: Sendable {
         let hasRule = FileManager.default.fileExists(atPath: rulePath)
         self.rule = try rule ?? (hasRule ? PlasticityRule(path: rulePath) : PlasticityRule())
         layerHook = try LayerHook(self.rule.layer, inner: inner, folder: root.path)
+        seal = Self.seal(
+            files, self.rule, under: rule == nil ? sealed : nil)
         identity = CortexIdentity(
-            core: try ContentDigest.ofFiles(
-                SafetensorsCheckpoint(folder: folder).files
-                    + ["config.json", "tokenizer.json"].map { "\(root.path)/\($0)" }),
-            sparseAutoencoder: try Self.digest(
-                of: autoencoder, in: root.path, with: layerHook),
+            core: files.core,
+            sparseAutoencoder: files.autoencoderDigest(
+                own: autoencoder != nil, layer: layerHook?.autoencoder != nil),
             rule: try self.rule.contentHash(),
             vocabularySize: inner.config.vocabularySize,
             latentCount: autoencoder?.latentCount ?? 0, hiddenSize: inner.config.hiddenSize,
             episodeKeySize: self.rule.episodeKeySize,
-            layerLatentCount: layerHook?.autoencoder?.latentCount ?? 0)
+            layerLatentCount: layerHook?.autoencoder?.latentCount ?? 0,
+            constitution: seal.hash)
+        if let constitution = seal.constitution { try checkFit(of: constitution) }
+    }
+
+    /// A constitution with the hash of its file and who signed it.
+    private typealias Sealed = (constitution: Constitution, hash: String, signer: VerifyingKey?)
+
+    private static func seal(
+        _ files: CoreFiles, _ rule: PlasticityRule, under sealed: Sealed?
+    ) -> CoreSeal {
+        CoreSeal(
+            files: files.digests, zone: rule.safeZone, constitution: sealed?.constitution,
+            hash: sealed?.hash ?? ContentDigest.none, signer: sealed?.signer)
     }
 
     /// Runs tokens through the frozen core: a slice's hidden states, and the residual stream at the
@@ -113,11 +144,23 @@ public final class Cortex: Sendable {
         }
     }
 
-    /// The same core and SAE under another rule, without reading them again.
-    public func with(rule: PlasticityRule) throws -> Cortex { try Cortex(self, rule: rule) }
+    /// The same core and SAE under another rule, without reading them again. A constitution acts
+    /// on with the rule that it was made for, and with no other.
+    public func with(rule: PlasticityRule) throws -> Cortex {
+        let sealed = seal.constitution.map { ($0, seal.hash, seal.signer) }
+        return try Cortex(self, rule: rule, under: rule == self.rule ? sealed : nil)
+    }
 
-    private init(_ other: Cortex, rule: PlasticityRule) throws {
+    /// The same core under another constitution, which need not have been written yet.
+    /// - Throws: `ConstitutionError` when it does not fit this core.
+    func with(constitution: Constitution) throws -> Cortex {
+        let hash = ContentDigest.of(Array(constitution.yaml().utf8))
+        return try Cortex(self, rule: rule, under: (constitution, hash, nil))
+    }
+
+    private init(_ other: Cortex, rule: PlasticityRule, under sealed: Sealed?) throws {
         folder = other.folder
+        files = other.files
         inner = other.inner
         tokenizer = other.tokenizer
         modelName = other.modelName
@@ -129,22 +172,16 @@ public final class Cortex: Sendable {
             layerHook = other.layerHook
         } else {
             layerHook = try LayerHook(rule.layer, inner: inner, folder: folder)
-            identity.sparseAutoencoder = try Self.digest(
-                of: autoencoder, in: folder, with: layerHook)
+            identity.sparseAutoencoder = files.autoencoderDigest(
+                own: autoencoder != nil, layer: layerHook?.autoencoder != nil)
             identity.layerLatentCount = layerHook?.autoencoder?.latentCount ?? 0
         }
         identity.rule = try rule.contentHash()
         identity.episodeKeySize = rule.episodeKeySize
+        seal = Self.seal(files, rule, under: sealed)
+        identity.constitution = seal.hash
         self.identity = identity
-    }
-
-    private static func digest(
-        of autoencoder: SparseAutoencoder?, in folder: String, with hook: LayerHook?
-    ) throws -> String {
-        let own =
-            autoencoder == nil ? [] : SparseAutoencoder.fileNames.map { "\(folder)/sae/\($0)" }
-        let files = own + (hook?.autoencoderFiles ?? [])
-        return files.isEmpty ? ContentDigest.none : try ContentDigest.ofFiles(files)
+        if let constitution = seal.constitution { try checkFit(of: constitution) }
     }
 
     public func emptyEngram() -> Engram { .empty(identity: identity) }

@@ -104,7 +104,7 @@ public final class ObserveTask: CortexTask {
         learnedTokens += learnedHere
         learnedSincePruning += slice.positions.count
         if learnedSincePruning >= Self.pruningInterval {
-            draft.prune(within: rule.safeZone)
+            draft.prune(within: cortex.zone)
             learnedSincePruning = 0
         }
         return false

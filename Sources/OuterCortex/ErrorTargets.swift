@@ -1,3 +1,5 @@
+import Engrams
+
 /// Which tokens carry an error at a position, and how large it is. Scratch of one learning stream.
 struct ErrorTargets {
     /// The token that came first, then the wrong ones with p above the threshold.
@@ -12,7 +14,13 @@ struct ErrorTargets {
 
     init(vocabularySize: Int) { place = [UInt16](repeating: 0, count: vocabularySize) }
 
-    mutating func collect(adapted: [Float], target: Int32, threshold: Float) {
+    /// - Parameters:
+    ///   - adapted: p, shape [vocabulary].
+    ///   - target: y; not protected.
+    ///   - protected: tokens that no error may reach.
+    mutating func collect(
+        adapted: [Float], target: Int32, threshold: Float, protected: ProtectedSites
+    ) {
         for token in tokens { place[Int(token)] = 0 }
         tokens.removeAll(keepingCapacity: true)
         probabilities.removeAll(keepingCapacity: true)
@@ -20,7 +28,9 @@ struct ErrorTargets {
         probabilities.append(adapted[Int(target)])
         let all = adapted.span
         for token in all.indices
-        where all[token] > threshold && token != Int(target) && tokens.count < Self.limit {
+        where all[token] > threshold && token != Int(target) && tokens.count < Self.limit
+            && !protected.hasToken(Int32(token))
+        {
             tokens.append(Int32(token))
             probabilities.append(all[token])
         }

@@ -95,7 +95,7 @@ public final class FeedbackTask: CortexTask {
         guard current < answers.count else {
             guard isLearning else { return true }
             // As `commit` will leave it, so that what is measured now is what will be.
-            draft.prune(within: rule.safeZone)
+            draft.prune(within: cortex.zone)
             isLearning = false
             current = 0
             return answers.isEmpty
@@ -138,8 +138,7 @@ public final class FeedbackTask: CortexTask {
                 probability: learning.predictor.readout.adapted[Int(target)])
             readings[current].discount *= FeedbackRule.discount
             guard abs(factor) >= FeedbackRule.minimumFactor else { continue }
-            learn(learning, slice, position: position, factor: factor)
-            learnedTokens += 1
+            if learn(learning, slice, position: position, factor: factor) { learnedTokens += 1 }
         }
         readings[current].measuring = measuring
         readings[current].learning = learning
@@ -147,16 +146,17 @@ public final class FeedbackTask: CortexTask {
 
     private func learn(
         _ pass: TextPass, _ slice: FrozenSlice, position: Int, factor: Float
-    ) {
+    ) -> Bool {
         // The learning gate keeps text out that the core finds far from language. An answer is the
         // core's own, so the gate is passed, and left as it stood.
         let gate = draft.frozenLossAverage
         draft.frozenLossAverage = 0
-        _ = learner.learn(
+        let didLearn = learner.learn(
             &draft, readout: pass.predictor.readout, slice: slice,
             row: position - slice.positions.lowerBound, target: pass.history[position + 1],
             frozenLoss: 0, reward: factor)
         draft.frozenLossAverage = gate
+        return didLearn
     }
 
     private func measureSlice() {

@@ -19,7 +19,6 @@ struct LayerHook: Sendable {
     let block: Int
     /// nil when the decoder synapses are off.
     let autoencoder: SparseAutoencoder?
-    let autoencoderFiles: [String]
     /// r̄, shape [hidden].
     private let mean: [Float]
     /// 1/ρ.
@@ -44,10 +43,8 @@ struct LayerHook: Sendable {
         if rule.decoder.isOn {
             let path = URL(fileURLWithPath: folder).appendingPathComponent(Self.folderName).path
             autoencoder = try Self.autoencoder(at: path, block: rule.block, inner: inner)
-            autoencoderFiles = SparseAutoencoder.fileNames.map { "\(path)/\($0)" }
         } else {
             autoencoder = nil
-            autoencoderFiles = []
         }
         (mean, scale) = Self.statistics(of: inner)
     }

@@ -62,7 +62,8 @@ struct LayerLearner {
                     post: drive.post.span, pre: unit.span, change: drive.change, bound: bound)
             }
             guard let drive = lesson.decoder else { continue }
-            for (latent, value) in slice.layerFeatures(lesson.row) where value > 0 {
+            for (latent, value) in slice.layerFeatures(lesson.row)
+            where value > 0 && !cortex.zone.protected.hasLatent(latent) {
                 synapses.update(
                     latent: latent, post: drive.post, pre: value, change: drive.change,
                     bound: bound)

@@ -27,6 +27,7 @@ struct PlasticReadout {
     /// Whether any site says anything here: if not, p is p0.
     private(set) var isSilent = true
 
+    private let protectedTokens: [Int32]
     private let neuromodulator: Neuromodulator?
     private let collectsStatistics: Bool
     private var scratch: Neuromodulator.Scratch?
@@ -41,6 +42,7 @@ struct PlasticReadout {
         terms = SiteTerms(cortex: cortex)
         statistics = LocalStatistics(
             vocabularySize: vocabularySize, orders: cortex.rule.orderRates.count)
+        protectedTokens = cortex.zone.protected.tokens
         neuromodulator = cortex.rule.tensors.neuromodulator
         scratch = neuromodulator.map { Neuromodulator.Scratch(for: $0) }
         collectsStatistics = logsTokens || neuromodulator != nil
@@ -81,6 +83,8 @@ struct PlasticReadout {
         } else {
             terms.sum(gains: nil, into: &shift)
         }
+        // The terms say nothing of them; the neuromodulator's readout would say 0 up to rounding.
+        for token in protectedTokens { shift[Int(token)] = 0 }
         adaptedNormalizer = VectorKernels.softmaxOfSum(logits, shift, into: &adapted)
     }
 

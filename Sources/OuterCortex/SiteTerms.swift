@@ -37,6 +37,13 @@ struct SparseTerm {
         weights.removeAll(keepingCapacity: true)
     }
 
+    mutating func remove(_ protected: ProtectedSites) {
+        for index in tokens.indices.reversed() where protected.hasToken(tokens[index]) {
+            tokens.remove(at: index)
+            weights.remove(at: index)
+        }
+    }
+
     mutating func append(_ token: Int32, _ weight: Float) {
         tokens.append(token)
         weights.append(weight)
@@ -101,6 +108,19 @@ struct SiteTerms {
         }
         episode.removeAll()
         readEpisodes(slice, row: row, frozen: frozen, sites: sites)
+        silence(cortex.zone.protected)
+    }
+
+    /// What no site may say: nothing of a protected token, so that neither the readout nor the
+    /// neuromodulator's statistics nor the gains' drives see a term of it. M and the layer site
+    /// alone can have made one, for they act on directions and not on tokens.
+    private mutating func silence(_ protected: ProtectedSites) {
+        guard !protected.tokens.isEmpty else { return }
+        for site in dense.indices where !dense[site].isEmpty {
+            for token in protected.tokens { dense[site][Int(token)] = 0 }
+        }
+        episode.remove(protected)
+        for order in sequences.indices { sequences[order].remove(protected) }
     }
 
     private mutating func readEpisodes(
@@ -114,7 +134,7 @@ struct SiteTerms {
         let strength = neighbours.strength(rule.episode)
         for (token, probability) in zip(neighbours.tokens, neighbours.probabilities) {
             let ratio = strength * probability / max(frozen[Int(token)], 1e-9)
-            let term = min(log1p(ratio), rule.safeZone.weightBound)
+            let term = min(log1p(ratio), cortex.zone.weightBound)
             episode.append(token, term * sites.gains.episode)
         }
     }

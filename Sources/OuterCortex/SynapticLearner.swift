@@ -8,6 +8,7 @@ import ModelFormats
 struct SynapticLearner {
     private let cortex: Cortex
     private let rule: PlasticityRule
+    private let zone: SafeZone
     private var errors: ErrorTargets
     private var traces = EligibilityTraces()
     private var layer: LayerLearner?
@@ -21,6 +22,7 @@ struct SynapticLearner {
     init(cortex: Cortex, rule: PlasticityRule? = nil) {
         self.cortex = cortex
         self.rule = rule ?? cortex.rule
+        zone = cortex.zone
         layer = LayerLearner(cortex: cortex)
         errors = ErrorTargets(vocabularySize: cortex.inner.config.vocabularySize)
         post = [Float](repeating: 0, count: cortex.inner.config.hiddenSize)
@@ -34,14 +36,19 @@ struct SynapticLearner {
     ///   - row: of the slice.
     ///   - target: y, the token that came.
     ///   - reward: the third factor, in −1...1; 1 is plain learning from the error.
-    /// - Returns: False when the learning gate kept it shut: nothing but the gate moved.
+    /// - Returns: False when the learning gate kept it shut, or y is protected: nothing but the gate
+    ///   moved.
     /// - Complexity: O(vocabulary + synapses of the active latents), and O(hidden²) for M.
     mutating func learn(
         _ sites: inout PlasticSites, readout: PlasticReadout, slice: FrozenSlice, row: Int,
         target: Int32, frozenLoss: Float, reward: Float
     ) -> Bool {
-        guard rule.opensGate(&sites, frozenLoss: frozenLoss) else { return false }
-        errors.collect(adapted: readout.adapted, target: target, threshold: rule.errorThreshold)
+        guard rule.opensGate(&sites, frozenLoss: frozenLoss, limit: zone.learningGate),
+            !zone.protected.hasToken(target)
+        else { return false }
+        errors.collect(
+            adapted: readout.adapted, target: target, threshold: rule.errorThreshold,
+            protected: zone.protected)
         learnGains(&sites, readout: readout, target: Int(target), reward: reward)
         learnMatrix(&sites, slice: slice, row: row, reward: reward)
         learnFeatures(&sites, slice: slice, row: row, reward: reward)
@@ -63,7 +70,6 @@ struct SynapticLearner {
         _ sites: inout PlasticSites, readout: PlasticReadout, target: Int, reward: Float
     ) {
         guard rule.gainRate > 0, !readout.isSilent else { return }
-        let zone = rule.safeZone
         func step(_ gain: inout Float, _ drive: Float) {
             let change = rule.gainRate * reward * max(-3, min(3, drive))
             gain = max(zone.minimumGain, min(zone.maximumGain, gain + change))
@@ -106,7 +112,7 @@ struct SynapticLearner {
         sites.matrix.update(
             post: post.span, pre: pre.span,
             change: site.change(reward: reward * surprise(site)),
-            bound: rule.safeZone.matrixBound)
+            bound: zone.matrixBound)
     }
 
     /// W: each synapse from an active latent to a token with an error, slowed by its usage,
@@ -116,7 +122,6 @@ struct SynapticLearner {
     ) {
         let site = rule.feature
         guard site.isOn else { return }
-        let zone = rule.safeZone
         let strength = reward * surprise(site)
         let change = site.change(reward: strength)
         let slowing = site.usageScale > 0 ? 1 / site.usageScale : 0
@@ -132,7 +137,8 @@ struct SynapticLearner {
         var seen = [Bool](repeating: false, count: posts.count)
         let active = traces.features(
             slice.latents(row), slice.values(row), eligibility: site.eligibility)
-        for (latent, value) in zip(active.latents, active.values) where value > 0 {
+        for (latent, value) in zip(active.latents, active.values)
+        where value > 0 && !zone.protected.hasLatent(latent) {
             for index in seen.indices { seen[index] = false }
             sites.features.update(latent: latent) { synapses in
                 for position in synapses.indices {
@@ -160,7 +166,7 @@ struct SynapticLearner {
         for (index, token) in errors.tokens.enumerated() {
             let weight = sites.bias[Int(token)]
             let post = errors.post(index, prediction: site.prediction)
-            sites.bias[Int(token)] = rule.safeZone.squashed(
+            sites.bias[Int(token)] = zone.squashed(
                 weight, adding: change(weight: weight, pre: 1, post: post), cap: site.cap)
         }
     }
@@ -172,7 +178,6 @@ struct SynapticLearner {
     ) {
         let site = rule.sequence
         guard site.isOn else { return }
-        let zone = rule.safeZone
         let whole = site.change(reward: reward * surprise(site))
         let targetPost = errors.post(0, prediction: site.prediction)
         func moved(_ weight: Float, _ change: SynapticChange, _ post: Float) -> Float {
@@ -248,8 +253,8 @@ struct SynapticLearner {
 extension PlasticityRule {
     /// The learning gate: text that the core itself finds far from language (noise, another
     /// encoding) teaches nothing, and after 2,000 random tokens costs .1 instead of 12 points.
-    func opensGate(_ sites: inout PlasticSites, frozenLoss: Float) -> Bool {
-        let limit = safeZone.learningGate
+    /// - Parameter limit: of the running mean, nats a token.
+    func opensGate(_ sites: inout PlasticSites, frozenLoss: Float, limit: Float) -> Bool {
         let loss = min(frozenLoss, 1000)
         var average = sites.frozenLossAverage ?? 0.7 * limit
         average += (loss - average) / gateHorizon

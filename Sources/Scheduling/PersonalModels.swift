@@ -8,6 +8,8 @@ public import ModelFormats
 /// learns returns only when what it learned is durable.
 public protocol PersonalModels: Sendable {
     var model: ModelDescription { get }
+    /// The core's hashes, and the constitution that it is served under.
+    var seal: CoreSeal { get }
     func health() async -> Health
     func statistics() async -> Statistics
 

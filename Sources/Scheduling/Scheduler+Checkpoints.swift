@@ -100,12 +100,14 @@ extension Scheduler {
                 let state = try Self.engram(checkpoint: blob, named: checkpoint, on: cortex)
                 return (id: checkpoint, blob: blob, hash: hash, state: state)
             }
+            let audit = try await audit(made.state, for: .checkpoint, of: session)
             let record = CheckpointRecord(
                 id: made.id, user: id.user, session: id.name, name: name, parent: head,
                 revision: made.state.revision, tokensLearned: made.state.tokensLearned,
                 byteCount: made.blob.count, hash: made.hash, created: now())
             var change = SessionChange(.checkpoint, engram: made.state, base: made.id)
             change.target = made.id
+            change.audit = audit
             change.checkpoint = .init(record: record, engram: made.blob)
             change.head = .init(from: head, to: made.id)
             return (record, try await commit(change, to: session))
@@ -116,13 +118,17 @@ extension Scheduler {
     /// learned is durable already, so a failure here is told to the log only.
     func checkpointIfDue(_ session: ResidentSession) async -> ResidentSession {
         guard session.id.name == .default, let limit = configuration.automaticCheckpointTokens,
-            session.record.tokensSinceCheckpoint >= limit
+            session.record.tokensSinceCheckpoint >= limit,
+            !isAuditHopeless(session, every: limit)
         else { return session }
         do {
             return try await consolidate(session, name: nil).1
         } catch {
-            logger.warning("An automatic checkpoint failed.", metadata: ["error": "\(error)"])
-            return session
+            counts.safety.refusedAutomaticCheckpoints += 1
+            logger.warning(
+                "An automatic checkpoint failed.",
+                metadata: ["session": "\(session.id)", "error": "\(error)"])
+            return residency.use(session.id) ?? session
         }
     }
 

@@ -36,7 +36,8 @@ extension Scheduler {
     }
 
     /// Replaces the session's total by an engram that its owner brought, or changes nothing and
-    /// says why: not an engram, another core, values not finite or outside the safe zone.
+    /// says why: not an engram, another core, values not finite or outside the safe zone, or a
+    /// probe of the constitution that it fails.
     public func importDelta(_ id: SessionID, file: [UInt8], ifMatch: Revision?) async throws
         -> SessionState
     {
@@ -49,8 +50,10 @@ extension Scheduler {
                 // Our own writing of it: a stranger's file may carry more than an engram.
                 return (engram, try engram.serialized(as: .workingState))
             }
+            let audit = try await audit(engram, for: .import, of: session)
             var change = SessionChange(.import, engram: engram, base: session.record.base)
             change.importedFile = blob
+            change.audit = audit
             return try state(of: try await commit(change, to: session).record)
         }
     }

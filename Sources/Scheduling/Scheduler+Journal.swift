@@ -9,6 +9,8 @@ struct SessionChange: Sendable {
     var engram: Engram
     /// What the change added to the session's ledger; nil: nothing.
     var ledger: SafetyLedger?
+    /// What an audit of `engram` found; nil where there was none.
+    var audit: ProbeAudit?
     var event = EventID(rawValue: "evt-" + Scheduler.randomName())
     /// What the session's delta stands on afterwards.
     var base: CheckpointID?
@@ -121,10 +123,14 @@ extension Scheduler {
         after change: SessionChange, to session: ResidentSession
     ) -> SafetyLedger {
         if change.startsLedger {
-            return SafetyLedger(zone: cortex.zone, start: session.record.sequence + 1)
+            var ledger = SafetyLedger(zone: cortex.zone, start: session.record.sequence + 1)
+            ledger.audit = change.audit
+            return ledger
         }
         var ledger = change.ledger ?? session.ledger
         ledger.answers = answers(of: session)
+        // A failed audit is kept in memory until an event takes it along.
+        ledger.audit = change.audit ?? (residency.use(session.id) ?? session).ledger.audit
         return ledger
     }
 

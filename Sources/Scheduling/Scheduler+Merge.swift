@@ -25,7 +25,9 @@ extension Scheduler {
                 try cortex.admit(merged)
                 return merged
             }
+            let audit = try await audit(engram, for: .merge, of: session)
             var change = SessionChange(.merge, engram: engram, base: session.record.base)
+            change.audit = audit
             change.merge = record
             let merged = try await commit(change, to: session)
             return MergeResult(event: change.event, session: try state(of: merged.record))

@@ -21,7 +21,7 @@ extension Scheduler {
     /// How much of the session's own text a transfer is measured on, tokens.
     static let transferTokensMaximum = 4096
 
-    /// Loads an engram of another core, SAE or rule of the same shape, as far as it can mean
+    /// Loads an engram of another core, SAE, rule or constitution of the same shape, as far as it can mean
     /// something here, and measures what is left of it. One that was learned here is loaded as it
     /// is.
     public func transferDelta(
@@ -38,9 +38,11 @@ extension Scheduler {
                 return (engram, report, try engram.serialized(as: .workingState))
             }
             let texts = try await ownTexts(of: id, limit: Self.transferTokensMaximum)
+            let audit = try await audit(engram, for: .import, of: session)
             let measured = try await measure(engram, on: texts, for: id)
             var change = SessionChange(.import, engram: engram, base: session.record.base)
             change.importedFile = blob
+            change.audit = audit
             let changed = try await commit(change, to: session)
             return TransferResult(
                 session: try state(of: changed.record), report: report, measured: measured)

@@ -1,6 +1,6 @@
 import Dispatch
 public import EngramStorage
-import Engrams
+public import Engrams
 import Foundation
 import InnerCortex
 public import Logging
@@ -20,7 +20,11 @@ public import OuterCortex
 public actor Scheduler: PersonalModels {
     public nonisolated let model: ModelDescription
 
+    /// The core's hashes and constitution.
+    public nonisolated var seal: CoreSeal { cortex.seal }
+
     nonisolated let cortex: Cortex
+    nonisolated let auditor: ProbeAuditor
     nonisolated let store: any EngramStore
     nonisolated let configuration: SchedulerConfiguration
     nonisolated let logger: Logger
@@ -50,6 +54,7 @@ public actor Scheduler: PersonalModels {
         now: (@Sendable () -> Double)? = nil
     ) {
         self.cortex = cortex
+        auditor = ProbeAuditor(cortex: cortex)
         self.store = store
         self.configuration = configuration
         self.logger = logger

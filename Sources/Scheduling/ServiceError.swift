@@ -22,6 +22,8 @@ public enum ServiceError: Error, Sendable, Equatable {
     /// Understood but refused by the safe zone or the core's identity; nothing changed. `reason` is
     /// a whole sentence, as an `EngramError` describes itself.
     case refused(reason: String)
+    /// The engram would break the constitution; nothing changed.
+    case probeFailed(ProbeReading)
     case queueFull(capacity: Int, retryAfterSeconds: Int)
     /// What an event was learned from was not kept (`JournalKind.deltas`), so that nothing can be
     /// learned again without it, or from it.

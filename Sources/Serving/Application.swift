@@ -16,6 +16,7 @@ struct Application: Sendable {
             + SessionEndpoints(models: models).routes
             + LearningEndpoints(models: models).routes
             + SafetyEndpoints(models: models).routes
+            + ConstitutionEndpoints(models: models).routes
             + FeedbackEndpoints(models: models).routes
             + CheckpointEndpoints(models: models).routes
             + DeltaEndpoints(models: models).routes

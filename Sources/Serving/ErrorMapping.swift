@@ -10,6 +10,8 @@ struct ErrorAnswer {
     var parameter: String?
     var code: String?
     var headers: HTTPHeaders = [:]
+    /// Further fields of the error, beside OpenAI's.
+    var details: [JSONValue.Member] = []
 
     /// - Parameter error: a `ServiceError`, a `RequestError` or anything else, which answers 500
     ///   and says nothing of its cause.
@@ -27,12 +29,13 @@ struct ErrorAnswer {
     }
 
     var json: JSONValue {
-        [
-            "error": [
-                "message": .string(message), "type": .string(type), "param": .optional(parameter),
-                "code": .optional(code),
-            ]
+        let fields: [JSONValue.Member] = [
+            .init(name: "message", value: .string(message)),
+            .init(name: "type", value: .string(type)),
+            .init(name: "param", value: .optional(parameter)),
+            .init(name: "code", value: .optional(code)),
         ]
+        return ["error": .object(fields + details)]
     }
 
     var response: HTTPResponse { .json(json, status: status, headers: headers) }
@@ -161,6 +164,12 @@ struct ErrorAnswer {
                 code: "invalid_value")
         case .refused(let reason):
             self.init(status: 422, "Refused, nothing changed: \(reason)", code: "refused")
+        case .probeFailed(let reading):
+            self.init(
+                status: 422,
+                "Refused, nothing changed: the engram fails the constitution's "
+                    + ConstitutionError.text(reading) + ".", code: "probe_failed")
+            details = [.init(name: "probe", value: .probe(reading))]
         case .queueFull(let capacity, let seconds):
             self.init(
                 status: 429, "The queue of \(capacity) requests is full; try again later.",

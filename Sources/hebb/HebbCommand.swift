@@ -29,7 +29,7 @@ struct HebbCommand: AsyncParsableCommand {
                 name: "Offline, on a core folder:",
                 subcommands: [
                     TrainSAECommand.self, MetaLearnCommand.self, EvaluateCommand.self,
-                    BenchCommand.self,
+                    BenchCommand.self, SealCommand.self,
                 ]),
         ])
 }

@@ -7,7 +7,7 @@ import TinyCore
 @testable import OuterCortex
 
 /// Engrams that no commit would make: built past the safe zone, as a bug or a damaged disk might.
-private enum Hostile: CaseIterable {
+enum Hostile: CaseIterable {
     case huge, notFinite, random, contrary
 
     func sites(of cortex: Cortex, seed: UInt64) -> PlasticSites {
@@ -61,7 +61,7 @@ private enum Hostile: CaseIterable {
 }
 
 /// Every site on, and a neuromodulator of random weights.
-private func fullRule(identity: CortexIdentity) -> PlasticityRule {
+func fullRule(identity: CortexIdentity) -> PlasticityRule {
     var rule = PlasticityRule()
     rule.matrix.rate = 1
     rule.episode.capacity = 64

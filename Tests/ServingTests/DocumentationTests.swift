@@ -8,8 +8,9 @@ import Testing
 struct DocumentationTests {
     /// API.md's calls of this version.
     private static let promised: Set<String> = [
-        "GET /", "GET /health", "GET /metrics", "GET /openapi.json", "GET /v1/models",
-        "GET /v1/models/{model}", "POST /v1/completions", "POST /v1/sessions", "GET /v1/sessions",
+        "GET /", "GET /health", "GET /metrics", "GET /openapi.json", "GET /v1/constitution",
+        "GET /v1/models", "GET /v1/models/{model}", "POST /v1/completions", "POST /v1/sessions",
+        "GET /v1/sessions",
         "GET /v1/sessions/{user}/{name}", "DELETE /v1/sessions/{user}/{name}",
         "POST /v1/sessions/{user}/{name}/observe", "POST /v1/sessions/{user}/{name}/score",
         "POST /v1/sessions/{user}/{name}/feedback",

@@ -32,6 +32,17 @@ final class FakeModels: PersonalModels {
             hiddenSize: 8),
         kernelClass: "scalar")
 
+    let seal = CoreSeal(
+        files: ["config.json": "c1", "model.safetensors": "c2"], zone: SafeZone(),
+        constitution: Constitution(
+            files: ["config.json": "c1", "model.safetensors": "c2"], zone: SafeZone(),
+            protectedTokens: [.init(text: "ok", id: 7)], protectedLatents: [3],
+            probes: [
+                Probe(name: "polite", prompt: "Dear", required: " Sir", margin: 1.5),
+                Probe(
+                    name: "both", prompt: "A", required: " b", forbidden: " c", margin: -0.25),
+            ]), hash: "c0de")
+
     private static let engram = EngramSummary(
         bytes: 4096, biases: 3, biasNorm: 0.1, contexts: 2, sequenceNorm: 0.2, synapses: 1,
         featureNorm: 0.3)
@@ -145,7 +156,12 @@ final class FakeModels: PersonalModels {
         return SafetyReport(
             session: id, revision: session.revision, since: .zero, engram: session.engram,
             zone: SafeZone(), divergence: DivergenceTally(), certificate: certificate,
-            monitors: readings)
+            monitors: readings,
+            lastAudit: session.events == 0
+                ? nil
+                : ProbeAudit(
+                    occasion: .checkpoint, revision: session.revision, tokensLearned: 9, probes: 2,
+                    worst: ProbeReading(probe: "polite", measured: -4.5, bound: .atLeast(-3))))
     }
 
     /// Knows the completions that were asked for by an id, with all their choices.
@@ -196,6 +212,10 @@ final class FakeModels: PersonalModels {
     func checkpoint(_ id: SessionID, name: String?, ifMatch: Revision?) async throws
         -> CheckpointState
     {
+        if name == "BROKEN" {
+            throw ServiceError.probeFailed(
+                ProbeReading(probe: "polite", measured: -4.5, bound: .atLeast(-3)))
+        }
         let session = try change(id, ifMatch: ifMatch) { _ in }
         return state.withLock { state in
             let checkpoint = CheckpointState(

@@ -26,6 +26,7 @@ struct SafetyTests {
                 report.names == [
                     "object", "session", "revision", "since_revision", "engram", "bounds",
                     "divergence", "certificate", "monitors", "learning_from_completions",
+                    "last_audit",
                 ])
             #expect(report["object"] == "safety")
             #expect(report["session"] == "alice/default")

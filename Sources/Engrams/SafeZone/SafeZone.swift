@@ -25,6 +25,8 @@ public struct SafeZone: Sendable, Equatable, Codable {
     public var targetsPerContext: Int = 12
     /// Learning pauses while the running mean of the frozen loss exceeds this, nats a token.
     public var learningGate: Float = 7
+    /// What plasticity may not push; a constitution names it, no rule does.
+    public var protected = ProtectedSites()
 
     public init() {}
 

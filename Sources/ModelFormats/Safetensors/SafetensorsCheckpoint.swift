@@ -22,16 +22,15 @@ public struct SafetensorsCheckpoint: Sendable {
     ///   shard is missing, lies outside of the folder or lacks a tensor that the index promises.
     public init(folder: String) throws(ModelFormatError) {
         self.folder = folder
-        let single = FolderPath.join(folder, Self.singleName)
-        let index = FolderPath.join(folder, Self.indexName)
         var homes: [ExactString: SafetensorsFile] = [:]
-        if FolderPath.isFile(single) {
+        switch try Self.layout(of: folder) {
+        case .single(let single):
             let file = try SafetensorsFile(path: single)
             for name in file.names { homes[ExactString(name)] = file }
             files = [single]
             metadata = file.metadata
             names = file.names
-        } else if FolderPath.isFile(index) {
+        case .sharded(let index):
             let (shards, map) = try Self.readIndex(index)
             var opened: [String: SafetensorsFile] = [:]
             for shard in shards {
@@ -50,10 +49,34 @@ public struct SafetensorsCheckpoint: Sendable {
             names = map.map(\.tensor).sorted {
                 $0.unicodeScalars.lexicographicallyPrecedes($1.unicodeScalars)
             }
-        } else {
-            throw Self.nothingToRead(in: folder)
         }
         self.homes = homes
+    }
+
+    /// What `files` would be, and the index where there are shards. Reads no weights.
+    ///
+    /// - Throws: `ModelFormatError` as `init` does, as far as it concerns the index.
+    public static func paths(
+        in folder: String
+    ) throws(ModelFormatError) -> (files: [String], index: String?) {
+        switch try layout(of: folder) {
+        case .single(let path): return ([path], nil)
+        case .sharded(let index):
+            return (try readIndex(index).shards.map { FolderPath.join(folder, $0) }, index)
+        }
+    }
+
+    private enum Layout {
+        case single(String)
+        case sharded(index: String)
+    }
+
+    private static func layout(of folder: String) throws(ModelFormatError) -> Layout {
+        let single = FolderPath.join(folder, singleName)
+        if FolderPath.isFile(single) { return .single(single) }
+        let index = FolderPath.join(folder, indexName)
+        if FolderPath.isFile(index) { return .sharded(index: index) }
+        throw nothingToRead(in: folder)
     }
 
     public func contains(_ name: String) -> Bool {

@@ -17,6 +17,8 @@ struct SafetyLedger: Sendable, Equatable, Codable {
     private(set) var certificate: GainCertificate
     private(set) var observed = DivergenceTally()
     var answers = AnswerTally()
+    /// The last audit; nil before the first, and where there are no probes.
+    var audit: ProbeAudit?
 
     init(zone: SafeZone, start: Int) {
         self.start = start

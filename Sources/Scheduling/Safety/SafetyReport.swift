@@ -13,11 +13,13 @@ public struct SafetyReport: Sendable {
     public var divergence: DivergenceTally
     public var certificate: GainCertificate
     public var monitors: [CollapseMonitor.Reading]
+    /// nil before the first, and where the constitution has no probes.
+    public var lastAudit: ProbeAudit?
 
     public init(
         session: SessionID, revision: Revision, since: Revision, engram: EngramSummary,
         zone: SafeZone, divergence: DivergenceTally, certificate: GainCertificate,
-        monitors: [CollapseMonitor.Reading]
+        monitors: [CollapseMonitor.Reading], lastAudit: ProbeAudit? = nil
     ) {
         self.session = session
         self.revision = revision
@@ -27,6 +29,7 @@ public struct SafetyReport: Sendable {
         self.divergence = divergence
         self.certificate = certificate
         self.monitors = monitors
+        self.lastAudit = lastAudit
     }
 
     public var complexity: EngramComplexity { EngramComplexity(engram) }
@@ -68,6 +71,11 @@ public struct SafetyStatistics: Sendable {
     public var observedAdaptedBits = 0.0
     /// Completions that were not learned from because a monitor fired.
     public var pausedCompletions = 0
+    /// Engrams that were asked the constitution's probes, and those of them that failed.
+    public var audits = 0
+    public var refusedAudits = 0
+    /// Automatic checkpoints that were not made, for whatever reason.
+    public var refusedAutomaticCheckpoints = 0
     /// Sessions with that monitor firing.
     public var firingSessions: [CollapseMonitor.Monitor: Int] = [:]
     /// Sessions with a positive certified gain.

@@ -15,7 +15,7 @@ extension Scheduler {
                 session: id, revision: state.revision,
                 since: Revision(rawValue: UInt64(max(0, ledger.start))), engram: state.engram,
                 zone: cortex.zone, divergence: ledger.divergence, certificate: ledger.certificate,
-                monitors: ledger.answers.monitor.readings)
+                monitors: ledger.answers.monitor.readings, lastAudit: ledger.audit)
         }
     }
 

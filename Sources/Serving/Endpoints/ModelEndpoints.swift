@@ -42,6 +42,7 @@ struct ModelEndpoints: Sendable {
                 "core": .string(model.identity.core),
                 "sparse_autoencoder": .string(model.identity.sparseAutoencoder),
                 "rule": .string(model.identity.rule),
+                "constitution": .string(model.identity.constitution),
                 "latents": .integer(model.identity.latentCount),
             ],
             "kernel_class": .string(model.kernelClass),

@@ -20,6 +20,7 @@ extension JSONValue {
             "monitors": .object(
                 report.monitors.map { .init(name: $0.monitor.rawValue, value: .monitor($0)) }),
             "learning_from_completions": report.isPaused ? "paused" : "allowed",
+            "last_audit": report.lastAudit.map { .audit($0) } ?? .null,
         ]
     }
 

@@ -26,6 +26,16 @@ enum SafetyMetrics {
             "Completions not learned from because a collapse monitor fired.",
             "\(statistics.pausedCompletions)")
         figure(
+            "audits_total", "counter", "Engrams that were asked the constitution's probes.",
+            "\(statistics.audits)")
+        figure(
+            "refused_audits_total", "counter", "Those of them that failed one.",
+            "\(statistics.refusedAudits)")
+        figure(
+            "refused_automatic_checkpoints_total", "counter",
+            "Automatic checkpoints that were not made.",
+            "\(statistics.refusedAutomaticCheckpoints)")
+        figure(
             "certified_sessions", "gauge", "Sessions in memory with a certified gain above 0.",
             "\(statistics.certifiedSessions)")
         figure(

@@ -2,7 +2,8 @@
 /// OpenAI's clients send without effect are let pass and are not listed.
 enum OpenAPISchemas {
     static let all: JSONValue = .object(
-        requests + answers + service + SafetySchemas.all + MergeSchemas.all)
+        requests + answers + service + SafetySchemas.all + ConstitutionSchemas.all
+            + MergeSchemas.all)
 
     private static func object(
         _ name: String, required: [String] = [], _ properties: JSONValue
@@ -258,6 +259,7 @@ enum OpenAPISchemas {
                     "properties": [
                         "message": string, "type": string, "param": nullableString,
                         "code": nullableString,
+                        "probe": ["$ref": "#/components/schemas/ProbeReading"],
                     ],
                 ]
             ]),

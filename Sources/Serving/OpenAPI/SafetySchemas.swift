@@ -119,5 +119,11 @@ enum SafetySchemas {
                     .init(name: $0.rawValue, value: monitor)
                 })),
         .init(name: "learning_from_completions", value: ["enum": ["allowed", "paused"]]),
+        .init(
+            name: "last_audit",
+            value: [
+                "oneOf": [["type": "null"], ConstitutionSchemas.audit],
+                "description": "Of the constitution's probes; null before the first.",
+            ]),
     ])
 }

@@ -16,7 +16,14 @@ enum CoreCheck {
             return [
                 Finding("core", .ok, "\(folder), loaded in \(seconds) s"),
                 Finding("core hash", .ok, cortex.identity.core),
-                autoencoder(cortex), rule(cortex, folder: folder), prediction(cortex),
+                autoencoder(cortex), rule(cortex, folder: folder), constitution(cortex),
+                prediction(cortex),
+            ]
+        } catch let error as ConstitutionError {
+            return [
+                Finding(
+                    "seal", .fail, "\(error)",
+                    remedy: "a core is served as it was sealed, or not at all")
             ]
         } catch {
             return [Finding("core", .fail, "\(error)", remedy: remedy)]
@@ -41,6 +48,31 @@ enum CoreCheck {
                 "rule", .warn, "no \(PlasticityRule.fileName): the built-in coefficients are used")
         }
         return Finding("rule", .ok, cortex.identity.rule)
+    }
+
+    /// That it is sealed, and that the frozen core passes its own probes.
+    private static func constitution(_ cortex: Cortex) -> Finding {
+        guard let constitution = cortex.seal.constitution else {
+            return Finding(
+                "seal", .warn, "none: any change of the core's files goes unseen",
+                remedy: "seal it with `hebb seal`")
+        }
+        let auditor = ProbeAuditor(cortex: cortex)
+        let start = ContinuousClock.now
+        let task = auditor.startAudit(of: cortex.emptyEngram())
+        task.runToEnd()
+        let milliseconds = (ContinuousClock.now - start) / .milliseconds(1)
+        if let failing = task.result.first(where: { !$0.passes }) {
+            return Finding(
+                "seal", .fail,
+                "the core itself fails the \(ConstitutionError.text(failing))",
+                remedy: "seal it again with another margin: no engram could be kept")
+        }
+        let signed = cortex.seal.signer.map { "signed by \($0)" } ?? "not signed"
+        return Finding(
+            "seal", .ok,
+            "\(constitution.files.count) files as sealed, \(signed); \(task.result.count) probes "
+                + "pass, audited in \(Figure.fixed(milliseconds, 1)) ms")
     }
 
     /// A few words must cost a sane number of bits.

@@ -1,5 +1,6 @@
 import ArgumentParser
 import EngramStorage
+import Engrams
 import Foundation
 import Logging
 import OuterCortex
@@ -30,6 +31,9 @@ struct ServeCommand: AsyncParsableCommand {
 
     @OptionGroup var core: CoreOptions
     @OptionGroup var data: DataOptions
+
+    @Option(help: "Serve only a core whose constitution this Ed25519 key (PEM) has signed.")
+    var trust: String?
 
     @Option(help: "The address to listen on; without API keys a loopback address only.")
     var host = "127.0.0.1"
@@ -121,7 +125,8 @@ struct ServeCommand: AsyncParsableCommand {
             folder: data.folder(), keyFile: data.dataKey, newKeyFile: newDataKey,
             journal: journal.kind
         ).open(logger: logger)
-        let cortex = try Cortex(folder: try core.folder())
+        let policy = try trust.map { CoreSeal.Policy.trust(try KeyFile.verifying($0)) } ?? .verify
+        let cortex = try Cortex(folder: try core.folder(), policy: policy)
         let scheduler = Scheduler(cortex: cortex, store: store, configuration: schedulerBounds)
         let server = HebbServer(
             models: scheduler, configuration: serverBounds, logger: Logger(label: "hebb.http"))
@@ -131,6 +136,7 @@ struct ServeCommand: AsyncParsableCommand {
             core: cortex.modelName, data: data.folder(), kernelClass: cortex.kernelClass,
             startupSeconds: (ContinuousClock.now - start) / .seconds(1))
         try announce(announcement)
+        log(cortex.seal, to: logger)
         logger.info(
             "ready",
             metadata: [
@@ -144,6 +150,19 @@ struct ServeCommand: AsyncParsableCommand {
         await server.stop()
         await scheduler.shutdown()
         logger.info("stopped")
+    }
+
+    private func log(_ seal: CoreSeal, to logger: Logger) {
+        guard let constitution = seal.constitution else {
+            return logger.info("the core is not sealed; `hebb seal` writes its constitution")
+        }
+        logger.info(
+            "the core is as its constitution sealed it",
+            metadata: [
+                "sha256": "\(seal.hash)", "files": "\(constitution.files.count)",
+                "probes": "\(constitution.probes.count)",
+                "signed_by": "\(seal.signer?.description ?? "nobody")",
+            ])
     }
 
     private var schedulerBounds: SchedulerConfiguration {

@@ -1,0 +1,112 @@
+/// Tokens and latents that plasticity may not push. Part of the safe zone; empty where no
+/// constitution names any.
+///
+/// A protected token gets no error at any site and no personal term at readout, so that its logit
+/// is the frozen core's. A position whose next token is protected teaches nothing: the errors of
+/// the other tokens there would push it up as well. No row of W or D that begins at a protected
+/// latent is ever written. Its probability can still move: the softmax normalises over the other
+/// tokens, whose logits do change; that movement stays within the safe zone's ε, and a probe can
+/// bound it.
+public struct ProtectedSites: Sendable, Equatable {
+    /// Ids, ascending, each once.
+    public let tokens: [Int32]
+    public let latents: [Int32]
+
+    public init(tokens: [Int32] = [], latents: [Int32] = []) {
+        self.tokens = Set(tokens).sorted()
+        self.latents = Set(latents).sorted()
+    }
+
+    public var isEmpty: Bool { tokens.isEmpty && latents.isEmpty }
+
+    /// - Complexity: O(log n); at once where there are none.
+    @inline(__always)
+    public func hasToken(_ token: Int32) -> Bool {
+        !tokens.isEmpty && Self.contains(token, in: tokens)
+    }
+
+    /// - Complexity: O(log n); at once where there are none.
+    @inline(__always)
+    public func hasLatent(_ latent: Int32) -> Bool {
+        !latents.isEmpty && Self.contains(latent, in: latents)
+    }
+
+    private static func contains(_ value: Int32, in sorted: [Int32]) -> Bool {
+        var (low, high) = (0, sorted.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if sorted[middle] < value { low = middle + 1 } else { high = middle }
+        }
+        return low < sorted.count && sorted[low] == value
+    }
+}
+
+extension PlasticSites {
+    /// Throws when a synapse or an episode would push a protected token, or a row belongs to a
+    /// protected latent.
+    /// - Complexity: O(biases + contexts + synapses + episodes); at once where none is protected.
+    func check(keeping protected: ProtectedSites) throws(EngramError) {
+        guard !protected.isEmpty else { return }
+        func refuse(_ site: String, token: Int32) -> EngramError {
+            .protected(site: site, kind: "token", found: Int(token))
+        }
+        for token in protected.tokens where bias.indices.contains(Int(token)) {
+            guard bias[Int(token)] == 0 else { throw refuse("token bias", token: token) }
+        }
+        for (latent, synapse) in features.sorted() where synapse.weight != 0 {
+            guard !protected.hasToken(synapse.token) else {
+                throw refuse("feature synapses", token: synapse.token)
+            }
+            guard !protected.hasLatent(latent) else {
+                throw .protected(site: "feature synapses", kind: "latent", found: Int(latent))
+            }
+        }
+        for context in sequences.sorted() {
+            for target in context.targets
+            where target.weight != 0 && protected.hasToken(target.token) {
+                throw refuse("sequence synapses", token: target.token)
+            }
+        }
+        for episode in episodes.stored where protected.hasToken(episode.token) {
+            throw refuse("episodes", token: episode.token)
+        }
+        for latent in protected.latents {
+            guard layer.decoder[latent]?.allSatisfy({ $0 == 0 }) ?? true else {
+                throw .protected(
+                    site: "layer synapses (decoder)", kind: "latent", found: Int(latent))
+            }
+        }
+    }
+
+    /// These sites without what `check(keeping:)` refuses: for an engram that was not learned
+    /// under this protection.
+    /// - Complexity: as of `check(keeping:)`.
+    func dropping(_ protected: ProtectedSites) -> PlasticSites {
+        guard !protected.isEmpty else { return self }
+        var kept = self
+        for token in protected.tokens where bias.indices.contains(Int(token)) {
+            kept.bias[Int(token)] = 0
+        }
+        kept.features = FeatureSynapses(
+            features.sorted().filter {
+                !protected.hasToken($0.synapse.token) && !protected.hasLatent($0.latent)
+            })
+        kept.sequences = SequenceSynapses(
+            sequences.sorted().compactMap { context in
+                var context = context
+                context.targets.removeAll { protected.hasToken($0.token) }
+                return context.targets.isEmpty ? nil : context
+            })
+        kept.layer = LayerSynapses(
+            dense: layer.dense,
+            decoder: layer.decoder.filter { !protected.hasLatent($0.key) })
+        let remembered = episodes.stored.filter { !protected.hasToken($0.token) }
+        if remembered.count < episodes.count {
+            kept.episodes = EpisodicMemory(
+                keySize: episodes.keySize, keys: remembered.flatMap(\.key),
+                latents: remembered.map(\.latents), tokens: remembered.map(\.token),
+                isKept: episodes.isKept)
+        }
+        return kept
+    }
+}

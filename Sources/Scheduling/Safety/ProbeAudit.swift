@@ -1,0 +1,29 @@
+public import Engrams
+
+/// What an engram was audited for.
+public enum AuditOccasion: String, Sendable, Codable { case checkpoint, `import`, merge }
+
+/// One audit of an engram against the constitution's probes, as a session's ledger keeps it.
+public struct ProbeAudit: Sendable, Equatable, Codable {
+    public var occasion: AuditOccasion
+    /// The session's, when it was audited.
+    public var revision: Revision
+    /// By the audited engram.
+    public var tokensLearned: Int
+    public var probes: Int
+    /// Of the probe nearest to its bound, or farthest beyond it.
+    public var worst: ProbeReading
+
+    public var passed: Bool { worst.passes }
+
+    public init(
+        occasion: AuditOccasion, revision: Revision, tokensLearned: Int, probes: Int,
+        worst: ProbeReading
+    ) {
+        self.occasion = occasion
+        self.revision = revision
+        self.tokensLearned = tokensLearned
+        self.probes = probes
+        self.worst = worst
+    }
+}
