@@ -98,6 +98,14 @@ public protocol EngramStore: Sendable {
     /// `after` is not among them.
     func checkpoints(of user: UserID, after: CheckpointID?, limit: Int) async throws(StorageError)
         -> [CheckpointRecord]
+    /// Writes a name or a note on a checkpoint and gives it back; nil leaves one as it is, an
+    /// empty text removes it. Throws `.checkpointNotFound`.
+    func describeCheckpoint(_ id: CheckpointID, of user: UserID, name: String?, note: String?)
+        async throws(StorageError) -> CheckpointRecord
+    /// Deletes, as `deleteCheckpoint` does, the automatic checkpoints of a user without name and
+    /// note, all but the newest `count` of them and those that are in use.
+    /// - Returns: How many.
+    func pruneCheckpoints(of user: UserID, keeping count: Int) async throws(StorageError) -> Int
     /// Throws `.checkpointInUse` while the user's head or a session stands on it.
     func deleteCheckpoint(_ id: CheckpointID, of user: UserID) async throws(StorageError)
 

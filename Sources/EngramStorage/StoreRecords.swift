@@ -165,6 +165,10 @@ public struct CheckpointRecord: Sendable, Equatable {
     /// The session that consolidated.
     public var session: SessionName
     public var name: String?
+    /// What people wrote on it.
+    public var note: String?
+    /// Whether the server made it by itself; such a one may be pruned while nobody has named it.
+    public var isAutomatic: Bool
     /// The user's head before it; may have been deleted since.
     public var parent: CheckpointID?
     public var revision: Revision
@@ -178,13 +182,16 @@ public struct CheckpointRecord: Sendable, Equatable {
 
     public init(
         id: CheckpointID, user: UserID, session: SessionName, name: String?,
-        parent: CheckpointID?, revision: Revision, tokensLearned: Int, byteCount: Int,
+        note: String? = nil, isAutomatic: Bool = false, parent: CheckpointID?, revision: Revision,
+        tokensLearned: Int, byteCount: Int,
         hash: String, created: Double
     ) {
         self.id = id
         self.user = user
         self.session = session
         self.name = name
+        self.note = note
+        self.isAutomatic = isAutomatic
         self.parent = parent
         self.revision = revision
         self.tokensLearned = tokensLearned

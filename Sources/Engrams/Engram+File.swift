@@ -5,27 +5,38 @@ import ModelFormats
 ///
 /// | tensor | type, shape | what |
 /// |---|---|---|
-/// | `bias.token`, `bias.weight` | N, F32 [B] | tokens whose bias differs from 0 |
-/// | `feature.latent`, `.token`, `.weight` | N, N, F32 [S] | W, sorted by latent and token |
+/// | `bias.token`, `bias.weight` | N, W [B] | tokens whose bias differs from 0 |
+/// | `feature.latent`, `.count` | N [R] | latents with synapses, ascending, and how many |
+/// | `feature.token`, `.weight` | N, W [S] | W, latent by latent, tokens ascending in each |
 /// | `sequence.key` | I64 [C] | hash of the context, the bits of an unsigned number, ascending |
 /// | `sequence.order`, `.targets` | N [C] | its length, and how many targets it has |
-/// | `sequence.token`, `.weight` | N, F32 [ΣT] | the targets, context by context |
+/// | `sequence.token`, `.weight` | N, W [ΣT] | the targets, context by context |
 /// | `matrix` | F32 [d, d] | M, rows are outputs; [0, 0] while nothing was learned |
 /// | `layer.dense` | F32 [d, d] | the layer site's M |
 /// | `layer.latent`, `layer.decoder` | N [L], F32 [L, d] | its D, latents ascending |
-/// | `episode.key` | I8 [E, p] | keys, oldest first; only their directions count |
+/// | `episode.key` | I8 [E, p] or U8 [E, ⌈p/2⌉] | keys, oldest first; only directions count |
 /// | `episode.latent` | N [E, m] | what each is found by, 65535 where there are fewer |
 /// | `episode.token` | N [E] | the token that followed |
-/// | `familiarity.latent`, `.count` | N, I32 [F] | how often a latent was at work |
+/// | `familiarity.latent`, `.count` | N [F] | how often a latent was at work |
 /// | `gains` | F32 [6] | of bias, sequences, features, matrix, episodes, layer |
 ///
-/// N is U16 where every number that can occur is below 65,535 (vocabulary, latents), else I32.
+/// N is the narrowest of U8, U16 and I32 that holds the tensor's largest number. W is I8 where all
+/// weights of the site lie on one grid, as a checkpoint's do: w = s·q·|q| with s in `bias.scale`,
+/// `sequence.scale` or `feature.scale`, F32 [1], a power of two. Else it is F32. Either is exact.
+/// Keys are U8 where all values are in −7...7: two a byte, as two's complement of 4 bits, the first
+/// in the low bits.
+///
 /// A working state adds `feature.usage` F32 [S], `sequence.visits` F32 [C] and
 /// `frozen_loss_average` F32 [0 or 1]; a checkpoint has episodes only where the rule keeps them.
 /// Metadata: `format` = `hebb.engram`, `format_version`, `kind` (`checkpoint` or `working_state`),
 /// `core_sha256`, `sae_sha256`, `rule_sha256`, `constitution_sha256` (zeros for none),
-/// `vocabulary_size`, `latent_count`, `hidden_size`, `episode_key_size`, `layer_latent_count`, `revision`, `tokens_learned`, `parent`,
-/// `kernel_class`, `keeps_episodes` (0 or 1). The same engram gives the same bytes.
+/// `vocabulary_size`, `latent_count`, `hidden_size`, `episode_key_size`, `layer_latent_count`,
+/// `revision`, `tokens_learned`, `parent`, `kernel_class`, `keeps_episodes` (0 or 1); `fidelity`
+/// where an export was rounded on its way.
+/// The same engram gives the same bytes.
+///
+/// Files of version 2 are read too: they have a latent for each synapse in `feature.latent`, no
+/// `feature.count`, and F32 weights.
 extension Engram {
     public enum FileKind: String, Sendable {
         /// For keeping and carrying: without the traces that steer further learning.
@@ -35,55 +46,35 @@ extension Engram {
     }
 
     static let formatName = "hebb.engram"
-    static let formatVersion = 2
-    /// A context has fewer tokens, and fewer targets, than these.
-    static let orderLimit = 65
-    static let targetLimit = 1025
+    static let formatVersion = 3
+    /// Still read.
+    static let olderVersion = 2
 
+    /// - Parameter fidelity: what an export lost on its way here, for the file's metadata.
     /// - Complexity: O(n log n) in the number of synapses.
-    public func serialized(as kind: FileKind) throws(EngramError) -> [UInt8] {
+    public func serialized(
+        as kind: FileKind, fidelity: String? = nil
+    ) throws(EngramError) -> [UInt8] {
         let state = kind == .checkpoint ? sites.withoutTraces() : sites
-        let biases = state.bias.enumerated().filter { $0.element != 0 }
         let features = state.features.sorted()
         let contexts = state.sequences.sorted()
-        let targets = contexts.flatMap(\.targets)
-        func numbers(
-            _ name: String, _ values: [Int32], below limit: Int
-        ) -> SafetensorsWriter.Entry {
-            .numbers(name, shape: [values.count], values, below: limit)
-        }
-        func f32(_ name: String, _ values: [Float]) -> SafetensorsWriter.Entry {
-            .floats(name, shape: [values.count], values)
-        }
-        var entries = [
-            SafetensorsWriter.Entry.integers64(
-                "sequence.key", shape: [contexts.count],
-                contexts.map { Int64(bitPattern: $0.key.rawValue) }),
-            numbers("bias.token", biases.map { Int32($0.offset) }, below: identity.vocabularySize),
-            f32("bias.weight", biases.map(\.element)),
-            numbers("feature.latent", features.map(\.latent), below: identity.latentCount),
-            numbers("feature.token", features.map(\.synapse.token), below: identity.vocabularySize),
-            f32("feature.weight", features.map(\.synapse.weight)),
-            numbers("sequence.order", contexts.map { Int32($0.order) }, below: Self.orderLimit),
-            numbers(
-                "sequence.targets", contexts.map { Int32($0.targets.count) },
-                below: Self.targetLimit),
-            numbers("sequence.token", targets.map(\.token), below: identity.vocabularySize),
-            f32("sequence.weight", targets.map(\.weight)),
-            f32("gains", state.gains.all),
+        let known = state.familiarity.enumerated().filter { $0.element != 0 }
+        var entries = siteEntries(state, features: features, contexts: contexts)
+        entries += [
+            .floats("gains", shape: [SiteFactors.count], state.gains.all),
             .floats("matrix", shape: [state.matrix.size, state.matrix.size], state.matrix.weights),
         ]
         entries += layerEntries(state.layer) + episodeEntries(state.episodes)
-        let known = state.familiarity.enumerated().filter { $0.element != 0 }
-        entries.append(
-            numbers(
-                "familiarity.latent", known.map { Int32($0.offset) }, below: identity.latentCount))
-        entries.append(
-            .integers32("familiarity.count", shape: [known.count], known.map(\.element)))
+        entries += [
+            .numbers("familiarity.latent", known.map { Int32($0.offset) }),
+            .numbers("familiarity.count", known.map(\.element)),
+        ]
         if kind == .workingState {
-            entries.append(f32("feature.usage", features.map(\.synapse.usage)))
-            entries.append(f32("sequence.visits", contexts.map(\.visits)))
-            entries.append(f32("frozen_loss_average", state.frozenLossAverage.map { [$0] } ?? []))
+            entries += [
+                .vector("feature.usage", features.map(\.synapse.usage)),
+                .vector("sequence.visits", contexts.map(\.visits)),
+                .vector("frozen_loss_average", state.frozenLossAverage.map { [$0] } ?? []),
+            ]
         }
         do {
             return try SafetensorsWriter.serialize(
@@ -101,7 +92,7 @@ extension Engram {
                     "keeps_episodes": state.episodes.isKept ? "1" : "0",
                     "revision": revision.description, "tokens_learned": String(tokensLearned),
                     "parent": parent?.rawValue ?? "", "kernel_class": kernelClass,
-                ])
+                ].merging(fidelity.map { ["fidelity": $0] } ?? [:]) { $1 })
         } catch {
             throw .malformed(file: "The engram", reason: "\(error)")
         }
@@ -113,11 +104,40 @@ extension Engram {
         return [
             .floats(
                 "layer.dense", shape: [layer.dense.size, layer.dense.size], layer.dense.weights),
-            .numbers("layer.latent", shape: [latents.count], latents, below: identity.latentCount),
+            .numbers("layer.latent", latents),
             .floats(
                 "layer.decoder", shape: [latents.count, directions.first?.count ?? 0],
                 directions.flatMap { $0 }),
         ]
+    }
+
+    private func siteEntries(
+        _ state: PlasticSites, features: [(latent: Int32, synapse: Synapse)],
+        contexts: [SequenceContext]
+    ) -> [SafetensorsWriter.Entry] {
+        let biases = state.bias.enumerated().filter { $0.element != 0 }
+        let targets = contexts.flatMap(\.targets)
+        var rows: [(latent: Int32, count: Int32)] = []
+        for (latent, _) in features {
+            if rows.last?.latent != latent { rows.append((latent, 0)) }
+            rows[rows.count - 1].count += 1
+        }
+        var entries = [
+            SafetensorsWriter.Entry.integers64(
+                "sequence.key", shape: [contexts.count],
+                contexts.map { Int64(bitPattern: $0.key.rawValue) }),
+            .numbers("bias.token", biases.map { Int32($0.offset) }),
+            .numbers("feature.latent", rows.map(\.latent)),
+            .numbers("feature.count", rows.map(\.count)),
+            .numbers("feature.token", features.map(\.synapse.token)),
+            .numbers("sequence.order", contexts.map { Int32($0.order) }),
+            .numbers("sequence.targets", contexts.map { Int32($0.targets.count) }),
+            .numbers("sequence.token", targets.map(\.token)),
+        ]
+        entries += SafetensorsWriter.Entry.weights("bias", biases.map(\.element))
+        entries += SafetensorsWriter.Entry.weights("feature", features.map(\.synapse.weight))
+        entries += SafetensorsWriter.Entry.weights("sequence", targets.map(\.weight))
+        return entries
     }
 
     private func episodeEntries(_ memory: EpisodicMemory) -> [SafetensorsWriter.Entry] {
@@ -129,16 +149,16 @@ extension Engram {
                     repeating: Int32(EpisodicMemory.noLatent),
                     count: width - episode.latents.count)
         }
+        let isNarrow = memory.hasNarrowKeys
         return [
             SafetensorsWriter.Entry(
-                name: "episode.key", type: .i8, shape: [episodes.count, memory.keySize],
-                bytes: episodes.flatMap { $0.key.map(UInt8.init(bitPattern:)) }),
-            .numbers(
-                "episode.latent", shape: [episodes.count, width], latents,
-                below: identity.latentCount),
-            .numbers(
-                "episode.token", shape: [episodes.count], episodes.map(\.token),
-                below: identity.vocabularySize),
+                name: "episode.key", type: isNarrow ? .u8 : .i8,
+                shape: [episodes.count, isNarrow ? (memory.keySize + 1) / 2 : memory.keySize],
+                bytes: episodes.flatMap {
+                    isNarrow ? Nibbles.packed($0.key) : $0.key.map(UInt8.init(bitPattern:))
+                }),
+            .numbers("episode.latent", shape: [episodes.count, width], latents),
+            .numbers("episode.token", episodes.map(\.token)),
         ]
     }
 
@@ -147,49 +167,61 @@ extension Engram {
     public func contentHash() throws(EngramError) -> String {
         ContentDigest.of(try serialized(as: .checkpoint))
     }
-
-    /// Norms, counts and the checkpoint file's size, without writing it.
-    public var summary: EngramSummary {
-        let biases = sites.bias.filter { $0 != 0 }
-        let features = sites.features.sorted()
-        let contexts = sites.sequences.sorted()
-        let targets = contexts.flatMap(\.targets)
-        func norm(_ values: some Sequence<Float>) -> Float {
-            values.reduce(0) { $0 + $1 * $1 }.squareRoot()
-        }
-        // Header and metadata come to about 2,500 bytes.
-        let token = identity.vocabularySize < SafetensorsWriter.Entry.narrowLimit ? 2 : 4
-        let latent = identity.latentCount < SafetensorsWriter.Entry.narrowLimit ? 2 : 4
-        let dense = sites.matrix.weights.count + sites.layer.dense.weights.count
-        let decoder = sites.layer.decoder.values.reduce(0) { $0 + 1 + $1.count }
-        let episodes = sites.episodes.isKept ? sites.episodes : EpisodicMemory()
-        let known = sites.familiarity.count { $0 != 0 }
-        let bytes =
-            2500 + (4 + token) * biases.count + (4 + token + latent) * features.count
-            + 12 * contexts.count + (4 + token) * targets.count + 4 * (dense + decoder)
-            + (4 + latent) * known + episodes.byteCount
-        return EngramSummary(
-            bytes: bytes, biases: biases.count, biasNorm: norm(biases), contexts: contexts.count,
-            sequenceNorm: norm(targets.map(\.weight)), synapses: features.count,
-            featureNorm: norm(features.map(\.synapse.weight)),
-            matrixNorm: sites.matrix.frobeniusNorm, layerNorm: sites.layer.dense.frobeniusNorm,
-            episodes: sites.episodes.count)
-    }
 }
 
 extension SafetensorsWriter.Entry {
-    /// Numbers below this fit two bytes, with one to spare for "none".
-    static let narrowLimit = 65_535
-
-    /// Numbers that are not negative: U16 where all below `limit` fit, else I32.
+    /// Numbers that are not negative, in the narrowest of U8, U16 and I32 that holds the largest.
     static func numbers(
-        _ name: String, shape: [Int], _ values: [Int32], below limit: Int
+        _ name: String, shape: [Int]? = nil, _ values: [Int32]
     ) -> SafetensorsWriter.Entry {
-        guard limit < narrowLimit else { return .integers32(name, shape: shape, values) }
+        let shape = shape ?? [values.count]
+        let largest = values.max() ?? 0
+        if largest <= UInt8.max {
+            return SafetensorsWriter.Entry(
+                name: name, type: .u8, shape: shape,
+                bytes: values.map { UInt8(truncatingIfNeeded: $0) })
+        }
+        guard largest <= UInt16.max else { return .integers32(name, shape: shape, values) }
         return SafetensorsWriter.Entry(
             name: name, type: .u16, shape: shape,
             bytes: values.flatMap {
                 [UInt8(truncatingIfNeeded: $0), UInt8(truncatingIfNeeded: $0 >> 8)]
             })
+    }
+
+    static func vector(_ name: String, _ values: [Float]) -> SafetensorsWriter.Entry {
+        .floats(name, shape: [values.count], values)
+    }
+
+    /// `site.weight`, with `site.scale` where the weights lie on a grid.
+    static func weights(_ site: String, _ values: [Float]) -> [SafetensorsWriter.Entry] {
+        guard let (scale, levels) = WeightGrid.levels(of: values) else {
+            return [.vector(site + ".weight", values)]
+        }
+        return [
+            .vector(site + ".scale", [scale]),
+            SafetensorsWriter.Entry(
+                name: site + ".weight", type: .i8, shape: [levels.count],
+                bytes: levels.map(UInt8.init(bitPattern:))),
+        ]
+    }
+}
+
+/// Numbers of −8...7, two a byte, the first in the low bits.
+enum Nibbles {
+    /// - Complexity: O(values).
+    static func packed(_ values: ArraySlice<Int8>) -> [UInt8] {
+        stride(from: values.startIndex, to: values.endIndex, by: 2).map { index in
+            let high = index + 1 < values.endIndex ? values[index + 1] : 0
+            return UInt8(bitPattern: values[index]) & 0xF | UInt8(bitPattern: high) << 4
+        }
+    }
+
+    /// The first `count` values of some bytes.
+    static func unpacked(_ bytes: ArraySlice<Int>, count: Int) -> [Int8] {
+        (0..<count).map { index in
+            let byte = Int8(truncatingIfNeeded: bytes[bytes.startIndex + index / 2])
+            return index % 2 == 0 ? (byte << 4) >> 4 : byte >> 4
+        }
     }
 }

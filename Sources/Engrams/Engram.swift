@@ -73,11 +73,15 @@ public struct Engram: Sendable, Equatable {
     }
 
     /// What a checkpoint stores: within the budget, without the traces that only steer further
-    /// learning. Dropping them loses nothing; the next session even gained 0.1 points by it.
+    /// learning, and with weights on a grid of 255 levels (`WeightGrid`). A consolidated engram
+    /// consolidated again is itself, bit for bit.
+    ///
+    /// Dropping the traces loses nothing; the next session even gained 0.1 points by it.
     public func consolidated(within zone: SafeZone) -> Engram {
         var copy = self
         copy.sites = sites.withoutTraces()
         copy.sites.prune(within: zone)
+        copy.sites = copy.sites.rounded(within: zone.weightBound)
         return copy
     }
 }

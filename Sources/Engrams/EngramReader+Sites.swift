@@ -14,7 +14,7 @@ extension EngramReader {
 
     func layer() throws(EngramError) -> LayerSynapses {
         let dense = try square("layer.dense")
-        let latents = try numbers("layer.latent", below: try latentCount)
+        let latents = try numbers("layer.latent")
         let rows = try matrix("layer.decoder", .f32)
         let size = try number("hidden_size", limit: 1_048_576)
         guard rows.shape[0] == latents.count, latents.isEmpty || rows.shape[1] == size else {
@@ -32,12 +32,11 @@ extension EngramReader {
     }
 
     func episodes() throws(EngramError) -> EpisodicMemory {
-        let keys = try matrix("episode.key", .i8)
-        let isNarrow = try latentCount < SafetensorsWriter.Entry.narrowLimit
-        let latents = try matrix("episode.latent", isNarrow ? .u16 : .i32)
-        let tokens = try numbers("episode.token", below: try vocabularySize)
-        guard keys.shape[0] == tokens.count, latents.shape[0] == tokens.count else {
-            throw malformed("the episodes' keys, latents and tokens do not belong together")
+        let latents = try integers("episode.latent")
+        let tokens = try numbers("episode.token")
+        let size = try number("episode_key_size", limit: 1_048_576)
+        guard latents.shape.count == 2, latents.shape[0] == tokens.count else {
+            throw malformed("episode.latent has shape \(latents.shape), not [episodes, latents]")
         }
         let width = latents.shape[1]
         let found = latents.integers()
@@ -53,18 +52,37 @@ extension EngramReader {
             lists.append(list.map(Int32.init))
         }
         return EpisodicMemory(
-            keySize: keys.shape[1], keys: keys.integers().map { Int8(truncatingIfNeeded: $0) },
+            keySize: size, keys: try episodeKeys(count: tokens.count, size: size),
             latents: lists, tokens: tokens,
             isKept: try number("keeps_episodes", limit: 1) == 1)
     }
 
-    func familiarity() throws(EngramError) -> [Int32] {
-        let counts = try tensor("familiarity.count", .i32, count: nil).integers().map {
-            Int32(truncatingIfNeeded: $0)
+    /// Bytes, or half bytes, of keys of one length.
+    private func episodeKeys(count: Int, size: Int) throws(EngramError) -> [Int8] {
+        guard let tensor = try? file.tensor("episode.key") else {
+            throw malformed("the tensor episode.key is missing")
         }
+        let isNarrow = tensor.type == .u8
+        guard isNarrow || tensor.type == .i8 else {
+            throw malformed("the tensor episode.key is not of I8 or U8")
+        }
+        let width = isNarrow ? (size + 1) / 2 : size
+        // An empty memory does not know its keys' length yet.
+        guard tensor.shape == [count, width] || (count == 0 && tensor.shape == [0, 0]) else {
+            throw malformed("episode.key has shape \(tensor.shape), not [\(count), \(width)]")
+        }
+        let values = tensor.integers()
+        guard isNarrow else { return values.map { Int8(truncatingIfNeeded: $0) } }
+        return (0..<count).flatMap {
+            Nibbles.unpacked(values[$0 * width..<($0 + 1) * width], count: size)
+        }
+    }
+
+    func familiarity() throws(EngramError) -> [Int32] {
+        let counts = try numbers("familiarity.count")
         guard !counts.isEmpty else { return [] }
         let limit = try latentCount
-        let latents = try numbers("familiarity.latent", below: limit, count: counts.count)
+        let latents = try numbers("familiarity.latent", count: counts.count)
         var familiarity = [Int32](repeating: 0, count: limit)
         for (latent, count) in zip(latents, counts) {
             guard familiarity.indices.contains(Int(latent)) else {

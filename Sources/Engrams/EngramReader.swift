@@ -43,10 +43,11 @@ struct EngramReader {
         guard file.metadata["format"] == Engram.formatName else {
             throw malformed("its metadata has no format = \(Engram.formatName)")
         }
-        guard file.metadata["format_version"] == String(Engram.formatVersion) else {
+        let readable = [Engram.formatVersion, Engram.olderVersion].map(String.init)
+        guard readable.contains(file.metadata["format_version"] ?? "") else {
             throw malformed(
                 "its format_version is \(file.metadata["format_version"]?.prefix(20) ?? "missing"),"
-                    + " this server reads \(Engram.formatVersion)")
+                    + " this server reads \(readable.joined(separator: " and "))")
         }
     }
 
@@ -85,13 +86,40 @@ struct EngramReader {
     }
 
     /// What `SafetensorsWriter.Entry.numbers` wrote.
-    func numbers(
-        _ name: String, below limit: Int, count: Int? = nil
-    ) throws(EngramError) -> [Int32] {
-        let type: TensorType = limit < SafetensorsWriter.Entry.narrowLimit ? .u16 : .i32
-        return try tensor(name, type, count: count).integers().map {
-            Int32(truncatingIfNeeded: $0)
+    func numbers(_ tensorName: String, count: Int? = nil) throws(EngramError) -> [Int32] {
+        let found = try integers(tensorName)
+        guard found.shape.count == 1 else {
+            throw malformed("the tensor \(tensorName) is not a vector")
         }
+        if let count, found.count != count {
+            throw malformed("the tensor \(tensorName) has \(found.count) values, not \(count)")
+        }
+        return found.integers().map { Int32(truncatingIfNeeded: $0) }
+    }
+
+    /// A tensor of any of the types of `SafetensorsWriter.Entry.numbers`.
+    func integers(_ tensorName: String) throws(EngramError) -> SafetensorsFile.Tensor {
+        guard let tensor = try? file.tensor(tensorName) else {
+            throw malformed("the tensor \(tensorName) is missing")
+        }
+        guard [.u8, .u16, .i32].contains(tensor.type) else {
+            throw malformed("the tensor \(tensorName) is not of U8, U16 or I32")
+        }
+        return tensor
+    }
+
+    /// What `SafetensorsWriter.Entry.weights` wrote.
+    private func weights(_ site: String) throws(EngramError) -> [Float] {
+        guard file.names.contains(site + ".scale") else { return try floats(site + ".weight") }
+        let scale = try floats(site + ".scale", count: 1)[0]
+        guard WeightGrid.isScale(scale) else {
+            throw malformed("\(site).scale is \(scale), not a power of two from 2⁻⁴⁰ on")
+        }
+        let levels = try tensor(site + ".weight", .i8, count: nil).integers()
+        guard levels.allSatisfy({ $0 >= -WeightGrid.levelLimit }) else {
+            throw malformed("\(site).weight has a level of -128, below -127")
+        }
+        return levels.map { scale * Float($0 * abs($0)) }
     }
 
     var vocabularySize: Int {
@@ -120,11 +148,11 @@ struct EngramReader {
     }
 
     private func bias() throws(EngramError) -> [Float] {
-        let weights = try floats("bias.weight")
+        let weights = try weights("bias")
         guard !weights.isEmpty else { return [] }
         let vocabulary = try vocabularySize
         var bias = [Float](repeating: 0, count: vocabulary)
-        let tokens = try numbers("bias.token", below: vocabulary, count: weights.count)
+        let tokens = try numbers("bias.token", count: weights.count)
         for (token, weight) in zip(tokens, weights) {
             guard bias.indices.contains(Int(token)) else {
                 throw .outOfRange(site: "token bias", found: Int(token), limit: vocabulary)
@@ -135,10 +163,9 @@ struct EngramReader {
     }
 
     private func features() throws(EngramError) -> FeatureSynapses {
-        let weights = try floats("feature.weight")
-        let latents = try numbers("feature.latent", below: try latentCount, count: weights.count)
-        let tokens = try numbers(
-            "feature.token", below: try vocabularySize, count: weights.count)
+        let weights = try weights("feature")
+        let latents = try latents(ofSynapses: weights.count)
+        let tokens = try numbers("feature.token", count: weights.count)
         let usage =
             file.names.contains("feature.usage")
             ? try floats("feature.usage", count: weights.count)
@@ -160,15 +187,27 @@ struct EngramReader {
         return FeatureSynapses(entries)
     }
 
+    /// The latent of each synapse.
+    private func latents(ofSynapses count: Int) throws(EngramError) -> [Int32] {
+        guard file.metadata["format_version"] == String(Engram.formatVersion) else {
+            return try numbers("feature.latent", count: count)
+        }
+        let rows = try numbers("feature.latent")
+        let counts = try numbers("feature.count", count: rows.count)
+        // Checked before anything is made of them: a count is a stranger's number.
+        let sum = counts.reduce(0) { $0 + Int($1) }
+        guard counts.allSatisfy({ $0 > 0 }), sum == count else {
+            throw malformed("feature.count does not add up to the \(count) feature synapses")
+        }
+        return zip(rows, counts).flatMap { repeatElement($0, count: Int($1)) }
+    }
+
     private func sequences() throws(EngramError) -> SequenceSynapses {
         let keys = try tensor("sequence.key", .i64, count: nil).integers()
-        let orders = try numbers(
-            "sequence.order", below: Engram.orderLimit, count: keys.count)
-        let counts = try numbers(
-            "sequence.targets", below: Engram.targetLimit, count: keys.count)
-        let weights = try floats("sequence.weight")
-        let tokens = try numbers(
-            "sequence.token", below: try vocabularySize, count: weights.count)
+        let orders = try numbers("sequence.order", count: keys.count)
+        let counts = try numbers("sequence.targets", count: keys.count)
+        let weights = try weights("sequence")
+        let tokens = try numbers("sequence.token", count: weights.count)
         let visits =
             file.names.contains("sequence.visits")
             ? try floats("sequence.visits", count: keys.count)

@@ -1,6 +1,6 @@
 /// The size and strength of an engram at a glance.
 public struct EngramSummary: Sendable, Equatable, Codable {
-    /// Bytes of its checkpoint file.
+    /// Bytes that its checkpoint takes at most, approximately.
     public var bytes: Int
     /// Tokens whose bias differs from 0, and the Euclidean norm of the biases, logits.
     public var biases: Int
@@ -32,5 +32,34 @@ public struct EngramSummary: Sendable, Equatable, Codable {
         self.matrixNorm = matrixNorm
         self.layerNorm = layerNorm
         self.episodes = episodes
+    }
+}
+
+extension Engram {
+    /// Norms, counts and the size of its checkpoint, without making one.
+    /// - Complexity: O(n) in what it holds.
+    public var summary: EngramSummary {
+        let biases = sites.bias.filter { $0 != 0 }
+        let features = sites.features.sorted()
+        let contexts = sites.sequences.sorted()
+        let targets = contexts.flatMap(\.targets)
+        func norm(_ values: some Sequence<Float>) -> Float {
+            values.reduce(0) { $0 + $1 * $1 }.squareRoot()
+        }
+        let token = identity.vocabularySize > Int(UInt16.max) ? 4 : 2
+        let dense = sites.matrix.weights.count + sites.layer.dense.weights.count
+        let decoder = sites.layer.decoder.values.reduce(0) { $0 + 1 + $1.count }
+        let episodes = sites.episodes.isKept ? sites.episodes : EpisodicMemory()
+        let known = sites.familiarity.count { $0 != 0 }
+        // Header and metadata come to about 3,000 bytes, an index of a latent with its count to 4.
+        let bytes =
+            3000 + (1 + token) * (biases.count + features.count + targets.count)
+            + 10 * contexts.count + 4 * (dense + decoder) + 8 * known + episodes.byteCount
+        return EngramSummary(
+            bytes: bytes, biases: biases.count, biasNorm: norm(biases), contexts: contexts.count,
+            sequenceNorm: norm(targets.map(\.weight)), synapses: features.count,
+            featureNorm: norm(features.map(\.synapse.weight)),
+            matrixNorm: sites.matrix.frobeniusNorm, layerNorm: sites.layer.dense.frobeniusNorm,
+            episodes: sites.episodes.count)
     }
 }

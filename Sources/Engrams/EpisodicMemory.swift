@@ -20,7 +20,8 @@ public struct Episode: Sendable, Equatable {
 /// remembered ones that share some of its strongest latents. The oldest goes when it is full.
 ///
 /// Keys are kept as signed bytes, scaled so that the largest is ±127: at 64 dimensions a cosine is
-/// then off by less than 0.01, and a position takes about a hundred bytes.
+/// then off by less than 0.01, and a position takes about a hundred bytes. A checkpoint narrows
+/// them to ±7, which a file writes in 4 bits each.
 public struct EpisodicMemory: Sendable, Equatable {
     /// Length of a key; 0 while empty.
     public private(set) var keySize = 0
@@ -44,8 +45,30 @@ public struct EpisodicMemory: Sendable, Equatable {
     /// Fills the place of a latent in a file. A latent of this number is not used as an index.
     static let noLatent = 65_535
 
-    /// Bytes of its arrays in a file, with the latents of the widest episode for each.
-    var byteCount: Int { count * (keySize + 2 + 2 * (latents.map(\.count).max() ?? 0)) }
+    /// The largest magnitude in a narrow key.
+    static let narrowPeak = 7
+
+    /// Whether every key is a narrow one.
+    var hasNarrowKeys: Bool { keys.allSatisfy { abs(Int($0)) <= Self.narrowPeak } }
+
+    /// Bytes of its arrays in a checkpoint's file, with the latents of the widest episode for each.
+    var byteCount: Int {
+        count * ((keySize + 1) / 2 + 2 + 2 * (latents.map(\.count).max() ?? 0))
+    }
+
+    /// Scales every key so that its largest value is ±7, and rounds; a narrow key stays as it is,
+    /// since its largest is 7 already.
+    /// - Complexity: O(episodes·key).
+    mutating func narrowKeys() {
+        for place in 0..<count {
+            let range = place * keySize..<(place + 1) * keySize
+            let peak = keys[range].reduce(0) { max($0, abs(Int($1))) }
+            guard peak > Self.narrowPeak else { continue }
+            let scale = Float(Self.narrowPeak) / Float(peak)
+            for index in range { keys[index] = Int8((Float(keys[index]) * scale).rounded()) }
+            inverseNorms[place] = Self.inverseNorm(keys[range])
+        }
+    }
 
     /// Remembers an episode, in place of the oldest when `capacity` are there.
     /// - Precondition: `capacity` above 0; keys of one length.

@@ -18,6 +18,8 @@ public protocol PersonalModels: Sendable {
     /// The session, made on first use when its name is `default`, else `.sessionNotFound`.
     func session(_ id: SessionID) async throws -> SessionState
     func discard(_ id: SessionID, ifMatch: Revision?) async throws
+    /// What the session's personal model has learned, as people can read it.
+    func features(_ id: SessionID, top: Int) async throws -> FeatureReport
     /// How the session's personal model stands against its bounds.
     func safety(_ id: SessionID) async throws -> SafetyReport
 
@@ -27,14 +29,23 @@ public protocol PersonalModels: Sendable {
     func feedback(_ id: SessionID, _ request: FeedbackRequest) async throws -> FeedbackResult
     func reset(_ id: SessionID, to: ResetTarget, ifMatch: Revision?) async throws -> SessionState
 
-    func checkpoint(_ id: SessionID, name: String?, ifMatch: Revision?) async throws
-        -> CheckpointState
+    func checkpoint(_ id: SessionID, name: String?, note: String?, ifMatch: Revision?)
+        async throws -> CheckpointState
+    func checkpoint(_ checkpoint: CheckpointID, of id: SessionID) async throws -> CheckpointState
+    /// Writes a name or a note on a checkpoint; nil leaves one as it is, an empty text removes it.
+    func describeCheckpoint(
+        _ id: SessionID, checkpoint: CheckpointID, name: String?, note: String?
+    ) async throws -> CheckpointState
+    func diff(_ id: SessionID, from: DiffSide, to: DiffSide, top: Int) async throws
+        -> CheckpointDiff
     func checkpoints(_ id: SessionID, page: Page) async throws -> Listing<CheckpointState>
     func restore(_ id: SessionID, checkpoint: CheckpointID, ifMatch: Revision?) async throws
         -> SessionState
     func deleteCheckpoint(_ id: SessionID, checkpoint: CheckpointID) async throws
 
     func exportDelta(_ id: SessionID, scope: DeltaScope) async throws -> ExportedDelta
+    /// An export of 8 bits a weight, with what it lost.
+    func exportRounded(_ id: SessionID, scope: DeltaScope) async throws -> ExportedDelta
     func importDelta(_ id: SessionID, file: [UInt8], ifMatch: Revision?) async throws
         -> SessionState
 
@@ -285,6 +296,9 @@ public struct ScoreResult: Sendable {
 public struct CheckpointState: Sendable {
     public var id: CheckpointID
     public var name: String?
+    public var note: String?
+    /// Whether the server made it by itself.
+    public var isAutomatic: Bool
     public var parent: CheckpointID?
     public var revision: Revision
     public var tokensLearned: Int
@@ -294,11 +308,14 @@ public struct CheckpointState: Sendable {
     public var hash: String
     public var isHead: Bool
     public init(
-        id: CheckpointID, name: String?, parent: CheckpointID?, revision: Revision,
-        tokensLearned: Int, created: Double, bytes: Int, hash: String, isHead: Bool
+        id: CheckpointID, name: String?, note: String? = nil, isAutomatic: Bool = false,
+        parent: CheckpointID?, revision: Revision, tokensLearned: Int, created: Double,
+        bytes: Int, hash: String, isHead: Bool
     ) {
         self.id = id
         self.name = name
+        self.note = note
+        self.isAutomatic = isAutomatic
         self.parent = parent
         self.revision = revision
         self.tokensLearned = tokensLearned
@@ -315,9 +332,12 @@ public struct ExportedDelta: Sendable {
     public var file: [UInt8]
     public var revision: Revision
     public var hash: String
-    public init(file: [UInt8], revision: Revision, hash: String) {
+    /// `exact`, or what the file lost, as names and figures.
+    public var fidelity: String
+    public init(file: [UInt8], revision: Revision, hash: String, fidelity: String = "exact") {
         self.file = file
         self.revision = revision
         self.hash = hash
+        self.fidelity = fidelity
     }
 }

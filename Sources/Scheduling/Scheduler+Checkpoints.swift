@@ -9,17 +9,17 @@ extension Scheduler {
     ///
     /// When another session of the user has moved the head meanwhile, this session's delta is
     /// added to that head, within the safe zone.
-    public func checkpoint(_ id: SessionID, name: String?, ifMatch: Revision?) async throws
-        -> CheckpointState
-    {
+    public func checkpoint(
+        _ id: SessionID, name: String?, note: String? = nil, ifMatch: Revision?
+    ) async throws -> CheckpointState {
         try await serveWriter(of: id) {
-            if let name, !(1...255).contains(name.utf8.count) {
-                throw ServiceError.invalidParameter(
-                    name: "name", reason: "must be of 1 to 255 bytes")
+            if name?.isEmpty == true {
+                throw ServiceError.invalidParameter(name: "name", reason: "must not be empty")
             }
+            try Self.checkDescription(name: name, note: note)
             let session = try await resident(id)
             try requireMatch(ifMatch, session.revision)
-            let (record, _) = try await consolidate(session, name: name)
+            let (record, _) = try await consolidate(session, name: name, note: note)
             return Self.state(of: record, isHead: true)
         }
     }
@@ -67,9 +67,10 @@ extension Scheduler {
     }
 
     /// - Precondition: The caller holds the session's lease.
-    func consolidate(_ session: ResidentSession, name: String?) async throws
-        -> (CheckpointRecord, ResidentSession)
-    {
+    func consolidate(
+        _ session: ResidentSession, name: String? = nil, note: String? = nil,
+        isAutomatic: Bool = false
+    ) async throws -> (CheckpointRecord, ResidentSession) {
         let id = session.id
         let base = session.record.base
         return try await retryingHead(of: id.user) { head in
@@ -102,7 +103,8 @@ extension Scheduler {
             }
             let audit = try await audit(made.state, for: .checkpoint, of: session)
             let record = CheckpointRecord(
-                id: made.id, user: id.user, session: id.name, name: name, parent: head,
+                id: made.id, user: id.user, session: id.name, name: name, note: note,
+                isAutomatic: isAutomatic, parent: head,
                 revision: made.state.revision, tokensLearned: made.state.tokensLearned,
                 byteCount: made.blob.count, hash: made.hash, created: now())
             var change = SessionChange(.checkpoint, engram: made.state, base: made.id)
@@ -122,7 +124,9 @@ extension Scheduler {
             !isAuditHopeless(session, every: limit)
         else { return session }
         do {
-            return try await consolidate(session, name: nil).1
+            let changed = try await consolidate(session, isAutomatic: true).1
+            await pruneCheckpoints(of: session.id.user)
+            return changed
         } catch {
             counts.safety.refusedAutomaticCheckpoints += 1
             logger.warning(
@@ -150,7 +154,8 @@ extension Scheduler {
 
     static func state(of record: CheckpointRecord, isHead: Bool) -> CheckpointState {
         CheckpointState(
-            id: record.id, name: record.name, parent: record.parent, revision: record.revision,
+            id: record.id, name: record.name, note: record.note,
+            isAutomatic: record.isAutomatic, parent: record.parent, revision: record.revision,
             tokensLearned: record.tokensLearned, created: record.created,
             bytes: record.byteCount, hash: record.hash, isHead: isHead)
     }

@@ -185,6 +185,6 @@ extension Scheduler {
         }
     }
 
-    /// A file's 8 to 16 bytes a synapse take about three times that in tables.
-    static func memory(of summary: EngramSummary) -> Int { 4096 + 3 * summary.bytes }
+    /// A checkpoint's 3 bytes a synapse and 10 a context take about five times that in tables.
+    static func memory(of summary: EngramSummary) -> Int { 4096 + 5 * summary.bytes }
 }

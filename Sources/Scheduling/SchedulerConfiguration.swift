@@ -20,6 +20,9 @@ public struct SchedulerConfiguration: Sendable {
     public var snapshotTokens = 65_536
     /// The session `default` consolidates by itself after learning this many tokens; nil: never.
     public var automaticCheckpointTokens: Int? = 2000
+    /// How many of a user's automatic checkpoints without name and note are kept; the user's head
+    /// and what sessions stand on are, besides.
+    public var automaticCheckpointsKept = 10
     /// What is kept of what is learned from now on; what the store has stays as it is.
     public var journal = JournalKind.text
     /// Bytes of the cortex thread's stack.

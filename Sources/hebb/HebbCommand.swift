@@ -22,6 +22,7 @@ struct HebbCommand: AsyncParsableCommand {
                 subcommands: [
                     ObserveCommand.self, ScoreCommand.self, CompleteCommand.self,
                     FeedbackCommand.self, SessionsCommand.self, CheckpointCommand.self,
+                    InspectCommand.self,
                     ResetCommand.self,
                     ExportCommand.self, ImportCommand.self, MergeCommand.self,
                 ]),

@@ -44,6 +44,17 @@ struct CommandLineTests {
         let kept = try await adapted()
         let listed = try await hebb("checkpoint", "list")
         #expect(try listed.array.count == 1)
+        let made = try listed.array[0]["id"].string
+        let described = try await hebb("checkpoint", "describe", made, "--note", "after a week")
+        #expect(try described["note"].string == "after a week")
+
+        let features = try await hebb("inspect", "--top", "3")
+        #expect(try features["latents"].array.count == 3)
+        let example = try features["latents"].array[0]["examples"].array[0]
+        #expect(try UserText.notes.contains(example["token"].string))
+        let diff = try await hebb("checkpoint", "diff", "frozen", made)
+        #expect(
+            try diff["bits_per_byte"]["to"].number < diff["bits_per_byte"]["from"].number)
 
         let engram = folder.url.appendingPathComponent("alice.engram").path
         _ = try await hebb("export", "--output", engram)

@@ -10,7 +10,7 @@ import TinyCore
     /// What must be nowhere in an encrypted folder, each in its column.
     private let secrets = [
         "summary", "ledger", "engram", "requestHash", "answer", "payload", "snapshot", "label",
-        "hash", "checkpoint",
+        "hash", "checkpoint", "note",
     ].map { "the secret \($0) of alice" }
 
     /// A session of which every sealed column holds a secret, many times over.
@@ -42,11 +42,15 @@ import TinyCore
             var entry = checkpointed("c\(number)", number: events + number, from: head)
             entry.checkpoint?.record.name = secret("label")
             entry.checkpoint?.record.hash = secret("hash")
+            entry.checkpoint?.record.note = secret("note")
             entry.checkpoint?.engram = long("checkpoint")
             entry.session.summary = record.summary
             try await store.append(entry)
             head = entry.checkpoint?.record.id
         }
+        _ = try await store.describeCheckpoint(
+            CheckpointID(rawValue: "c3"), of: alice.user, name: secret("label"),
+            note: secret("note") + " once more")
         // Deleted rows leave room in which copies could stay.
         try await store.deleteCheckpoint(CheckpointID(rawValue: "c1"), of: alice.user)
     }

@@ -159,9 +159,10 @@ struct EngramTests {
             uniqueKeysWithValues: total.sites.features.sorted().map {
                 ([$0.latent, $0.synapse.token], $0.synapse.weight)
             })
-        for (latent, synapse) in sum.sites.features.sorted() where abs(synapse.weight) > 1e-5 {
+        // A sum is consolidated: at magnitude 4 its levels are up to 0.06 apart.
+        for (latent, synapse) in sum.sites.features.sorted() {
             let expected = try #require(wanted[[latent, synapse.token]])
-            #expect(abs(synapse.weight - expected) < 1e-5)
+            #expect(abs(synapse.weight - expected) < 0.035)
         }
         #expect(total.difference(from: total).sites.features.isEmpty)
         #expect(total.difference(from: total).sites.sequences.isEmpty)

@@ -172,9 +172,12 @@ final class RuleTests {
         var kept = keeping.emptyEngram()
         _ = try keeping.observe(lesson, into: &kept)
         let saved = kept.consolidated(within: keeping.zone)
-        #expect(saved.sites.episodes == kept.sites.episodes)
+        #expect(saved.sites.episodes.stored.map(\.token) == kept.sites.episodes.stored.map(\.token))
         let read = try Engram(serialized: saved.serialized(as: .checkpoint), name: "test")
-        #expect(keeping.score(lesson, with: read).bits == keeping.score(lesson, with: kept).bits)
+        #expect(read.sites == saved.sites)
+        // A checkpoint's keys have 4 bits a value: enough for the neighbours to stay the same.
+        let (short, long) = (keeping.score(lesson, with: read), keeping.score(lesson, with: kept))
+        #expect(abs(short.bits.adapted / long.bits.adapted - 1) < 0.02)
     }
 
     @Test(

@@ -72,5 +72,15 @@ final class FaultyStore: EngramStore {
         try check()
         try await store.deleteCheckpoint(id, of: user)
     }
+    func describeCheckpoint(_ id: CheckpointID, of user: UserID, name: String?, note: String?)
+        async throws(StorageError) -> CheckpointRecord
+    {
+        try check()
+        return try await store.describeCheckpoint(id, of: user, name: name, note: note)
+    }
+    func pruneCheckpoints(of user: UserID, keeping count: Int) async throws(StorageError) -> Int {
+        try check()
+        return try await store.pruneCheckpoints(of: user, keeping: count)
+    }
     func close() async { await store.close() }
 }

@@ -209,8 +209,8 @@ final class FakeModels: PersonalModels {
         return try change(id, ifMatch: ifMatch) { $0.revision = $0.revision.next }
     }
 
-    func checkpoint(_ id: SessionID, name: String?, ifMatch: Revision?) async throws
-        -> CheckpointState
+    func checkpoint(_ id: SessionID, name: String?, note: String?, ifMatch: Revision?)
+        async throws -> CheckpointState
     {
         if name == "BROKEN" {
             throw ServiceError.probeFailed(
@@ -220,6 +220,7 @@ final class FakeModels: PersonalModels {
         return state.withLock { state in
             let checkpoint = CheckpointState(
                 id: CheckpointID(rawValue: "cp_\(state.checkpoints.count + 1)"), name: name,
+                note: note,
                 parent: state.checkpoints.last?.id, revision: session.revision, tokensLearned: 9,
                 created: 1_700_000_001, bytes: 4096, hash: "ab", isHead: true)
             state.checkpoints.append(checkpoint)

@@ -100,7 +100,7 @@ enum SealedTable: String, CaseIterable {
         case .sessions: ["summary", "ledger"]
         case .events: ["tokens", "engram", "requestHash", "answer", "payload"]
         case .snapshots: ["engram"]
-        case .checkpoints: ["name", "hash", "engram"]
+        case .checkpoints: ["name", "note", "hash", "engram"]
         }
     }
 }

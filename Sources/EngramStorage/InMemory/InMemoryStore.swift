@@ -184,6 +184,36 @@ public actor InMemoryStore: EngramStore {
         users[user]?.checkpoints.removeAll { $0.record.id == id }
     }
 
+    public func describeCheckpoint(
+        _ id: CheckpointID, of user: UserID, name: String?, note: String?
+    ) throws(StorageError) -> CheckpointRecord {
+        try requireOpen()
+        guard let index = users[user]?.checkpoints.firstIndex(where: { $0.record.id == id }),
+            var record = users[user]?.checkpoints[index].record
+        else { throw .checkpointNotFound(id) }
+        if let name { record.name = name.isEmpty ? nil : name }
+        if let note { record.note = note.isEmpty ? nil : note }
+        users[user]?.checkpoints[index].record = record
+        return record
+    }
+
+    public func pruneCheckpoints(of user: UserID, keeping count: Int) throws(StorageError) -> Int {
+        try requireOpen()
+        let prunable = (users[user]?.checkpoints ?? []).map(\.record).filter {
+            $0.isAutomatic && $0.name == nil && $0.note == nil
+        }
+        var pruned = 0
+        for record in prunable.dropLast(max(0, count)) {
+            do {
+                try deleteCheckpoint(record.id, of: user)
+                pruned += 1
+            } catch {
+                guard case .checkpointInUse = error else { throw error }
+            }
+        }
+        return pruned
+    }
+
     public func close() { isClosed = true }
 
     private func requireOpen() throws(StorageError) {

@@ -25,6 +25,23 @@ extension Database {
             arguments: [user.rawValue, id.rawValue]) ?? false
     }
 
+    /// Whether the user's head or a session stands on a checkpoint.
+    func isInUse(_ id: CheckpointID, of user: UserID) throws -> Bool {
+        let uses = try Int.fetchOne(
+            self,
+            sql: """
+                SELECT (SELECT count(*) FROM users WHERE id = :user AND head = :id)
+                     + (SELECT count(*) FROM sessions WHERE user = :user AND base = :id)
+                """, arguments: ["user": user.rawValue, "id": id.rawValue])
+        return uses != 0
+    }
+
+    func delete(_ id: CheckpointID, of user: UserID) throws {
+        try execute(
+            sql: "DELETE FROM checkpoints WHERE user = ? AND id = ?",
+            arguments: [user.rawValue, id.rawValue])
+    }
+
     func create(_ record: SessionRecord, under seal: RowSeal) throws {
         let id = record.id
         guard try sequence(of: id) == nil else { throw StorageError.sessionExists(id) }
@@ -115,13 +132,15 @@ extension Database {
         }
         try execute(
             sql: """
-                INSERT INTO checkpoints (user, id, session, name, parent, revision, tokensLearned,
-                    byteCount, hash, created, engram)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                INSERT INTO checkpoints (user, id, session, name, note, automatic, parent,
+                    revision, tokensLearned, byteCount, hash, created, engram)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """,
             arguments: [
                 record.user.rawValue, record.id.rawValue, record.session.rawValue,
                 try record.name.map { try seal.seal($0, at: place("name")) },
+                try record.note.map { try seal.seal($0, at: place("note")) },
+                record.isAutomatic,
                 record.parent?.rawValue, Int64(bitPattern: record.revision.rawValue),
                 record.tokensLearned, record.byteCount,
                 try seal.seal(record.hash, at: place("hash")),

@@ -78,10 +78,12 @@ extension CheckpointRecord {
         else { throw StorageError.corrupt(code: 0) }
         let id = CheckpointID(rawValue: row["id"])
         let revision: Int64 = row["revision"]
-        let name: String? = row["name"]
+        let (name, note): (String?, String?) = (row["name"], row["note"])
         self.init(
             id: id, user: user, session: session,
             name: try name.map { try seal.open($0, at: .checkpoint(id, of: user, "name")) },
+            note: try note.map { try seal.open($0, at: .checkpoint(id, of: user, "note")) },
+            isAutomatic: row["automatic"],
             parent: CheckpointID(text: row["parent"]),
             revision: Revision(rawValue: UInt64(bitPattern: revision)),
             tokensLearned: row["tokensLearned"], byteCount: row["byteCount"],

@@ -21,6 +21,13 @@ enum SQLiteSchema {
                     ALTER TABLE events ADD COLUMN payload BLOB;
                     """)
         }
+        migrator.registerMigration("5: notes on checkpoints") { db in
+            try db.execute(
+                sql: """
+                    ALTER TABLE checkpoints ADD COLUMN note TEXT;
+                    ALTER TABLE checkpoints ADD COLUMN automatic INTEGER NOT NULL DEFAULT 0;
+                    """)
+        }
         migrator.registerMigration("6: sealing, events without their content") { db in
             try db.execute(
                 sql: """

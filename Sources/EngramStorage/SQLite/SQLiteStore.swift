@@ -235,16 +235,48 @@ public final class SQLiteStore: EngramStore {
             guard try db.hasCheckpoint(id, of: user) else {
                 throw StorageError.checkpointNotFound(id)
             }
-            let uses = try Int.fetchOne(
+            guard try !db.isInUse(id, of: user) else { throw StorageError.checkpointInUse(id) }
+            try db.delete(id, of: user)
+        }
+    }
+
+    public func describeCheckpoint(
+        _ id: CheckpointID, of user: UserID, name: String?, note: String?
+    ) async throws(StorageError) -> CheckpointRecord {
+        try await write { [seal] db in
+            for (column, text) in [("name", name), ("note", note)] {
+                guard let text else { continue }
+                let sealed = try seal.seal(text, at: .checkpoint(id, of: user, column))
+                try db.execute(
+                    sql: "UPDATE checkpoints SET \(column) = ? WHERE user = ? AND id = ?",
+                    arguments: [text.isEmpty ? nil : sealed, user.rawValue, id.rawValue])
+            }
+            let row = try Row.fetchOne(
+                db, sql: "SELECT \(checkpointColumns) FROM checkpoints WHERE user = ? AND id = ?",
+                arguments: [user.rawValue, id.rawValue])
+            guard let row else { throw StorageError.checkpointNotFound(id) }
+            return try CheckpointRecord(row: row, under: seal)
+        }
+    }
+
+    public func pruneCheckpoints(of user: UserID, keeping count: Int)
+        async throws(StorageError) -> Int
+    {
+        try await write { db in
+            let prunable = try String.fetchAll(
                 db,
                 sql: """
-                    SELECT (SELECT count(*) FROM users WHERE id = :user AND head = :id)
-                         + (SELECT count(*) FROM sessions WHERE user = :user AND base = :id)
-                    """, arguments: ["user": user.rawValue, "id": id.rawValue])
-            guard uses == 0 else { throw StorageError.checkpointInUse(id) }
-            try db.execute(
-                sql: "DELETE FROM checkpoints WHERE user = ? AND id = ?",
-                arguments: [user.rawValue, id.rawValue])
+                    SELECT id FROM checkpoints
+                    WHERE user = ? AND automatic AND name IS NULL AND note IS NULL
+                    ORDER BY ordinal DESC LIMIT -1 OFFSET ?
+                    """, arguments: [user.rawValue, max(0, count)])
+            var pruned = 0
+            for id in prunable.map(CheckpointID.init(rawValue:)) {
+                guard try !db.isInUse(id, of: user) else { continue }
+                try db.delete(id, of: user)
+                pruned += 1
+            }
+            return pruned
         }
     }
 
@@ -309,5 +341,6 @@ public final class SQLiteStore: EngramStore {
 
 /// All but the engram's bytes.
 private let checkpointColumns = """
-    user, id, session, name, parent, revision, tokensLearned, byteCount, hash, created
+    user, id, session, name, note, automatic, parent, revision, tokensLearned, byteCount, hash,
+    created
     """

@@ -1,12 +1,11 @@
 import Engrams
 import Scheduling
 
-/// `checkpoints` of a session: consolidate, list, restore, delete.
+/// `checkpoints` of a session: consolidate, list, describe, restore, delete.
 struct CheckpointEndpoints: Sendable {
     let models: any PersonalModels
 
-    private static let path = SessionEndpoints.path + "/checkpoints"
-    private static let maximumNameBytes = 256
+    static let path = SessionEndpoints.path + "/checkpoints"
 
     var routes: [Route] {
         [
@@ -19,14 +18,10 @@ struct CheckpointEndpoints: Sendable {
                     requestIsRequired: false, status: 201, response: .schema("Checkpoint"),
                     errors: [400, 404, 409, 422, 429, 503])
             ) { request, path in
-                let name = try JSONFields(body: request.body).string("name")
-                guard name?.utf8.count ?? 0 <= Self.maximumNameBytes else {
-                    throw RequestError.outOfRange(
-                        parameter: "name", found: "a longer text",
-                        allowed: "up to \(Self.maximumNameBytes) bytes")
-                }
+                let fields = try JSONFields(body: request.body)
                 let state = try await models.checkpoint(
-                    path.session(), name: name, ifMatch: request.ifMatch())
+                    path.session(), name: fields.string("name"), note: fields.string("note"),
+                    ifMatch: request.ifMatch())
                 return .json(.checkpoint(state), status: 201)
             },
             Route(
@@ -39,6 +34,32 @@ struct CheckpointEndpoints: Sendable {
             ) { request, path in
                 let listing = try await models.checkpoints(path.session(), page: request.page())
                 return .json(.list(listing) { .checkpoint($0) })
+            },
+            Route(
+                "GET", Self.path + "/{checkpoint}",
+                Operation(
+                    id: "getCheckpoint", tag: "checkpoints", summary: "One checkpoint.",
+                    response: .schema("Checkpoint"), errors: [404, 503])
+            ) { _, path in
+                .json(
+                    .checkpoint(
+                        try await models.checkpoint(
+                            CheckpointID(rawValue: path["checkpoint"]), of: path.session())))
+            },
+            Route(
+                "PATCH", Self.path + "/{checkpoint}",
+                Operation(
+                    id: "describeCheckpoint", tag: "checkpoints",
+                    summary: "Name a checkpoint, or write a note on it. One with either is kept.",
+                    request: .schema("DescribeCheckpoint"), response: .schema("Checkpoint"),
+                    errors: [400, 404, 503])
+            ) { request, path in
+                let fields = try JSONFields(body: request.body)
+                return .json(
+                    .checkpoint(
+                        try await models.describeCheckpoint(
+                            path.session(), checkpoint: CheckpointID(rawValue: path["checkpoint"]),
+                            name: fields.string("name"), note: fields.string("note"))))
             },
             Route(
                 "POST", Self.path + "/{checkpoint}/restore",

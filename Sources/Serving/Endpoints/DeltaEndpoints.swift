@@ -13,7 +13,8 @@ struct DeltaEndpoints: Sendable {
                 "GET", Self.path,
                 Operation(
                     id: "exportDelta", tag: "delta", summary: "Export what was learned, as a file.",
-                    parameters: [.scope, .format], response: .binary, errors: [400, 404, 422, 429])
+                    parameters: [.scope, .format, .bits], response: .binary,
+                    errors: [400, 404, 422, 429])
             ) { request, path in try await export(request, path.session()) },
             Route(
                 "PUT", Self.path,
@@ -57,11 +58,15 @@ struct DeltaEndpoints: Sendable {
             throw RequestError.outOfRange(
                 parameter: "format", found: "another word", allowed: "engram")
         }
-        guard request.queryValue("bits") == nil else {
-            throw RequestError.unsupported(
-                parameter: "bits", reason: "the format engram is exact and has one width")
+        let delta: ExportedDelta
+        switch request.queryValue("bits") {
+        case nil: delta = try await models.exportDelta(id, scope: scope)
+        case "8": delta = try await models.exportRounded(id, scope: scope)
+        default:
+            throw RequestError.outOfRange(
+                parameter: "bits", found: "another width", allowed: "8, or none for an exact export"
+            )
         }
-        let delta = try await models.exportDelta(id, scope: scope)
         return HTTPResponse(
             status: 200,
             headers: [
@@ -70,7 +75,7 @@ struct DeltaEndpoints: Sendable {
                     "attachment; filename=\"\(id.user)-\(id.name)-\(scopeName).engram\"",
                 "ETag": EntityTag.text(delta.revision),
                 "X-Content-SHA256": delta.hash,
-                "X-Fidelity": "exact",
+                "X-Fidelity": delta.fidelity,
             ], body: .bytes(delta.file))
     }
 }

@@ -45,6 +45,8 @@ extension JSONValue {
             "id": .string(state.id.rawValue),
             "object": "checkpoint",
             "name": .optional(state.name),
+            "note": .optional(state.note),
+            "automatic": .bool(state.isAutomatic),
             "parent": .optional(state.parent?.rawValue),
             "revision": .revision(state.revision),
             "tokens_learned": .integer(state.tokensLearned),

@@ -3,7 +3,7 @@
 enum OpenAPISchemas {
     static let all: JSONValue = .object(
         requests + answers + service + SafetySchemas.all + ConstitutionSchemas.all
-            + MergeSchemas.all)
+            + MergeSchemas.all + FeatureSchemas.all)
 
     private static func object(
         _ name: String, required: [String] = [], _ properties: JSONValue
@@ -87,7 +87,8 @@ enum OpenAPISchemas {
                 "per_token": boolean,
             ]),
         object("Reset", ["to": start]),
-        object("CreateCheckpoint", ["name": string]),
+        object(
+            "CreateCheckpoint", ["name": FeatureSchemas.name, "note": FeatureSchemas.note]),
     ]
 
     private static let completionProperties: JSONValue = [
@@ -229,6 +230,7 @@ enum OpenAPISchemas {
             "Checkpoint", required: ["id", "object", "revision", "hash", "is_head"],
             [
                 "id": string, "object": ["const": "checkpoint"], "name": nullableString,
+                "note": nullableString, "automatic": boolean,
                 "parent": nullableString, "revision": integer, "tokens_learned": integer,
                 "created": time, "bytes": integer, "hash": string, "is_head": boolean,
             ]),

@@ -57,6 +57,9 @@ extension Operation.Parameter {
         name: "force", location: "query", schema: ["type": "boolean", "default": false],
         description: "Take an engram of another core of the same shape; the answer's `transfer` "
             + "says what is left of it, measured on the session's own text.")
+    static let bits = Self(
+        name: "bits", location: "query", schema: ["enum": [8]],
+        description: "Round to 8 bits a weight; what that costs is in X-Fidelity.")
     static let format = Self(
         name: "format", location: "query", schema: ["enum": ["engram"], "default": "engram"],
         description: "The file format; others answer 422.")

@@ -125,6 +125,8 @@ struct WireTransfer: Codable, Sendable {
 struct WireCheckpoint: Codable, Sendable {
     let id: String
     let name: String?
+    let note: String?
+    let automatic: Bool?
     let parent: String?
     let revision: Int?
     let tokensLearned: Int?

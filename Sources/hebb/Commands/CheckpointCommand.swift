@@ -11,7 +11,9 @@ struct CheckpointCommand: AsyncParsableCommand {
                      hebb checkpoint list --user alice --json
                      hebb checkpoint restore ID --user alice
             """,
-        subcommands: [Save.self, List.self, Restore.self, Delete.self],
+        subcommands: [
+            Save.self, List.self, Describe.self, Diff.self, Restore.self, Delete.self,
+        ],
         defaultSubcommand: Save.self)
 
     struct Save: AsyncParsableCommand {
@@ -22,15 +24,21 @@ struct CheckpointCommand: AsyncParsableCommand {
         @Option(help: "A name for people; ids are made by the server.")
         var name: String?
 
+        @Option(help: "A note for people, up to 2,000 bytes.")
+        var note: String?
+
         @OptionGroup var session: SessionOptions
         @OptionGroup var server: ServerOptions
 
-        private struct Body: Encodable { let name: String? }
+        private struct Body: Encodable {
+            let name: String?
+            let note: String?
+        }
 
         func run() async throws {
             let address = try session.address()
             let made: WireCheckpoint = try await server.client().exchange(
-                "POST", address.path("checkpoints"), body: Body(name: name))
+                "POST", address.path("checkpoints"), body: Body(name: name, note: note))
             if server.json { return try Terminal.json(made) }
             Terminal.result(CheckpointCommand.line(made))
         }
@@ -117,7 +125,9 @@ struct CheckpointCommand: AsyncParsableCommand {
         }
         if let bytes = checkpoint.bytes { parts.append(Figure.bytes(bytes)) }
         if let created = checkpoint.created { parts.append(created) }
+        if checkpoint.automatic == true { parts.append("automatic") }
         if checkpoint.isHead == true { parts.append("head") }
+        if let note = checkpoint.note { parts.append(FeatureText.printable(note)) }
         return parts.joined(separator: ", ")
     }
 }

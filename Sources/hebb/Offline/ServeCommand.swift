@@ -77,6 +77,10 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(help: "Megabytes of users' engrams to hold in memory.")
     var memory = 256
 
+    @Option(
+        help: "Unnamed automatic checkpoints of a user to keep; the newest stay.")
+    var keepCheckpoints = 10
+
     enum LogLevel: String, ExpressibleByArgument, CaseIterable {
         case trace, debug, info, notice, warning, error, critical
     }
@@ -90,6 +94,9 @@ struct ServeCommand: AsyncParsableCommand {
     func validate() throws {
         guard (0...65_535).contains(port) else {
             throw ValidationError("--port must be from 0 to 65535")
+        }
+        guard keepCheckpoints >= 0 else {
+            throw ValidationError("--keep-checkpoints must not be negative")
         }
         if newDataKey != nil, data.dataKey != nil {
             throw ValidationError("--new-data-key makes a key; name it as --data-key next time")
@@ -170,6 +177,7 @@ struct ServeCommand: AsyncParsableCommand {
         bounds.textBytesMaximum = maxText
         bounds.queueCapacity = queue
         bounds.residentBytesMaximum = memory << 20
+        bounds.automaticCheckpointsKept = keepCheckpoints
         bounds.journal = journal.kind
         return bounds
     }

@@ -1,0 +1,68 @@
+import EngramStorage
+import Engrams
+import Testing
+
+@Suite("A store's checkpoints, as people describe them and as they are pruned")
+struct CheckpointNoteTests {
+    private func store(_ driver: Driver, automatic: [Bool]) async throws -> any EngramStore {
+        let store = try driver.open()
+        try await store.createSession(session("alice/default"), engram: nil)
+        var head: CheckpointID?
+        for (index, isAutomatic) in automatic.enumerated() {
+            var entry = checkpointed("c\(index + 1)", number: index + 1, from: head)
+            entry.checkpoint?.record.isAutomatic = isAutomatic
+            if isAutomatic { entry.checkpoint?.record.name = nil }
+            try await store.append(entry)
+            head = entry.event.target
+        }
+        return store
+    }
+
+    private func ids(_ store: any EngramStore) async throws -> [String] {
+        try await store.checkpoints(of: alice.user, after: nil, limit: 99).map(\.id.rawValue)
+    }
+
+    @Test("A name and a note are written, left alone and removed", arguments: Driver.allCases)
+    func describes(driver: Driver) async throws {
+        let store = try await store(driver, automatic: [false, true])
+        let id = CheckpointID(rawValue: "c1")
+        let before = try #require(try await store.checkpoint(id, of: alice.user))
+        #expect(!before.isAutomatic && before.note == nil)
+        var expected = before
+        expected.note = "ünïcode\n'; DROP TABLE"
+        #expect(
+            try await store.describeCheckpoint(
+                id, of: alice.user, name: nil, note: expected.note) == expected)
+        expected.name = "other"
+        _ = try await store.describeCheckpoint(id, of: alice.user, name: "other", note: nil)
+        #expect(try await store.checkpoint(id, of: alice.user) == expected)
+        expected.note = nil
+        _ = try await store.describeCheckpoint(id, of: alice.user, name: nil, note: "")
+        #expect(try await store.checkpoint(id, of: alice.user) == expected)
+        #expect(try await store.checkpoint(.init(rawValue: "c2"), of: alice.user)?.note == nil)
+        let unknown = CheckpointID(rawValue: "c9")
+        await #expect(throws: StorageError.checkpointNotFound(unknown)) {
+            _ = try await store.describeCheckpoint(unknown, of: alice.user, name: "x", note: nil)
+        }
+        await store.close()
+    }
+
+    @Test(
+        "Pruning takes the oldest automatic ones that nobody described and nothing stands on",
+        arguments: Driver.allCases)
+    func prunes(driver: Driver) async throws {
+        let store = try await store(driver, automatic: [true, true, false, true, true, true])
+        _ = try await store.describeCheckpoint(
+            .init(rawValue: "c2"), of: alice.user, name: nil, note: "mine")
+        try await store.createSession(
+            session("alice/work", base: .init(rawValue: "c4")), engram: nil)
+        // c6 is the newest and the head; c4 is somebody's base; c2 has a note; c3 was asked for.
+        #expect(try await store.pruneCheckpoints(of: alice.user, keeping: 1) == 2)
+        #expect(try await ids(store) == ["c2", "c3", "c4", "c6"])
+        #expect(try await store.pruneCheckpoints(of: alice.user, keeping: 1) == 0)
+        #expect(try await store.pruneCheckpoints(of: alice.user, keeping: 0) == 0)
+        #expect(try await store.pruneCheckpoints(of: UserID(rawValue: "bob")!, keeping: 0) == 0)
+        #expect(try await ids(store) == ["c2", "c3", "c4", "c6"])
+        await store.close()
+    }
+}
