@@ -84,7 +84,11 @@ public protocol EngramStore: Sendable {
         -> [EventRecord]
     func event(of session: SessionID, idempotencyKey: String) async throws(StorageError)
         -> EventRecord?
+    func event(_ id: EventID, of session: SessionID) async throws(StorageError) -> EventRecord?
 
+    /// The session with its working state and all events since, as of one moment; nil: there is no
+    /// such session.
+    func stored(_ session: SessionID) async throws(StorageError) -> StoredSession?
     func snapshot(of session: SessionID) async throws(StorageError) -> SnapshotRecord?
     /// Keeps the snapshot unless there is one of a later sequence number. Nothing happens when the
     /// session is gone.
@@ -106,8 +110,22 @@ public protocol EngramStore: Sendable {
     /// note, all but the newest `count` of them and those that are in use.
     /// - Returns: How many.
     func pruneCheckpoints(of user: UserID, keeping count: Int) async throws(StorageError) -> Int
+    /// Drops the checkpoint's engram, name and note. What it was made from stays on record
+    /// (`history`), so that later states can be rebuilt; it is in no list and cannot be gone to.
     /// Throws `.checkpointInUse` while the user's head or a session stands on it.
     func deleteCheckpoint(_ id: CheckpointID, of user: UserID) async throws(StorageError)
+
+    /// All of a user's sessions and checkpoints as of one moment, without texts and engrams; empty
+    /// for somebody who is not there.
+    ///
+    /// - Complexity: O(events of the user).
+    func history(of user: UserID) async throws(StorageError) -> UserHistory
+    /// Changes a user's past in one transaction. Throws what `append` throws, `.eventNotFound` and
+    /// `.checkpointNotFound` for what is not there to be changed.
+    func rewrite(_ rewrite: HistoryRewrite) async throws(StorageError)
+    /// Makes sure that nothing deleted or overwritten is left in any file of the store. Costs a
+    /// sync; throws `.busy` while another program reads the files.
+    func erase() async throws(StorageError)
 
     /// Every later call throws `.closed`.
     func close() async

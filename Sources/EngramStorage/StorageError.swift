@@ -33,6 +33,7 @@ public enum StorageError: Error, Sendable, Equatable, CustomStringConvertible {
     case checkpointExists(CheckpointID)
     case checkpointInUse(CheckpointID)
     case eventExists(EventID)
+    case eventNotFound(EventID)
     case sequenceGap(expected: Int, found: Int)
     case idempotencyKeyExists(EventID)
     case headMoved(expected: CheckpointID?, found: CheckpointID?)
@@ -81,6 +82,7 @@ public enum StorageError: Error, Sendable, Equatable, CustomStringConvertible {
         case .checkpointInUse(let id):
             "Checkpoint \(id) is the user's head, or a session stands on it."
         case .eventExists(let id): "There is an event \(id) already."
+        case .eventNotFound(let id): "There is no event \(id)."
         case .sequenceGap(let expected, let found):
             "The session's next event is number \(expected), not \(found)."
         case .idempotencyKeyExists(let id): "Event \(id) has that idempotency key."

@@ -5,12 +5,16 @@ public struct UserRecord: Sendable, Equatable {
     public var id: UserID
     /// The checkpoint that is the user's engram; nil: the frozen core.
     public var head: CheckpointID?
+    /// How many checkpoints the user ever made, deleted ones too. Only grows, so that a number
+    /// never means two checkpoints.
+    public var checkpointsMade: Int
     /// Seconds since 1970.
     public var created: Double
 
-    public init(id: UserID, head: CheckpointID?, created: Double) {
+    public init(id: UserID, head: CheckpointID?, checkpointsMade: Int = 0, created: Double) {
         self.id = id
         self.head = head
+        self.checkpointsMade = checkpointsMade
         self.created = created
     }
 }
@@ -79,12 +83,15 @@ public enum EventKind: String, Sendable, CaseIterable {
     case restore
     /// Consolidated into `target`.
     case checkpoint
+    /// Made the user's history forget an event; `answer` says what changed. Done again, it does
+    /// nothing: the history that it left behind has been without that event since.
+    case forget
 
     /// Whether it brings something to learn that is the user's and nowhere else.
     public var bringsContent: Bool {
         switch self {
         case .observe, .completion, .feedback, .import: true
-        case .merge, .reset, .restore, .checkpoint: false
+        case .merge, .reset, .restore, .checkpoint, .forget: false
         }
     }
 }
@@ -117,6 +124,9 @@ public struct EventRecord: Sendable, Equatable {
     /// Whether the journal has what it learned from, so that it can be done again; false for one
     /// that a server learned which keeps outcomes only.
     public var keepsContent: Bool
+    /// The `forget` event of this session that took the content away; nil: it is all there. Such an
+    /// event has kept its identifier, number, kind and time, and does nothing when done again.
+    public var forgottenBy: EventID?
     /// Seconds since 1970.
     public var created: Double
 
@@ -124,8 +134,8 @@ public struct EventRecord: Sendable, Equatable {
         id: EventID, session: SessionID, sequence: Int, kind: EventKind, tokens: [Int32] = [],
         tokenCount: Int = 0, reward: Float? = nil, engram: [UInt8]? = nil,
         target: CheckpointID? = nil, idempotencyKey: String? = nil, requestHash: String? = nil,
-        answer: [UInt8]? = nil, payload: [UInt8]? = nil,
-        keepsContent: Bool = true, created: Double
+        answer: [UInt8]? = nil, payload: [UInt8]? = nil, keepsContent: Bool = true,
+        forgottenBy: EventID? = nil, created: Double
     ) {
         self.id = id
         self.session = session
@@ -141,6 +151,7 @@ public struct EventRecord: Sendable, Equatable {
         self.answer = answer
         self.payload = payload
         self.keepsContent = keepsContent
+        self.forgottenBy = forgottenBy
         self.created = created
     }
 }
@@ -164,6 +175,8 @@ public struct CheckpointRecord: Sendable, Equatable {
     public var user: UserID
     /// The session that consolidated.
     public var session: SessionName
+    /// The event of that session that made it; nil: the session has been discarded since.
+    public var sequence: Int?
     public var name: String?
     /// What people wrote on it.
     public var note: String?
@@ -171,6 +184,8 @@ public struct CheckpointRecord: Sendable, Equatable {
     public var isAutomatic: Bool
     /// The user's head before it; may have been deleted since.
     public var parent: CheckpointID?
+    /// What the session's delta stood on before it; may have been deleted since.
+    public var base: CheckpointID?
     public var revision: Revision
     public var tokensLearned: Int
     /// Size of the serialised engram.
@@ -181,18 +196,20 @@ public struct CheckpointRecord: Sendable, Equatable {
     public var created: Double
 
     public init(
-        id: CheckpointID, user: UserID, session: SessionName, name: String?,
-        note: String? = nil, isAutomatic: Bool = false, parent: CheckpointID?, revision: Revision,
-        tokensLearned: Int, byteCount: Int,
-        hash: String, created: Double
+        id: CheckpointID, user: UserID, session: SessionName, sequence: Int?, name: String?,
+        note: String? = nil, isAutomatic: Bool = false, parent: CheckpointID?,
+        base: CheckpointID?, revision: Revision, tokensLearned: Int, byteCount: Int, hash: String,
+        created: Double
     ) {
         self.id = id
         self.user = user
         self.session = session
+        self.sequence = sequence
         self.name = name
         self.note = note
         self.isAutomatic = isAutomatic
         self.parent = parent
+        self.base = base
         self.revision = revision
         self.tokensLearned = tokensLearned
         self.byteCount = byteCount

@@ -33,7 +33,7 @@ extension Engram {
     }
 
     /// The sum of scaled engrams (task arithmetic, Ilharco et al. 2023), projected into the safe
-    /// zone and consolidated:
+    /// zone and pruned to the budget:
     ///
     ///     c_i = r·scale_i        g_k = Σ|c_i|·g_ik / Σ|c_i|        w_k = Σ c_i·(g_ik/g_k)·w_ik
     ///
@@ -74,7 +74,7 @@ extension Engram {
         sum.revision = (parts.map(\.engram.revision).max() ?? .zero).next
         let tokens = parts.reduce(0.0) { $0 + Double($1.scale) * Double($1.engram.tokensLearned) }
         sum.tokensLearned = Int(max(0, min(tokens.rounded(), 1e15)))
-        return sum.projected(into: zone).consolidated(within: zone)
+        return sum.projected(into: zone).pruned(within: zone)
     }
 
     private static func meanGains(of parts: [MergeTerm]) -> SiteFactors {

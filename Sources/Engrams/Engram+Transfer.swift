@@ -73,7 +73,7 @@ extension Engram {
             kernelClass: kernelClass, sites: sites)
         engram.sites.gains = SiteFactors(
             all: sites.gains.all.map { max(zone.minimumGain, min(zone.maximumGain, $0)) })
-        engram = engram.projected(into: zone).consolidated(within: zone)
+        engram = engram.projected(into: zone).pruned(within: zone)
         return (
             engram,
             TransferReport(

@@ -78,10 +78,16 @@ public struct Engram: Sendable, Equatable {
     ///
     /// Dropping the traces loses nothing; the next session even gained 0.1 points by it.
     public func consolidated(within zone: SafeZone) -> Engram {
+        var copy = pruned(within: zone)
+        copy.sites = copy.sites.rounded(within: zone.weightBound)
+        return copy
+    }
+
+    /// Within the budget, without traces; every weight that stays is as it was.
+    func pruned(within zone: SafeZone) -> Engram {
         var copy = self
         copy.sites = sites.withoutTraces()
         copy.sites.prune(within: zone)
-        copy.sites = copy.sites.rounded(within: zone.weightBound)
         return copy
     }
 }

@@ -77,6 +77,14 @@ struct CompletionMemory: Sendable {
         for (id, completion) in completions where completion.session == session { forget(id) }
     }
 
+    /// Drops what was answered in a session where one of a completion's answers is such.
+    mutating func forget(_ session: SessionID, where isSuch: (Answer) -> Bool) {
+        for (id, completion) in completions
+        where completion.session == session && completion.answers.values.contains(where: isSuch) {
+            forget(id)
+        }
+    }
+
     private mutating func forget(_ id: CompletionID) {
         guard let completion = completions.removeValue(forKey: id) else { return }
         tokenCount -= completion.tokens

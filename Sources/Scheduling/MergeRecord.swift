@@ -8,6 +8,17 @@ struct MergeRecord: Sendable, Equatable, Codable {
         case checkpoint(CheckpointID)
         /// The session's total after its event of that number; 0: as it began.
         case session(SessionName, sequence: Int)
+        /// What the session's delta stood on then; the frozen core too.
+        case base(SessionName, sequence: Int)
+
+        /// Where it is in the user's history.
+        var point: HistoryPoint {
+            switch self {
+            case .checkpoint(let id): .checkpoint(id)
+            case .session(let name, let sequence): .state(name, sequence)
+            case .base(let name, let sequence): .base(name, sequence)
+            }
+        }
     }
 
     struct Term: Sendable, Equatable, Codable {

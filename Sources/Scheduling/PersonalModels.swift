@@ -55,6 +55,16 @@ public protocol PersonalModels: Sendable {
     /// Puts a scaled sum of the user's engrams in the session's place, or adds it.
     func merge(_ id: SessionID, _ request: MergeRequest) async throws -> MergeResult
 
+    /// What the session learned from, in order. `page.after` is an event's id.
+    /// - Parameter text: whether with the whole text of each, or only with its beginning.
+    func events(_ id: SessionID, page: Page, text: Bool) async throws -> Listing<EventState>
+    /// One event with its text.
+    func event(_ id: SessionID, event: EventID) async throws -> EventState
+    /// Makes the user's history what it would be had the event never come. Repeated, it gives the
+    /// same receipt.
+    func forget(_ id: SessionID, event: EventID, ifMatch: Revision?) async throws
+        -> ForgetReceipt
+
     /// Generates; the stream ends with `.finished`. Ending the iteration early (a client that hangs
     /// up) cancels the generation, and nothing is learned from it.
     func complete(_ id: SessionID, _ request: CompleteRequest) async throws
@@ -93,6 +103,7 @@ public struct Statistics: Sendable {
     public var learningEvents = 0
     /// Of these, verdicts on answers.
     public var feedbackEvents = 0
+    public var forgottenEvents = 0
     public var refusedCommits = 0
     public var cancelledGenerations = 0
     public var queueDepth = 0

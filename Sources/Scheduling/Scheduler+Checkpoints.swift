@@ -49,10 +49,10 @@ extension Scheduler {
             let session = try await replaceable(id)
             try requireMatch(ifMatch, session.revision)
             let engram = try await engram(standingOn: checkpoint, of: id.user)
-            return try await retryingHead(of: id.user) { head in
+            return try await retryingHead(of: id.user) { user in
                 var change = SessionChange(.restore, engram: engram, base: checkpoint)
                 change.target = checkpoint
-                change.head = .init(from: head, to: checkpoint)
+                change.head = .init(from: user?.head, to: checkpoint)
                 return try state(of: try await commit(change, to: session).record)
             }
         }
@@ -62,6 +62,8 @@ extension Scheduler {
     public func deleteCheckpoint(_ id: SessionID, checkpoint: CheckpointID) async throws {
         try await serve {
             _ = try await record(of: id)
+            try await lease(.user(id.user))
+            defer { leases.release(.user(id.user)) }
             try await store.deleteCheckpoint(checkpoint, of: id.user)
         }
     }
@@ -73,8 +75,11 @@ extension Scheduler {
     ) async throws -> (CheckpointRecord, ResidentSession) {
         let id = session.id
         let base = session.record.base
-        return try await retryingHead(of: id.user) { head in
-            let total = session.engram
+        return try await retryingHead(of: id.user) { user in
+            let head = user?.head
+            // Counted, and not made from the content: that changes when a text in it is forgotten,
+            // and every later checkpoint names this one as its parent.
+            let checkpoint = CheckpointID(rawValue: "ckpt-\((user?.checkpointsMade ?? 0) + 1)")
             var origins: (base: Engram, head: Engram)?
             if head != base {
                 origins = (
@@ -82,37 +87,47 @@ extension Scheduler {
                     try await engram(standingOn: head, of: id.user)
                 )
             }
-            let made = try await atDesk { [cortex, origins, sequence = session.record.sequence] in
-                let zone = cortex.zone
-                var engram =
-                    origins.map {
-                        $0.head.adding(
-                            total.difference(from: $0.base), within: zone,
-                            episodes: cortex.rule.episode.capacity)
-                    } ?? total.consolidated(within: zone)
-                engram.parent = head
-                let blob = try engram.serialized(as: .checkpoint)
-                let hash = ContentDigest.of(blob)
-                // From what it holds and where it stands, not from chance: a checkpoint's id
-                // becomes the next one's `parent`, and the same history must give the same bytes.
-                let name = ContentDigest.of(Array("\(id.name) \(sequence) \(hash)".utf8))
-                let checkpoint = CheckpointID(rawValue: "ckpt-" + name.prefix(24))
-                // The session goes on from what a reader of the file gets, to the last bit.
-                let state = try Self.engram(checkpoint: blob, named: checkpoint, on: cortex)
-                return (id: checkpoint, blob: blob, hash: hash, state: state)
-            }
+            let made = try await consolidation(
+                of: session.engram, origins: origins, head: head, into: checkpoint)
             let audit = try await audit(made.state, for: .checkpoint, of: session)
             let record = CheckpointRecord(
-                id: made.id, user: id.user, session: id.name, name: name, note: note,
-                isAutomatic: isAutomatic, parent: head,
+                id: checkpoint, user: id.user, session: id.name,
+                sequence: session.record.sequence + 1, name: name, note: note,
+                isAutomatic: isAutomatic, parent: head, base: base,
                 revision: made.state.revision, tokensLearned: made.state.tokensLearned,
                 byteCount: made.blob.count, hash: made.hash, created: now())
-            var change = SessionChange(.checkpoint, engram: made.state, base: made.id)
-            change.target = made.id
+            var change = SessionChange(.checkpoint, engram: made.state, base: checkpoint)
+            change.target = checkpoint
             change.audit = audit
             change.checkpoint = .init(record: record, engram: made.blob)
-            change.head = .init(from: head, to: made.id)
+            change.head = .init(from: head, to: checkpoint)
             return (record, try await commit(change, to: session))
+        }
+    }
+
+    /// What consolidating a session's total gives. The same is done when a history is rebuilt.
+    ///
+    /// - Parameters:
+    ///   - origins: what the session stood on and the user's head, where these differ: then it is
+    ///     the difference that is added to the head.
+    ///   - head: nil: the frozen core.
+    func consolidation(
+        of total: Engram, origins: (base: Engram, head: Engram)?, head: CheckpointID?,
+        into checkpoint: CheckpointID
+    ) async throws -> Consolidation {
+        try await atDesk { [cortex] in
+            let zone = cortex.zone
+            var engram =
+                origins.map {
+                    $0.head.adding(
+                        total.difference(from: $0.base), within: zone,
+                        episodes: cortex.rule.episode.capacity)
+                } ?? total.consolidated(within: zone)
+            engram.parent = head
+            let blob = try engram.serialized(as: .checkpoint)
+            // The session goes on from what a reader of the file gets, to the last bit.
+            let state = try Self.engram(checkpoint: blob, named: checkpoint, on: cortex)
+            return Consolidation(blob: blob, hash: ContentDigest.of(blob), state: state)
         }
     }
 
@@ -138,16 +153,19 @@ extension Scheduler {
 
     /// Compare and swap: tries again while other sessions of the user move the head.
     private func retryingHead<Output>(
-        of user: UserID, _ body: (CheckpointID?) async throws -> Output
+        of user: UserID, _ body: (UserRecord?) async throws -> Output
     ) async throws -> Output {
         var attempts = 0
         while true {
-            let head = try await store.user(user)?.head
+            let found = try await store.user(user)
             do {
-                return try await body(head)
+                return try await body(found)
             } catch let error as StorageError {
                 attempts += 1
-                guard case .headMoved = error, attempts < 16 else { throw error }
+                switch error {
+                case .headMoved, .checkpointExists: guard attempts < 16 else { throw error }
+                default: throw error
+                }
             }
         }
     }
@@ -159,4 +177,13 @@ extension Scheduler {
             tokensLearned: record.tokensLearned, created: record.created,
             bytes: record.byteCount, hash: record.hash, isHead: isHead)
     }
+}
+
+/// A checkpoint, before it is written.
+struct Consolidation: Sendable {
+    var blob: [UInt8]
+    /// SHA-256 of `blob`, hexadecimal.
+    var hash: String
+    /// What the session goes on from.
+    var state: Engram
 }

@@ -31,8 +31,8 @@ extension Scheduler {
             let known = try await record(of: id)
             let learn = request.learn ?? LearnMode(rawValue: known.learn) ?? .none
             if learn != .none {
-                try await lease(id)
-                undo.append { self.leases.release(id) }
+                try await lease(.session(id))
+                undo.append { self.leases.release(.session(id)) }
             }
             let session = try await resident(id)
             try requireMatch(request.ifMatch, session.revision)
@@ -43,7 +43,7 @@ extension Scheduler {
                 seed: request.seed ?? .random(in: 0...(.max)), events: continuation)
             let task = Task {
                 await drive(completion)
-                if learn != .none { leases.release(id) }
+                if learn != .none { leases.release(.session(id)) }
                 thread.leave()
                 end()
             }

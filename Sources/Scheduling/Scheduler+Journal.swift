@@ -27,6 +27,15 @@ struct SessionChange: Sendable {
     var answer: [UInt8]?
     var checkpoint: JournalEntry.NewCheckpoint?
     var head: JournalEntry.HeadMove?
+    /// What a changed past makes of the session, where it does not follow from the kind.
+    var rebuilt: RebuiltFigures?
+
+    struct RebuiltFigures: Sendable {
+        /// Whether its engram is another one than before.
+        var isChanged: Bool
+        var feedbackStreak: Int
+        var tokensSinceCheckpoint: Int
+    }
 
     init(_ kind: EventKind, engram: Engram, base: CheckpointID?) {
         self.kind = kind
@@ -37,7 +46,7 @@ struct SessionChange: Sendable {
     /// Such an event is kept with its outcome: a checkpoint that it names may be deleted later, and
     /// then the journal alone could not do it again.
     var needsSnapshot: Bool {
-        startsDelta || kind == .merge
+        startsDelta || kind == .merge || kind == .forget
     }
 
     /// Whether the session's delta is empty afterwards.
@@ -51,7 +60,9 @@ struct SessionChange: Sendable {
     }
 
     /// Whether another engram takes the session's place, so that what is known of it starts over.
-    var startsLedger: Bool { [.reset, .restore, .import, .merge].contains(kind) }
+    var startsLedger: Bool {
+        [.reset, .restore, .import, .merge].contains(kind) || rebuilt?.isChanged == true
+    }
 }
 
 extension Scheduler {
@@ -59,6 +70,21 @@ extension Scheduler {
     /// - Precondition: The caller holds the session's lease, and `session` is its present state.
     func commit(_ change: SessionChange, to session: ResidentSession) async throws
         -> ResidentSession
+    {
+        let (entry, changed) = try await prepare(change, to: session)
+        do {
+            try await store.append(entry)
+        } catch {
+            // Whatever the store holds, the next request starts from that.
+            forget(session.id)
+            throw error
+        }
+        return publish(changed, after: change, of: session)
+    }
+
+    /// A change as it is to be written, and the session as it is after that.
+    func prepare(_ change: SessionChange, to session: ResidentSession) async throws
+        -> (JournalEntry, ResidentSession)
     {
         let moment = now()
         var record = session.record
@@ -72,7 +98,11 @@ extension Scheduler {
         case .feedback: record.feedbackStreak = change.feedback?.streak ?? 0
         // Another engram than the one that the verdicts were about.
         case .reset, .restore, .import, .merge: record.feedbackStreak = 0
-        case .observe, .completion, .checkpoint: break
+        case .observe, .completion, .checkpoint, .forget: break
+        }
+        if let rebuilt = change.rebuilt {
+            record.feedbackStreak = rebuilt.feedbackStreak
+            record.tokensSinceCheckpoint = rebuilt.tokensSinceCheckpoint
         }
         let keepsContent = configuration.journal == .text || !change.kind.bringsContent
         let event = EventRecord(
@@ -95,26 +125,28 @@ extension Scheduler {
             )
         }
         record.summary = Array(try JSONEncoder().encode(summary))
-        var ledger = ledger(after: change, to: session)
+        let ledger = ledger(after: change, to: session)
         record.ledger = try ledger.encoded()
         let snapshot = blob.map { SnapshotRecord(sequence: event.sequence, engram: $0) }
-        do {
-            try await store.append(
-                JournalEntry(
-                    event: event, session: record, snapshot: snapshot,
-                    checkpoint: change.checkpoint, head: change.head))
-        } catch {
-            // Whatever the store holds, the next request starts from that.
-            forget(record.id)
-            throw error
-        }
-        // Answers may have ended while the event was on its way to the disk.
-        if !change.startsLedger { ledger.answers = answers(of: session) }
+        let entry = JournalEntry(
+            event: event, session: record, snapshot: snapshot, checkpoint: change.checkpoint,
+            head: change.head)
         let changed = ResidentSession(
             record: record, engram: change.engram, ledger: ledger,
             snapshotSequence: snapshot == nil ? session.snapshotSequence : record.sequence,
             tokensSinceSnapshot: snapshot == nil ? tokensSinceSnapshot : 0,
             byteCount: Self.memory(of: summary))
+        return (entry, changed)
+    }
+
+    /// Shows others a session that has been written.
+    @discardableResult
+    func publish(
+        _ changed: ResidentSession, after change: SessionChange, of session: ResidentSession
+    ) -> ResidentSession {
+        var changed = changed
+        // Answers may have ended while the event was on its way to the disk.
+        if !change.startsLedger { changed.ledger.answers = answers(of: session) }
         publish(changed)
         return changed
     }

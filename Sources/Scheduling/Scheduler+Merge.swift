@@ -17,14 +17,7 @@ extension Scheduler {
                 let (content, base) = try await resolve(term, of: id.user, into: &contents)
                 record.terms.append(.init(content: content, base: base, scale: term.scale))
             }
-            let engram = try await atDesk { [cortex, record, contents] in
-                let merged = record.apply(
-                    to: session.engram, contents: contents, within: cortex.zone,
-                    episodes: cortex.rule.episode.capacity)
-                // The projection should have seen to it; nothing unchecked becomes a session.
-                try cortex.admit(merged)
-                return merged
-            }
+            let engram = try await merged(record, contents, onto: session.engram)
             let audit = try await audit(engram, for: .merge, of: session)
             var change = SessionChange(.merge, engram: engram, base: session.record.base)
             change.audit = audit
@@ -34,12 +27,27 @@ extension Scheduler {
         }
     }
 
+    /// What a merge makes of a session's total. Live merging and doing it again both come here.
+    func merged(
+        _ record: MergeRecord, _ contents: [MergeRecord.Reference: Engram], onto total: Engram
+    ) async throws -> Engram {
+        try await atDesk { [cortex] in
+            let merged = record.apply(
+                to: total, contents: contents, within: cortex.zone,
+                episodes: cortex.rule.episode.capacity)
+            // The projection should have seen to it; nothing unchecked becomes a session.
+            try cortex.admit(merged)
+            return merged
+        }
+    }
+
     /// A term as references into the history, whose contents are added to `contents`.
     private func resolve(
         _ term: MergeRequest.Term, of user: UserID,
         into contents: inout [MergeRecord.Reference: Engram]
     ) async throws -> (content: MergeRecord.Reference, base: MergeRecord.Reference?) {
         let content: MergeRecord.Reference
+        let origin: MergeRecord.Reference?
         let base: CheckpointID?
         switch term.source {
         case .checkpoint(let checkpoint):
@@ -48,6 +56,7 @@ extension Scheduler {
             }
             content = .checkpoint(checkpoint)
             base = record.parent
+            origin = base.map(MergeRecord.Reference.checkpoint)
             if contents[content] == nil {
                 contents[content] = try await engram(standingOn: checkpoint, of: user)
             }
@@ -60,14 +69,16 @@ extension Scheduler {
             let session = try await resident(other)
             content = .session(name, sequence: session.record.sequence)
             base = session.record.base
+            // By the session, not by the checkpoint: were the reset forgotten that put it there,
+            // its delta would be another one.
+            origin = .base(name, sequence: session.record.sequence)
             contents[content] = session.engram
         }
-        guard term.scope == .delta, let base else { return (content, nil) }
-        let reference = MergeRecord.Reference.checkpoint(base)
-        if contents[reference] == nil {
-            contents[reference] = try await engram(standingOn: base, of: user)
+        guard term.scope == .delta, let origin else { return (content, nil) }
+        if contents[origin] == nil {
+            contents[origin] = try await engram(standingOn: base, of: user)
         }
-        return (content, reference)
+        return (content, origin)
     }
 
     private static func check(_ request: MergeRequest) throws(ServiceError) {

@@ -2,7 +2,6 @@ import EngramStorage
 import Engrams
 import Foundation
 import Logging
-import ModelFormats
 import OuterCortex
 
 // From the store into memory, and back.
@@ -77,6 +76,9 @@ extension Scheduler {
     func create(_ id: SessionID, from target: ResetTarget, learn: LearnMode) async throws
         -> SessionRecord
     {
+        // What it starts from must not change between being read and being written.
+        try await lease(.user(id.user))
+        defer { leases.release(.user(id.user)) }
         let base = try await checkpoint(for: target, of: id.user)
         let engram = try await engram(standingOn: base, of: id.user)
         let moment = now()
@@ -124,15 +126,15 @@ extension Scheduler {
 
     /// The stored working state, and the journal's events since then done again.
     private func load(_ id: SessionID) async throws -> ResidentSession {
-        // Made first when it must be, and read again after the snapshot, whose event the record
-        // must not lag behind.
+        // Made first when it must be.
         _ = try await record(of: id)
-        let snapshot = try await store.snapshot(of: id)
-        guard let record = try await store.session(id) else {
+        // As of one moment: an event may be forgotten while this reads.
+        guard let stored = try await store.stored(id) else {
             throw ServiceError.sessionNotFound(id)
         }
+        let record = stored.record
         var engram: Engram
-        if let snapshot {
+        if let snapshot = stored.snapshot {
             engram = try await atDesk { [cortex] in
                 let engram = try Engram(serialized: snapshot.engram, name: "The session \(id)")
                 try cortex.admit(engram)
@@ -141,48 +143,24 @@ extension Scheduler {
         } else {
             engram = try await self.engram(standingOn: record.origin, of: id.user)
         }
-        var sequence = snapshot?.sequence ?? 0
         var replayedTokens = 0
-        while sequence < record.sequence {
-            let events = try await store.events(of: id, after: sequence, limit: 32)
-            guard !events.isEmpty else { throw StorageError.corrupt(code: 0) }
-            for event in events.prefix(record.sequence - sequence) {
-                engram = try await replay(event, on: engram)
-                sequence = event.sequence
-                replayedTokens += event.tokens.count
-            }
+        for event in stored.events {
+            let present = engram
+            engram = try await replay(event) { point in
+                point == .state(id.name, event.sequence - 1)
+                    ? present : try await self.engram(at: point, of: id.user)
+            }.engram
+            replayedTokens += event.tokens.count
         }
         if engram.tokensLearned != record.tokensLearned {
             logger.error(
                 "A session's journal gave another engram than it gave before.",
-                metadata: ["sequence": "\(sequence)"])
+                metadata: ["sequence": "\(record.sequence)"])
         }
         return ResidentSession(
             record: record, engram: engram, ledger: ledger(of: record),
-            snapshotSequence: snapshot?.sequence ?? 0, tokensSinceSnapshot: replayedTokens,
+            snapshotSequence: stored.snapshot?.sequence ?? 0, tokensSinceSnapshot: replayedTokens,
             byteCount: Self.memory(of: engram.summary))
-    }
-
-    /// What an event made of an engram then, it makes of it now, byte for byte.
-    private func replay(_ event: EventRecord, on engram: Engram) async throws -> Engram {
-        guard event.keepsContent else { throw ServiceError.contentNotKept(event.id) }
-        switch event.kind {
-        case .observe, .completion:
-            let tokens = event.tokens.map { TokenID(rawValue: $0) }
-            return try await learn(
-                tokens, reward: event.reward, on: engram, for: event.session
-            ).engram
-        case .feedback:
-            guard let payload = event.payload else { throw StorageError.corrupt(code: 0) }
-            let record = try JSONDecoder().decode(FeedbackRecord.self, from: Data(payload))
-            return try await learn(record, event.tokens, on: engram, for: event.session).1
-        case .import:
-            guard let blob = event.engram else { throw StorageError.corrupt(code: 0) }
-            return try await atDesk { try Engram(serialized: blob, name: "Event \(event.id)") }
-        case .merge: throw StorageError.corrupt(code: 0)
-        case .reset, .restore, .checkpoint:
-            return try await self.engram(standingOn: event.target, of: event.session.user)
-        }
     }
 
     /// A checkpoint's 3 bytes a synapse and 10 a context take about five times that in tables.

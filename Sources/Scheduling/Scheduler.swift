@@ -33,7 +33,7 @@ public actor Scheduler: PersonalModels {
     /// For work that takes milliseconds and is no model's: files, hashes, tokenizing.
     private nonisolated let desk = DispatchQueue(label: "hebb.desk")
 
-    var leases = SessionLeases()
+    var leases = Leases()
     var residency: EngramResidency
     var loads: [SessionID: (number: Int, task: Task<ResidentSession, any Error>)] = [:]
     var memory: CompletionMemory
@@ -134,8 +134,8 @@ public actor Scheduler: PersonalModels {
         of id: SessionID, _ body: () async throws -> Output
     ) async throws -> Output {
         try await serveQueued {
-            try await lease(id)
-            defer { leases.release(id) }
+            try await lease(.session(id))
+            defer { leases.release(.session(id)) }
             return try await body()
         }
     }
@@ -161,22 +161,22 @@ public actor Scheduler: PersonalModels {
         }
     }
 
-    /// Waits until the session is this caller's. Pairs with `leases.release`.
-    func lease(_ id: SessionID) async throws {
+    /// Waits until it is this caller's. Pairs with `leases.release`.
+    func lease(_ key: Leases.Key) async throws {
         try Task.checkCancellation()
-        if leases.take(id) { return }
+        if leases.take(key) { return }
         let number = newNumber()
         try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
-                leases.wait(for: id, number: number, continuation: continuation)
+                leases.wait(for: key, number: number, continuation: continuation)
             }
         } onCancel: {
             // Runs after the wait above has begun: that happens without leaving the actor.
-            Task { await self.leaveLine(of: id, number: number) }
+            Task { await self.leaveLine(of: key, number: number) }
         }
     }
 
-    private func leaveLine(of id: SessionID, number: Int) { leases.leave(id, number: number) }
+    private func leaveLine(of key: Leases.Key, number: Int) { leases.leave(key, number: number) }
 
     func newNumber() -> Int {
         nextNumber += 1

@@ -8,6 +8,15 @@ public enum ServiceError: Error, Sendable, Equatable {
     case checkpointNotFound(CheckpointID)
     /// A checkpoint that a user's head or a session stands on cannot be deleted.
     case checkpointInUse(CheckpointID)
+    /// The session has no such event.
+    case eventNotFound(EventID)
+    /// Not an event that can be forgotten. `advice` is a sentence that says what to do instead.
+    case notForgettable(EventID, kind: String, advice: String)
+    /// Something that the event led to could not be made again without it; nothing changed.
+    /// `reason` is a clause that says what and why.
+    case cannotForget(EventID, reason: String)
+    /// It is forgotten, but what it taught may still stand in unused parts of the store's files.
+    case notErased(EventID, reason: String)
     /// The session gave no such answer lately enough to be remembered; `remembered` is how many
     /// completions a server keeps.
     case completionNotFound(AnswerID, remembered: Int)

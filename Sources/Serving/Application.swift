@@ -19,6 +19,7 @@ struct Application: Sendable {
             + ConstitutionEndpoints(models: models).routes
             + FeedbackEndpoints(models: models).routes
             + CheckpointEndpoints(models: models).routes
+            + EventEndpoints(models: models).routes
             + FeatureEndpoints(models: models).routes
             + DeltaEndpoints(models: models).routes
             + MergeEndpoints(models: models).routes

@@ -126,6 +126,22 @@ struct ErrorAnswer {
                 status: 409,
                 "The checkpoint '\(id)' is in use: a user's head or a session stands on it.",
                 code: "checkpoint_in_use")
+        case .eventNotFound(let id):
+            self.init(status: 404, "No event '\(id)' in this session.", code: "event_not_found")
+        case .notForgettable(let id, let kind, let advice):
+            self.init(
+                status: 422, "The event '\(id)' is a \(kind) and cannot be forgotten. \(advice)",
+                code: "not_forgettable")
+        case .cannotForget(let id, let reason):
+            self.init(
+                status: 409, "The event '\(id)' cannot be forgotten, nothing changed: \(reason).",
+                code: "cannot_forget")
+        case .notErased(let id, let reason):
+            self.init(
+                status: 503,
+                "The event '\(id)' is forgotten, but its text may still stand in unused parts of "
+                    + "the data folder: \(reason) Repeat the request to finish it.",
+                type: "server_error", code: "not_erased", headers: ["Retry-After": "5"])
         case .completionNotFound(let id, let remembered):
             self.init(
                 status: 404,

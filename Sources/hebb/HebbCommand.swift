@@ -22,8 +22,8 @@ struct HebbCommand: AsyncParsableCommand {
                 subcommands: [
                     ObserveCommand.self, ScoreCommand.self, CompleteCommand.self,
                     FeedbackCommand.self, SessionsCommand.self, CheckpointCommand.self,
-                    InspectCommand.self,
-                    ResetCommand.self,
+                    InspectCommand.self, ResetCommand.self, EventsCommand.self,
+                    ForgetCommand.self,
                     ExportCommand.self, ImportCommand.self, MergeCommand.self,
                 ]),
             CommandGroup(

@@ -62,9 +62,9 @@ func checkpointed(
     record.base = id
     let blob = Array("engram \(name)".utf8)
     let checkpoint = CheckpointRecord(
-        id: id, user: record.id.user, session: record.id.name, name: "label of \(name)",
-        parent: head, revision: Revision(rawValue: .max), tokensLearned: 7, byteCount: blob.count,
-        hash: "hash", created: 3)
+        id: id, user: record.id.user, session: record.id.name, sequence: number,
+        name: "label of \(name)", parent: head, base: nil, revision: Revision(rawValue: .max),
+        tokensLearned: 7, byteCount: blob.count, hash: "hash", created: 3)
     return JournalEntry(
         event: EventRecord(
             id: EventID(rawValue: "\(record.id)#\(number)"), session: record.id, sequence: number,

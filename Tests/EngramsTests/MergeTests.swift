@@ -28,7 +28,7 @@ struct MergeTests {
     func identityOfOne() throws {
         let engram = try randomEngram(seed: 1)
         let sum = merged([(engram, 1)])
-        #expect(sum.sites == engram.consolidated(within: zone).sites)
+        #expect(sum.sites == engram.pruned(within: zone).sites)
         #expect(sum.tokensLearned == engram.tokensLearned)
         #expect(sum.revision == engram.revision.next)
     }

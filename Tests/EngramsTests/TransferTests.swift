@@ -22,7 +22,7 @@ struct TransferTests {
         #expect(report.changes[0].learnedOn == identity.core)
         #expect(report.changes[0].here == here.core)
         try moved.check(on: here, within: SafeZone())
-        #expect(moved.sites == engram.consolidated(within: SafeZone()).sites)
+        #expect(moved.sites == engram.pruned(within: SafeZone()).sites)
         #expect(report.sites.contains { $0.name == "features" && $0.after == 60 })
     }
 

@@ -6,9 +6,13 @@ import Synchronization
 final class FaultyStore: EngramStore {
     private let store = InMemoryStore()
     private let failure = Mutex<StorageError?>(nil)
+    private let erasure = Mutex<StorageError?>(nil)
 
     /// What the next writes throw; nil: they succeed again.
     func fail(with error: StorageError?) { failure.withLock { $0 = error } }
+
+    /// What erasing throws, after writes that succeed.
+    func failErasing(with error: StorageError?) { erasure.withLock { $0 = error } }
 
     private func check() throws(StorageError) {
         if let error = failure.withLock({ $0 }) { throw error }
@@ -45,6 +49,23 @@ final class FaultyStore: EngramStore {
         -> EventRecord?
     {
         try await store.event(of: session, idempotencyKey: idempotencyKey)
+    }
+    func event(_ id: EventID, of session: SessionID) async throws(StorageError) -> EventRecord? {
+        try await store.event(id, of: session)
+    }
+    func stored(_ session: SessionID) async throws(StorageError) -> StoredSession? {
+        try await store.stored(session)
+    }
+    func history(of user: UserID) async throws(StorageError) -> UserHistory {
+        try await store.history(of: user)
+    }
+    func rewrite(_ rewrite: HistoryRewrite) async throws(StorageError) {
+        try check()
+        try await store.rewrite(rewrite)
+    }
+    func erase() async throws(StorageError) {
+        if let error = erasure.withLock({ $0 }) { throw error }
+        try await store.erase()
     }
     func snapshot(of session: SessionID) async throws(StorageError) -> SnapshotRecord? {
         try await store.snapshot(of: session)

@@ -35,7 +35,10 @@ import Testing
                 Task { try await scheduler.observe(alice, "writer", key: "\(number)") })
             #expect(await eventually { await scheduler.statistics().queueDepth == number })
             // In line, not only let in.
-            #expect(await eventually { await scheduler.leases.waiting(for: alice) == number - 1 })
+            #expect(
+                await eventually {
+                    await scheduler.leases.waiting(for: .session(alice)) == number - 1
+                })
         }
         roadblock.open()
         for task in tasks { _ = try await task.value }
@@ -53,7 +56,10 @@ import Testing
         for number in 1...3 {
             tasks.append(
                 Task { try await scheduler.observe(alice, "writer", key: "\(number)") })
-            #expect(await eventually { await scheduler.leases.waiting(for: alice) == number - 1 })
+            #expect(
+                await eventually {
+                    await scheduler.leases.waiting(for: .session(alice)) == number - 1
+                })
         }
         tasks[1].cancel()
         await #expect(throws: CancellationError.self) { _ = try await tasks[1].value }

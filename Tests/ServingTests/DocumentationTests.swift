@@ -18,6 +18,8 @@ struct DocumentationTests {
         "GET /v1/sessions/{user}/{name}/checkpoints",
         "POST /v1/sessions/{user}/{name}/checkpoints/{checkpoint}/restore",
         "DELETE /v1/sessions/{user}/{name}/checkpoints/{checkpoint}",
+        "GET /v1/sessions/{user}/{name}/events", "GET /v1/sessions/{user}/{name}/events/{event}",
+        "DELETE /v1/sessions/{user}/{name}/events/{event}",
         "GET /v1/sessions/{user}/{name}/checkpoints/{checkpoint}",
         "PATCH /v1/sessions/{user}/{name}/checkpoints/{checkpoint}",
         "GET /v1/sessions/{user}/{name}/checkpoints/{checkpoint}/diff",

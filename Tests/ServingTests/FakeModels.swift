@@ -248,6 +248,71 @@ final class FakeModels: PersonalModels {
         state.withLock { $0.checkpoints.removeAll { $0.id == checkpoint } }
     }
 
+    /// A text, a longer one, a verdict, and a checkpoint.
+    private static let events = [
+        EventState(
+            id: EventID(rawValue: "ev_1"), kind: "observe", revision: Revision(rawValue: 1),
+            created: 1_700_000_000, tokens: 3, learnedTokens: 2, reward: -0.5, text: "The heron"),
+        EventState(
+            id: EventID(rawValue: "ev_2"), kind: "completion", revision: Revision(rawValue: 2),
+            created: 1_700_000_001, tokens: 90, learnedTokens: 88, text: "Long", isPreview: true),
+        EventState(
+            id: EventID(rawValue: "ev_3"), kind: "feedback", revision: Revision(rawValue: 3),
+            created: 1_700_000_002, tokens: 4, learnedTokens: 4,
+            verdicts: [
+                .init(reward: 1, advantage: 1, tokens: 2, prompt: "The", answer: " heron")
+            ]),
+        EventState(
+            id: EventID(rawValue: "ev_4"), kind: "checkpoint", revision: Revision(rawValue: 4),
+            created: 1_700_000_003, target: CheckpointID(rawValue: "ckpt-1")),
+    ]
+
+    func events(_ id: SessionID, page: Page, text: Bool) async throws -> Listing<EventState> {
+        var events = Self.events
+        if text { events[1].isPreview = false }
+        if let after = page.after {
+            guard let index = events.firstIndex(where: { $0.id.rawValue == after }) else {
+                throw ServiceError.eventNotFound(EventID(rawValue: after))
+            }
+            events.removeFirst(index + 1)
+        }
+        return Listing(
+            items: Array(events.prefix(page.limit)), hasMore: events.count > page.limit)
+    }
+
+    func event(_ id: SessionID, event: EventID) async throws -> EventState {
+        guard var found = Self.events.first(where: { $0.id == event }) else {
+            throw ServiceError.eventNotFound(event)
+        }
+        found.isPreview = false
+        return found
+    }
+
+    func forget(_ id: SessionID, event: EventID, ifMatch: Revision?) async throws
+        -> ForgetReceipt
+    {
+        let found = try await self.event(id, event: event)
+        switch found.kind {
+        case "checkpoint":
+            throw ServiceError.notForgettable(event, kind: found.kind, advice: "Delete it.")
+        case "feedback": throw ServiceError.cannotForget(event, reason: "there is no text")
+        case "completion": throw ServiceError.notErased(event, reason: "It is busy.")
+        default: break
+        }
+        return ForgetReceipt(
+            event: event, session: id, kind: found.kind, created: found.created,
+            forgotten: 1_700_000_009,
+            sessions: [
+                .init(
+                    session: id, revisionBefore: Revision(rawValue: 4),
+                    revisionAfter: Revision(rawValue: 5), hashBefore: "aa", hashAfter: "bb")
+            ],
+            checkpoints: [
+                .init(
+                    checkpoint: CheckpointID(rawValue: "ckpt-1"), hashBefore: "cc", hashAfter: "dd")
+            ], replayedEvents: 2)
+    }
+
     func exportDelta(_ id: SessionID, scope: DeltaScope) async throws -> ExportedDelta {
         let session = try await session(id)
         return ExportedDelta(file: [0, 255, 13, 10], revision: session.revision, hash: "abcd")

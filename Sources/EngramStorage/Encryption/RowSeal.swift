@@ -94,6 +94,15 @@ enum SealedTable: String, CaseIterable {
         }
     }
 
+    /// The one of them that is an `ErasableContent`; the columns after it need not be.
+    var erasableColumn: String? {
+        switch self {
+        case .sessions: nil
+        case .events: "tokens"
+        case .snapshots, .checkpoints: "engram"
+        }
+    }
+
     /// A hash of a text or of an engram is among them: who guesses the text could check it.
     var columns: [String] {
         switch self {

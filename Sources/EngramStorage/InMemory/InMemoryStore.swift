@@ -11,11 +11,28 @@ public actor InMemoryStore: EngramStore {
 
     private struct User {
         var record: UserRecord
-        /// In the order they were made.
-        var checkpoints: [JournalEntry.NewCheckpoint] = []
+        /// In the order they were made, with the deleted ones.
+        var checkpoints: [Checkpoint] = []
 
+        /// Unless it has been deleted.
         func checkpoint(_ id: CheckpointID) -> JournalEntry.NewCheckpoint? {
-            checkpoints.first { $0.record.id == id }
+            checkpoints.first { $0.content.record.id == id && !$0.isDeleted }?.content
+        }
+
+        func index(of id: CheckpointID) -> Int? {
+            checkpoints.firstIndex { $0.content.record.id == id }
+        }
+    }
+
+    private struct Checkpoint {
+        var content: JournalEntry.NewCheckpoint
+        var isDeleted = false
+        var hasUnknownSources = false
+
+        var history: CheckpointHistory {
+            CheckpointHistory(
+                record: content.record, isDeleted: isDeleted,
+                hasUnknownSources: hasUnknownSources)
         }
     }
 
@@ -70,7 +87,15 @@ public actor InMemoryStore: EngramStore {
 
     public func discardSession(_ id: SessionID) throws(StorageError) {
         try requireOpen()
-        guard sessions.removeValue(forKey: id) != nil else { throw .sessionNotFound(id) }
+        guard let gone = sessions.removeValue(forKey: id) else { throw .sessionNotFound(id) }
+        let hasMerged = gone.events.contains { $0.kind == .merge }
+        for index in users[id.user]?.checkpoints.indices ?? 0..<0 {
+            guard let record = users[id.user]?.checkpoints[index].content.record,
+                record.session == id.name, record.sequence != nil
+            else { continue }
+            users[id.user]?.checkpoints[index].content.record.sequence = nil
+            users[id.user]?.checkpoints[index].hasUnknownSources = hasMerged
+        }
     }
 
     public func append(_ entry: JournalEntry) throws(StorageError) {
@@ -94,8 +119,9 @@ public actor InMemoryStore: EngramStore {
         }
         if let checkpoint = entry.checkpoint {
             let new = checkpoint.record.id
-            guard user.checkpoint(new) == nil else { throw .checkpointExists(new) }
-            user.checkpoints.append(checkpoint)
+            guard user.index(of: new) == nil else { throw .checkpointExists(new) }
+            user.checkpoints.append(Checkpoint(content: checkpoint))
+            user.record.checkpointsMade += 1
         }
         if let move = entry.head {
             guard user.record.head == move.expected else {
@@ -132,6 +158,21 @@ public actor InMemoryStore: EngramStore {
         return sessions[session]?.events.first { $0.idempotencyKey == idempotencyKey }
     }
 
+    public func event(_ id: EventID, of session: SessionID) throws(StorageError) -> EventRecord? {
+        try requireOpen()
+        return sessions[session]?.events.first { $0.id == id }
+    }
+
+    public func stored(_ session: SessionID) throws(StorageError) -> StoredSession? {
+        try requireOpen()
+        return sessions[session].map { found in
+            let start = found.snapshot?.sequence ?? 0
+            return StoredSession(
+                record: found.record, snapshot: found.snapshot,
+                events: found.events.filter { $0.sequence > start })
+        }
+    }
+
     public func snapshot(of session: SessionID) throws(StorageError) -> SnapshotRecord? {
         try requireOpen()
         return sessions[session]?.snapshot
@@ -166,12 +207,15 @@ public actor InMemoryStore: EngramStore {
         -> [CheckpointRecord]
     {
         try requireOpen()
-        let all = users[user]?.checkpoints.map(\.record) ?? []
-        guard let after else { return Array(all.prefix(limit)) }
-        guard let index = all.firstIndex(where: { $0.id == after }) else {
-            throw .checkpointNotFound(after)
+        let all = users[user]?.checkpoints ?? []
+        var start = 0
+        if let after {
+            guard let index = users[user]?.index(of: after) else {
+                throw .checkpointNotFound(after)
+            }
+            start = index + 1
         }
-        return Array(all[(index + 1)...].prefix(limit))
+        return all[start...].lazy.filter { !$0.isDeleted }.prefix(limit).map(\.content.record)
     }
 
     public func deleteCheckpoint(_ id: CheckpointID, of user: UserID) throws(StorageError) {
@@ -181,27 +225,87 @@ public actor InMemoryStore: EngramStore {
         }
         let isUsed = sessions.values.contains { $0.record.id.user == user && $0.record.base == id }
         guard owner.record.head != id, !isUsed else { throw .checkpointInUse(id) }
-        users[user]?.checkpoints.removeAll { $0.record.id == id }
+        guard let index = owner.index(of: id) else { return }
+        users[user]?.checkpoints[index].isDeleted = true
+        users[user]?.checkpoints[index].content.engram = []
+        users[user]?.checkpoints[index].content.record.name = nil
+        users[user]?.checkpoints[index].content.record.note = nil
+    }
+
+    // MARK: - The past
+
+    public func history(of user: UserID) throws(StorageError) -> UserHistory {
+        try requireOpen()
+        return UserHistory(
+            sessions: sessions.values.filter { $0.record.id.user == user }
+                .sorted { $0.record.id.name.rawValue < $1.record.id.name.rawValue }
+                .map { session in
+                    SessionHistory(
+                        record: session.record, snapshotSequence: session.snapshot?.sequence,
+                        events: session.events.map(EventOutline.init(_:)))
+                },
+            checkpoints: users[user]?.checkpoints.map(\.history) ?? [])
+    }
+
+    public func rewrite(_ rewrite: HistoryRewrite) throws(StorageError) {
+        // One actor and no suspension: who fails half-way puts back what was there.
+        let (users, sessions) = (users, sessions)
+        do {
+            for entry in rewrite.entries { try append(entry) }
+            for checkpoint in rewrite.checkpoints { try replace(checkpoint) }
+            for event in rewrite.events {
+                try change(event.id) {
+                    $0.tokenCount = event.tokenCount
+                    $0.payload = event.payload
+                }
+            }
+            try change(rewrite.forgotten) { $0.forget(by: rewrite.forgottenBy) }
+        } catch {
+            (self.users, self.sessions) = (users, sessions)
+            throw error
+        }
+    }
+
+    public func erase() throws(StorageError) { try requireOpen() }
+
+    private func replace(_ checkpoint: JournalEntry.NewCheckpoint) throws(StorageError) {
+        let record = checkpoint.record
+        guard users[record.user]?.checkpoint(record.id) != nil,
+            let index = users[record.user]?.index(of: record.id)
+        else { throw .checkpointNotFound(record.id) }
+        users[record.user]?.checkpoints[index].content = checkpoint
+    }
+
+    private func change(_ id: EventID, _ body: (inout EventRecord) -> Void) throws(StorageError) {
+        for (session, found) in sessions {
+            guard let index = found.events.firstIndex(where: { $0.id == id }) else { continue }
+            if var event = sessions[session]?.events[index] {
+                body(&event)
+                sessions[session]?.events[index] = event
+            }
+            return
+        }
+        throw .eventNotFound(id)
     }
 
     public func describeCheckpoint(
         _ id: CheckpointID, of user: UserID, name: String?, note: String?
     ) throws(StorageError) -> CheckpointRecord {
         try requireOpen()
-        guard let index = users[user]?.checkpoints.firstIndex(where: { $0.record.id == id }),
-            var record = users[user]?.checkpoints[index].record
+        guard let index = users[user]?.index(of: id),
+            var record = users[user]?.checkpoint(id)?.record
         else { throw .checkpointNotFound(id) }
         if let name { record.name = name.isEmpty ? nil : name }
         if let note { record.note = note.isEmpty ? nil : note }
-        users[user]?.checkpoints[index].record = record
+        users[user]?.checkpoints[index].content.record = record
         return record
     }
 
     public func pruneCheckpoints(of user: UserID, keeping count: Int) throws(StorageError) -> Int {
         try requireOpen()
-        let prunable = (users[user]?.checkpoints ?? []).map(\.record).filter {
-            $0.isAutomatic && $0.name == nil && $0.note == nil
-        }
+        let prunable = (users[user]?.checkpoints ?? []).filter { !$0.isDeleted }
+            .map(\.content.record)
+            .filter { $0.isAutomatic && $0.name == nil && $0.note == nil }
         var pruned = 0
         for record in prunable.dropLast(max(0, count)) {
             do {
@@ -222,5 +326,30 @@ public actor InMemoryStore: EngramStore {
 
     private func requireCheckpoint(_ id: CheckpointID?, of user: UserID) throws(StorageError) {
         if let id, users[user]?.checkpoint(id) == nil { throw .checkpointNotFound(id) }
+    }
+}
+
+extension EventOutline {
+    fileprivate init(_ event: EventRecord) {
+        self.init(
+            id: event.id, kind: event.kind, tokenCount: event.tokenCount, target: event.target,
+            payload: event.payload, keepsContent: event.keepsContent,
+            isForgotten: event.forgottenBy != nil, created: event.created)
+    }
+}
+
+extension EventRecord {
+    /// Leaves its place in the journal, and nothing of what it taught.
+    fileprivate mutating func forget(by event: EventID) {
+        tokens = []
+        tokenCount = 0
+        reward = nil
+        engram = nil
+        target = nil
+        idempotencyKey = nil
+        requestHash = nil
+        answer = nil
+        payload = nil
+        forgottenBy = event
     }
 }

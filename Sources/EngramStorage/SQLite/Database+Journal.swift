@@ -21,8 +21,11 @@ extension Database {
 
     func hasCheckpoint(_ id: CheckpointID, of user: UserID) throws -> Bool {
         try Bool.fetchOne(
-            self, sql: "SELECT EXISTS (SELECT 1 FROM checkpoints WHERE user = ? AND id = ?)",
-            arguments: [user.rawValue, id.rawValue]) ?? false
+            self,
+            sql: """
+                SELECT EXISTS
+                    (SELECT 1 FROM checkpoints WHERE user = ? AND id = ? AND NOT deleted)
+                """, arguments: [user.rawValue, id.rawValue]) ?? false
     }
 
     /// Whether the user's head or a session stands on a checkpoint.
@@ -36,10 +39,13 @@ extension Database {
         return uses != 0
     }
 
+    /// Its row stays, for the history.
     func delete(_ id: CheckpointID, of user: UserID) throws {
         try execute(
-            sql: "DELETE FROM checkpoints WHERE user = ? AND id = ?",
-            arguments: [user.rawValue, id.rawValue])
+            sql: """
+                UPDATE checkpoints SET deleted = 1, name = NULL, note = NULL, engram = ?
+                WHERE user = ? AND id = ?
+                """, arguments: [ErasableContent.stored(Data()), user.rawValue, id.rawValue])
     }
 
     func create(_ record: SessionRecord, under seal: RowSeal) throws {
@@ -78,10 +84,8 @@ extension Database {
         }
         try execute(
             sql: """
-                INSERT INTO events (id, user, name, sequence, kind, tokens, tokenCount, reward,
-                    engram, target, idempotencyKey, requestHash, answer, payload,
-                    keepsContent, created)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                INSERT INTO events (\(EventRecord.columns))
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """, arguments: try entry.event.arguments(under: seal))
         try update(entry.session, under: seal)
         if let snapshot = entry.snapshot { try keep(snapshot, of: id, under: seal) }
@@ -97,7 +101,8 @@ extension Database {
                 """,
             arguments: [
                 session.user.rawValue, session.name.rawValue, snapshot.sequence,
-                try seal.seal(snapshot.engram, at: .snapshot(snapshot.sequence, of: session)),
+                ErasableContent.stored(
+                    try seal.seal(snapshot.engram, at: .snapshot(snapshot.sequence, of: session))),
             ])
     }
 
@@ -127,25 +132,27 @@ extension Database {
         func place(_ column: String) -> SealedPlace {
             .checkpoint(record.id, of: record.user, column)
         }
-        guard try !hasCheckpoint(record.id, of: record.user) else {
-            throw StorageError.checkpointExists(record.id)
-        }
+        let isTaken = try Bool.fetchOne(
+            self, sql: "SELECT EXISTS (SELECT 1 FROM checkpoints WHERE user = ? AND id = ?)",
+            arguments: [record.user.rawValue, record.id.rawValue])
+        if isTaken == true { throw StorageError.checkpointExists(record.id) }
         try execute(
             sql: """
-                INSERT INTO checkpoints (user, id, session, name, note, automatic, parent,
-                    revision, tokensLearned, byteCount, hash, created, engram)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                INSERT INTO checkpoints (\(CheckpointRecord.columns), engram)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """,
             arguments: [
-                record.user.rawValue, record.id.rawValue, record.session.rawValue,
+                record.user.rawValue, record.id.rawValue, record.session.rawValue, record.sequence,
                 try record.name.map { try seal.seal($0, at: place("name")) },
                 try record.note.map { try seal.seal($0, at: place("note")) },
-                record.isAutomatic,
-                record.parent?.rawValue, Int64(bitPattern: record.revision.rawValue),
-                record.tokensLearned, record.byteCount,
-                try seal.seal(record.hash, at: place("hash")),
-                record.created, try seal.seal(checkpoint.engram, at: place("engram")),
+                record.isAutomatic, record.parent?.rawValue, record.base?.rawValue,
+                Int64(bitPattern: record.revision.rawValue), record.tokensLearned,
+                record.byteCount, try seal.seal(record.hash, at: place("hash")), record.created,
+                ErasableContent.stored(try seal.seal(checkpoint.engram, at: place("engram"))),
             ])
+        try execute(
+            sql: "UPDATE users SET checkpointsMade = checkpointsMade + 1 WHERE id = ?",
+            arguments: [record.user.rawValue])
     }
 
     private func update(_ record: SessionRecord, under seal: RowSeal) throws {

@@ -86,7 +86,9 @@ extension Database {
             var sealed: [DatabaseValue] = []
             for column in table.columns {
                 let place = SealedPlace(table: table, column: column, row: key.map(\.text))
-                sealed.append(try (content[column] as DatabaseValue).sealed(by: seal, at: place))
+                let value = content[column] as DatabaseValue
+                let isErasable = table.erasableColumn == column
+                sealed.append(try value.sealed(by: seal, at: place, isErasable: isErasable))
             }
             let assignments = table.columns.map { "\($0) = ?" }.joined(separator: ", ")
             try execute(
@@ -127,8 +129,14 @@ extension DatabaseValue {
         }
     }
 
-    fileprivate func sealed(by seal: RowSeal, at place: SealedPlace) throws -> DatabaseValue {
+    fileprivate func sealed(
+        by seal: RowSeal, at place: SealedPlace, isErasable: Bool
+    ) throws -> DatabaseValue {
         switch storage {
+        case .blob(let data) where isErasable:
+            ErasableContent.stored(
+                try seal.seal([UInt8](try ErasableContent.content(data)), at: place)
+            ).databaseValue
         case .blob(let data): try seal.seal([UInt8](data), at: place).databaseValue
         case .string(let text): try seal.seal(text, at: place).databaseValue
         case .null, .int64, .double: self

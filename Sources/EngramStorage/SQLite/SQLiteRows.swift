@@ -24,7 +24,9 @@ extension SessionRecord {
 extension UserRecord {
     init(row: Row) throws {
         guard let id = UserID(rawValue: row["id"]) else { throw StorageError.corrupt(code: 0) }
-        self.init(id: id, head: CheckpointID(text: row["head"]), created: row["created"])
+        self.init(
+            id: id, head: CheckpointID(text: row["head"]),
+            checkpointsMade: row["checkpointsMade"], created: row["created"])
     }
 }
 
@@ -37,9 +39,11 @@ extension EventRecord {
         let session = try SessionID(userText: row["user"], nameText: row["name"])
         let sequence: Int = row["sequence"]
         func bytes(_ column: String) throws -> [UInt8]? {
-            let sealed: Data? = row[column]
+            let stored: Data? = row[column]
             let place = SealedPlace.event(id, of: session, sequence, column)
-            return try sealed.map { try seal.open($0, at: place) }
+            return try stored.map {
+                try seal.open(column == "tokens" ? ErasableContent.content($0) : $0, at: place)
+            }
         }
         let reward: Double? = row["reward"]
         let requestHash: String? = row["requestHash"]
@@ -51,23 +55,66 @@ extension EventRecord {
             target: CheckpointID(text: row["target"]), idempotencyKey: row["idempotencyKey"],
             requestHash: try requestHash.map { try seal.open($0, at: hashPlace) },
             answer: try bytes("answer"), payload: try bytes("payload"),
-            keepsContent: row["keepsContent"], created: row["created"])
+            keepsContent: row["keepsContent"],
+            forgottenBy: (row["forgottenBy"] as String?).map(EventID.init(rawValue:)),
+            created: row["created"])
     }
 
+    /// In the order of `columns`.
     func arguments(under seal: RowSeal) throws -> StatementArguments {
-        func place(_ column: String) -> SealedPlace {
-            .event(id, of: session, sequence, column)
-        }
         func sealed(_ bytes: [UInt8]?, _ column: String) throws -> Data? {
             try bytes.map { try seal.seal($0, at: place(column)) }
         }
         return [
             id.rawValue, session.user.rawValue, session.name.rawValue, sequence, kind.rawValue,
-            try sealed(littleEndian(tokens), "tokens"), tokenCount, reward.map { Double($0) },
-            try sealed(engram, "engram"), target?.rawValue, idempotencyKey,
-            try requestHash.map { try seal.seal($0, at: place("requestHash")) },
-            try sealed(answer, "answer"), try sealed(payload, "payload"), keepsContent, created,
+            tokenCount, reward.map { Double($0) }, target?.rawValue, keepsContent,
+            forgottenBy?.rawValue, created, try sealed(payload, "payload"),
+            ErasableContent.stored(try seal.seal(littleEndian(tokens), at: place("tokens"))),
+            idempotencyKey, try requestHash.map { try seal.seal($0, at: place("requestHash")) },
+            try sealed(answer, "answer"), try sealed(engram, "engram"),
         ]
+    }
+
+    func place(_ column: String) -> SealedPlace {
+        .event(id, of: session, sequence, column)
+    }
+
+    static let columns = """
+        id, user, name, sequence, kind, tokenCount, reward, target, keepsContent, forgottenBy,
+        created, payload, tokens, idempotencyKey, requestHash, answer, engram
+        """
+}
+
+extension EventOutline {
+    init(row: Row, of session: SessionID, under seal: RowSeal) throws {
+        guard let kind = EventKind(rawValue: row["kind"]) else {
+            throw StorageError.corrupt(code: 0)
+        }
+        let id = EventID(rawValue: row["id"])
+        let payload: Data? = row["payload"]
+        let forgottenBy: String? = row["forgottenBy"]
+        self.init(
+            id: id, kind: kind, tokenCount: row["tokenCount"],
+            target: CheckpointID(text: row["target"]),
+            payload: try payload.map {
+                try seal.open($0, at: .event(id, of: session, row["sequence"], "payload"))
+            }, keepsContent: row["keepsContent"], isForgotten: forgottenBy != nil,
+            created: row["created"])
+    }
+
+    static let columns = """
+        id, sequence, kind, tokenCount, target, payload, keepsContent, forgottenBy, created
+        """
+}
+
+extension SnapshotRecord {
+    init(row: Row, of session: SessionID, under seal: RowSeal) throws {
+        let sequence: Int = row["sequence"]
+        let stored: Data = row["engram"]
+        self.init(
+            sequence: sequence,
+            engram: try seal.open(
+                try ErasableContent.content(stored), at: .snapshot(sequence, of: session)))
     }
 }
 
@@ -80,15 +127,29 @@ extension CheckpointRecord {
         let revision: Int64 = row["revision"]
         let (name, note): (String?, String?) = (row["name"], row["note"])
         self.init(
-            id: id, user: user, session: session,
+            id: id, user: user, session: session, sequence: row["sequence"],
             name: try name.map { try seal.open($0, at: .checkpoint(id, of: user, "name")) },
             note: try note.map { try seal.open($0, at: .checkpoint(id, of: user, "note")) },
             isAutomatic: row["automatic"],
-            parent: CheckpointID(text: row["parent"]),
+            parent: CheckpointID(text: row["parent"]), base: CheckpointID(text: row["base"]),
             revision: Revision(rawValue: UInt64(bitPattern: revision)),
             tokensLearned: row["tokensLearned"], byteCount: row["byteCount"],
             hash: try seal.open(row["hash"] as String, at: .checkpoint(id, of: user, "hash")),
             created: row["created"])
+    }
+
+    /// All but the engram's bytes.
+    static let columns = """
+        user, id, session, sequence, name, note, automatic, parent, base, revision,
+        tokensLearned, byteCount, hash, created
+        """
+}
+
+extension CheckpointHistory {
+    init(row: Row, under seal: RowSeal) throws {
+        self.init(
+            record: try CheckpointRecord(row: row, under: seal), isDeleted: row["deleted"],
+            hasUnknownSources: row["hasUnknownSources"])
     }
 }
 
@@ -100,7 +161,7 @@ extension CheckpointID {
 }
 
 extension SessionID {
-    fileprivate init(userText: String, nameText: String) throws {
+    init(userText: String, nameText: String) throws {
         guard let user = UserID(rawValue: userText), let name = SessionName(rawValue: nameText)
         else { throw StorageError.corrupt(code: 0) }
         self.init(user: user, name: name)
@@ -132,7 +193,7 @@ extension SealedPlace {
     }
 }
 
-/// Little-endian on every machine: a data folder may be moved to another one.
+/// The same on every machine: a data folder may be moved to another one.
 private func littleEndian(_ tokens: [Int32]) -> [UInt8] {
     var bytes: [UInt8] = []
     bytes.reserveCapacity(tokens.count * 4)

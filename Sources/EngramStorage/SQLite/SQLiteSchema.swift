@@ -1,9 +1,10 @@
+import Foundation
 import GRDB
 
 /// The database's tables, and how older files become today's.
 enum SQLiteSchema {
     /// Each migration is final once released: changing one would leave old files behind. From the
-    /// sixth on, a file may be sealed when it is migrated: statements cannot read what
+    /// fifth on, a file may be sealed when it is migrated: statements cannot read what
     /// `SealedTable` lists.
     static var migrator: DatabaseMigrator {
         var migrator = DatabaseMigrator()
@@ -21,25 +22,119 @@ enum SQLiteSchema {
                     ALTER TABLE events ADD COLUMN payload BLOB;
                     """)
         }
-        migrator.registerMigration("5: notes on checkpoints") { db in
-            try db.execute(
-                sql: """
-                    ALTER TABLE checkpoints ADD COLUMN note TEXT;
-                    ALTER TABLE checkpoints ADD COLUMN automatic INTEGER NOT NULL DEFAULT 0;
-                    """)
+        migrator.registerMigration(erasableContent) { db in
+            db.add(function: erasable)
+            defer { db.remove(function: erasable) }
+            try db.execute(sql: fourth)
         }
-        migrator.registerMigration("6: sealing, events without their content") { db in
+        migrator.registerMigration("5: sealing") { db in
             try db.execute(
                 sql: """
                     CREATE TABLE properties (
                         name TEXT NOT NULL PRIMARY KEY,
                         value BLOB NOT NULL
                     ) STRICT, WITHOUT ROWID;
-                    ALTER TABLE events ADD COLUMN keepsContent INTEGER NOT NULL DEFAULT 1;
                     """)
         }
         return migrator
     }
+
+    /// What the file held before this migration may have left copies in unused parts of pages.
+    static let erasableContent = "4: forgetting, notes, events without their content"
+
+    /// `ErasableContent.stored`, for content that is in the file already.
+    private static let erasable = DatabaseFunction("erasable", argumentCount: 1, pure: true) {
+        let content = Data.fromDatabaseValue($0[0]) ?? Data()
+        return ErasableContent.stored(content)
+    }
+
+    /// The tables are made anew so that what is read often stands before the long values: SQLite
+    /// walks through all of a row's pages to reach a column behind them.
+    private static let fourth = """
+        ALTER TABLE users ADD COLUMN checkpointsMade INTEGER NOT NULL DEFAULT 0;
+        UPDATE users SET checkpointsMade =
+            (SELECT count(*) FROM checkpoints WHERE user = users.id);
+
+        CREATE TABLE newCheckpoints (
+            ordinal INTEGER PRIMARY KEY AUTOINCREMENT,
+            user TEXT NOT NULL,
+            id TEXT NOT NULL,
+            session TEXT NOT NULL,
+            sequence INTEGER,
+            name TEXT,
+            note TEXT,
+            automatic INTEGER NOT NULL DEFAULT 0,
+            parent TEXT,
+            base TEXT,
+            revision INTEGER NOT NULL,
+            tokensLearned INTEGER NOT NULL,
+            byteCount INTEGER NOT NULL,
+            hash TEXT NOT NULL,
+            created REAL NOT NULL,
+            deleted INTEGER NOT NULL DEFAULT 0,
+            hasUnknownSources INTEGER NOT NULL DEFAULT 0,
+            engram BLOB NOT NULL,
+            UNIQUE (user, id)
+        ) STRICT;
+        INSERT INTO newCheckpoints (ordinal, user, id, session, sequence, name, parent, revision,
+            tokensLearned, byteCount, hash, created, engram)
+        SELECT ordinal, user, id, session,
+            (SELECT sequence FROM events
+             WHERE events.user = checkpoints.user AND events.name = checkpoints.session
+               AND kind = 'checkpoint' AND target = checkpoints.id),
+            name, parent, revision, tokensLearned, byteCount, hash, created, erasable(engram)
+        FROM checkpoints ORDER BY ordinal;
+        UPDATE newCheckpoints SET hasUnknownSources = 1 WHERE sequence IS NULL;
+        UPDATE newCheckpoints SET base = CASE
+            WHEN EXISTS (SELECT 1 FROM events
+                WHERE events.user = newCheckpoints.user AND events.name = newCheckpoints.session
+                  AND kind IN ('reset', 'restore', 'checkpoint')
+                  AND events.sequence < newCheckpoints.sequence)
+            THEN (SELECT target FROM events
+                WHERE events.user = newCheckpoints.user AND events.name = newCheckpoints.session
+                  AND kind IN ('reset', 'restore', 'checkpoint')
+                  AND events.sequence < newCheckpoints.sequence
+                ORDER BY events.sequence DESC LIMIT 1)
+            ELSE (SELECT origin FROM sessions
+                WHERE sessions.user = newCheckpoints.user
+                  AND sessions.name = newCheckpoints.session)
+            END
+            WHERE sequence IS NOT NULL;
+        DROP TABLE checkpoints;
+        ALTER TABLE newCheckpoints RENAME TO checkpoints;
+
+        CREATE TABLE newEvents (
+            id TEXT NOT NULL UNIQUE,
+            user TEXT NOT NULL,
+            name TEXT NOT NULL,
+            sequence INTEGER NOT NULL,
+            kind TEXT NOT NULL,
+            tokenCount INTEGER NOT NULL,
+            reward REAL,
+            target TEXT,
+            keepsContent INTEGER NOT NULL DEFAULT 1,
+            forgottenBy TEXT,
+            created REAL NOT NULL,
+            payload BLOB,
+            tokens BLOB NOT NULL,
+            idempotencyKey TEXT,
+            requestHash TEXT,
+            answer BLOB,
+            engram BLOB,
+            UNIQUE (user, name, sequence),
+            UNIQUE (user, name, idempotencyKey),
+            FOREIGN KEY (user, name) REFERENCES sessions (user, name) ON DELETE CASCADE
+        ) STRICT;
+        INSERT INTO newEvents (id, user, name, sequence, kind, tokenCount, reward, target, created,
+            payload, tokens, idempotencyKey, requestHash, answer, engram)
+        SELECT id, user, name, sequence, kind, tokenCount, reward, target, created, payload,
+            erasable(tokens), idempotencyKey, requestHash, answer, engram
+        FROM events ORDER BY rowid;
+        DROP TABLE events;
+        ALTER TABLE newEvents RENAME TO events;
+
+        UPDATE snapshots SET engram = erasable(engram);
+        """
 
     /// A head or a base is a foreign key, so SQLite itself keeps a checkpoint that is in use.
     /// `origin`, `parent` and `target` are history and may name a checkpoint that is gone. The

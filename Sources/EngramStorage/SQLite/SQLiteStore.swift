@@ -6,13 +6,13 @@ import Synchronization
 /// The embedded store: one SQLite file in a data folder that one process owns.
 ///
 /// Write-ahead log, `synchronous=FULL`: a transaction that returned survives a power cut. Deleted
-/// content is overwritten with zeros (`secure_delete`). All work happens on the database's own
-/// serial queue, never on a task's thread.
+/// content is overwritten with zeros (`secure_delete`, `ErasableContent`). All work happens on the
+/// database's own serial queue, never on a task's thread.
 public final class SQLiteStore: EngramStore {
     private let path: String
     private let folder: String
     let queue: DatabaseQueue
-    private let seal: RowSeal
+    let seal: RowSeal
     /// Nil once closed, which lets the folder go.
     private let lock: Mutex<FolderLock?>
 
@@ -46,11 +46,17 @@ public final class SQLiteStore: EngramStore {
             // GRDB sets `synchronous` to NORMAL when it turns the log on, so this comes after it.
             try queue.inDatabase { db in
                 try db.execute(sql: "PRAGMA synchronous = FULL; PRAGMA secure_delete = ON")
+                // Else what SQLite sorts or undoes could lie in a file outside the folder.
+                try db.execute(sql: "PRAGMA temp_store = MEMORY")
             }
             if try queue.read(migrator.hasBeenSuperseded) {
                 throw StorageError.newerFormat(path: folder)
             }
+            let applied = try queue.read(migrator.appliedIdentifiers)
             try migrator.migrate(queue)
+            if !applied.isEmpty, !applied.contains(SQLiteSchema.erasableContent) {
+                try queue.vacuum()
+            }
             // SQLite opens a file that it may not write without a word, to read it.
             try queue.inDatabase { db in try db.inTransaction(.immediate) { .commit } }
             seal = try queue.seal(with: key, folder: folder)
@@ -112,14 +118,15 @@ public final class SQLiteStore: EngramStore {
 
     public func discardSession(_ id: SessionID) async throws(StorageError) {
         try await write { db in
+            try db.orphanCheckpoints(of: id)
             try db.execute(
                 sql: "DELETE FROM sessions WHERE user = ? AND name = ?",
                 arguments: [id.user.rawValue, id.name.rawValue])
             guard db.changesCount == 1 else { throw StorageError.sessionNotFound(id) }
         }
-        // The deleted text still stands in the log until it is folded into the file. It is gone
-        // from every answer already, so a failure here (the next fold does it) is no failure.
-        _ = try? await perform { db in try db.emptyLog() }
+        // It is gone from every answer already: a failure here, which the next time makes good, is
+        // none of this call.
+        try? await erase()
     }
 
     // MARK: - The journal
@@ -132,16 +139,7 @@ public final class SQLiteStore: EngramStore {
         async throws(StorageError) -> [EventRecord]
     {
         try await read { [seal] db in
-            let rows = try Row.fetchAll(
-                db,
-                sql: """
-                    SELECT * FROM events WHERE user = ? AND name = ? AND sequence > ?
-                    ORDER BY sequence LIMIT ?
-                    """,
-                arguments: [
-                    session.user.rawValue, session.name.rawValue, sequence, max(0, limit),
-                ])
-            return try rows.map { try EventRecord(row: $0, under: seal) }
+            try db.events(of: session, after: sequence, limit: limit, under: seal)
         }
     }
 
@@ -156,18 +154,19 @@ public final class SQLiteStore: EngramStore {
         }
     }
 
-    public func snapshot(of session: SessionID) async throws(StorageError) -> SnapshotRecord? {
+    public func event(_ id: EventID, of session: SessionID) async throws(StorageError)
+        -> EventRecord?
+    {
         try await read { [seal] db in
             try Row.fetchOne(
-                db, sql: "SELECT sequence, engram FROM snapshots WHERE user = ? AND name = ?",
-                arguments: [session.user.rawValue, session.name.rawValue]
-            ).map { row in
-                let sequence: Int = row["sequence"]
-                let place = SealedPlace.snapshot(sequence, of: session)
-                return SnapshotRecord(
-                    sequence: sequence, engram: try seal.open(row["engram"] as Data, at: place))
-            }
+                db, sql: "SELECT * FROM events WHERE user = ? AND name = ? AND id = ?",
+                arguments: [session.user.rawValue, session.name.rawValue, id.rawValue]
+            ).map { try EventRecord(row: $0, under: seal) }
         }
+    }
+
+    public func snapshot(of session: SessionID) async throws(StorageError) -> SnapshotRecord? {
+        try await read { [seal] db in try db.snapshot(of: session, under: seal) }
     }
 
     public func keep(_ snapshot: SnapshotRecord, of session: SessionID)
@@ -189,8 +188,11 @@ public final class SQLiteStore: EngramStore {
     {
         try await read { [seal] db in
             try Row.fetchOne(
-                db, sql: "SELECT \(checkpointColumns) FROM checkpoints WHERE user = ? AND id = ?",
-                arguments: [user.rawValue, id.rawValue]
+                db,
+                sql: """
+                    SELECT \(CheckpointRecord.columns) FROM checkpoints
+                    WHERE user = ? AND id = ? AND NOT deleted
+                    """, arguments: [user.rawValue, id.rawValue]
             ).map { try CheckpointRecord(row: $0, under: seal) }
         }
     }
@@ -200,9 +202,14 @@ public final class SQLiteStore: EngramStore {
     {
         try await read { [seal] db in
             try Data.fetchOne(
-                db, sql: "SELECT engram FROM checkpoints WHERE user = ? AND id = ?",
+                db,
+                sql: "SELECT engram FROM checkpoints WHERE user = ? AND id = ? AND NOT deleted",
                 arguments: [user.rawValue, checkpoint.rawValue]
-            ).map { try seal.open($0, at: .checkpoint(checkpoint, of: user, "engram")) }
+            ).map {
+                try seal.open(
+                    try ErasableContent.content($0),
+                    at: .checkpoint(checkpoint, of: user, "engram"))
+            }
         }
     }
 
@@ -222,8 +229,8 @@ public final class SQLiteStore: EngramStore {
             let rows = try Row.fetchAll(
                 db,
                 sql: """
-                    SELECT \(checkpointColumns) FROM checkpoints
-                    WHERE user = ? AND ordinal > ? ORDER BY ordinal LIMIT ?
+                    SELECT \(CheckpointRecord.columns) FROM checkpoints
+                    WHERE user = ? AND ordinal > ? AND NOT deleted ORDER BY ordinal LIMIT ?
                     """,
                 arguments: [user.rawValue, start, max(0, limit)])
             return try rows.map { try CheckpointRecord(row: $0, under: seal) }
@@ -238,6 +245,7 @@ public final class SQLiteStore: EngramStore {
             guard try !db.isInUse(id, of: user) else { throw StorageError.checkpointInUse(id) }
             try db.delete(id, of: user)
         }
+        try? await erase()
     }
 
     public func describeCheckpoint(
@@ -248,12 +256,18 @@ public final class SQLiteStore: EngramStore {
                 guard let text else { continue }
                 let sealed = try seal.seal(text, at: .checkpoint(id, of: user, column))
                 try db.execute(
-                    sql: "UPDATE checkpoints SET \(column) = ? WHERE user = ? AND id = ?",
+                    sql: """
+                        UPDATE checkpoints SET \(column) = ?
+                        WHERE user = ? AND id = ? AND NOT deleted
+                        """,
                     arguments: [text.isEmpty ? nil : sealed, user.rawValue, id.rawValue])
             }
             let row = try Row.fetchOne(
-                db, sql: "SELECT \(checkpointColumns) FROM checkpoints WHERE user = ? AND id = ?",
-                arguments: [user.rawValue, id.rawValue])
+                db,
+                sql: """
+                    SELECT \(CheckpointRecord.columns) FROM checkpoints
+                    WHERE user = ? AND id = ? AND NOT deleted
+                    """, arguments: [user.rawValue, id.rawValue])
             guard let row else { throw StorageError.checkpointNotFound(id) }
             return try CheckpointRecord(row: row, under: seal)
         }
@@ -267,7 +281,7 @@ public final class SQLiteStore: EngramStore {
                 db,
                 sql: """
                     SELECT id FROM checkpoints
-                    WHERE user = ? AND automatic AND name IS NULL AND note IS NULL
+                    WHERE user = ? AND automatic AND name IS NULL AND note IS NULL AND NOT deleted
                     ORDER BY ordinal DESC LIMIT -1 OFFSET ?
                     """, arguments: [user.rawValue, max(0, count)])
             var pruned = 0
@@ -281,7 +295,7 @@ public final class SQLiteStore: EngramStore {
     }
 
     public func close() async {
-        _ = try? await perform { db in try db.emptyLog() }
+        try? await erase()
         guard let held = lock.withLock({ $0.take() }) else { return }
         // Closing waits for the queue, so it must not happen on the caller's thread.
         await withCheckedContinuation { continuation in
@@ -309,7 +323,7 @@ public final class SQLiteStore: EngramStore {
     }
 
     /// One transaction: committed and synced, or rolled back.
-    private func write<Value: Sendable>(
+    func write<Value: Sendable>(
         _ body: @escaping @Sendable (Database) throws -> Value
     ) async throws(StorageError) -> Value {
         try await perform { db in
@@ -324,7 +338,7 @@ public final class SQLiteStore: EngramStore {
 
     /// Not GRDB's `async` calls: those are interrupted when the task is cancelled, and a caller
     /// could then not tell whether its transaction had been committed.
-    private func perform<Value: Sendable>(
+    func perform<Value: Sendable>(
         _ body: @escaping @Sendable (Database) throws -> Value
     ) async throws(StorageError) -> Value {
         guard lock.withLock({ $0 != nil }) else { throw .closed }
@@ -338,9 +352,3 @@ public final class SQLiteStore: EngramStore {
         return try result.get()
     }
 }
-
-/// All but the engram's bytes.
-private let checkpointColumns = """
-    user, id, session, name, note, automatic, parent, revision, tokensLearned, byteCount, hash,
-    created
-    """

@@ -25,6 +25,7 @@ struct MetricsPage {
         counter("generated_tokens", "Tokens generated.", models.generatedTokens)
         counter("learning_events", "Changes of engrams.", models.learningEvents)
         counter("feedback_events", "Verdicts on answers learned.", models.feedbackEvents)
+        counter("forgotten_events", "Events forgotten.", models.forgottenEvents)
         counter("refused_commits", "Changes the safe zone refused.", models.refusedCommits)
         counter(
             "cancelled_generations", "Generations cut short by their client.",

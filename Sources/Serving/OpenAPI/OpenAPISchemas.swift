@@ -3,7 +3,7 @@
 enum OpenAPISchemas {
     static let all: JSONValue = .object(
         requests + answers + service + SafetySchemas.all + ConstitutionSchemas.all
-            + MergeSchemas.all + FeatureSchemas.all)
+            + MergeSchemas.all + FeatureSchemas.all + EventSchemas.all)
 
     private static func object(
         _ name: String, required: [String] = [], _ properties: JSONValue

@@ -1,0 +1,73 @@
+public import Engrams
+
+/// One entry of a session's journal, as its owner sees it.
+public struct EventState: Sendable {
+    /// A verdict of a feedback event.
+    public struct Verdict: Sendable, Equatable {
+        public var reward: Double
+        public var advantage: Double
+        /// Tokens of the answer.
+        public var tokens: Int
+        /// Nil where the server keeps no text.
+        public var prompt: String?
+        public var answer: String?
+        public init(
+            reward: Double, advantage: Double, tokens: Int, prompt: String? = nil,
+            answer: String? = nil
+        ) {
+            self.reward = reward
+            self.advantage = advantage
+            self.tokens = tokens
+            self.prompt = prompt
+            self.answer = answer
+        }
+    }
+
+    public var id: EventID
+    /// observe, completion, feedback, import, merge, reset, restore, checkpoint or forget.
+    public var kind: String
+    /// The session's revision after it.
+    public var revision: Revision
+    /// Seconds since 1970.
+    public var created: Double
+    /// Tokens of its text, and those that the learning gate let through.
+    public var tokens: Int
+    public var learnedTokens: Int
+    public var reward: Float?
+    /// The checkpoint that a reset, restore or checkpoint went to.
+    public var target: CheckpointID?
+    /// The event that took its content away; nil: it is all there.
+    public var forgottenBy: EventID?
+    /// What was learned, whole or its beginning; nil for kinds that learn no text, and where none is
+    /// kept. Bytes that are no UTF-8 are shown as U+FFFD.
+    public var text: String?
+    /// Whether `text` is only the beginning.
+    public var isPreview: Bool
+    public var verdicts: [Verdict]
+    /// What a `forget` event changed.
+    public var receipt: ForgetReceipt?
+
+    public init(
+        id: EventID, kind: String, revision: Revision, created: Double, tokens: Int = 0,
+        learnedTokens: Int = 0, reward: Float? = nil, target: CheckpointID? = nil,
+        forgottenBy: EventID? = nil, text: String? = nil, isPreview: Bool = false,
+        verdicts: [Verdict] = [], receipt: ForgetReceipt? = nil
+    ) {
+        self.id = id
+        self.kind = kind
+        self.revision = revision
+        self.created = created
+        self.tokens = tokens
+        self.learnedTokens = learnedTokens
+        self.reward = reward
+        self.target = target
+        self.forgottenBy = forgottenBy
+        self.text = text
+        self.isPreview = isPreview
+        self.verdicts = verdicts
+        self.receipt = receipt
+    }
+
+    /// Tokens of a text that a list shows of each event.
+    public static let previewTokens = 24
+}

@@ -1,0 +1,178 @@
+import EngramStorage
+import Engrams
+import Foundation
+import OuterCortex
+
+/// A user's history as a graph: which engram came from which others, with one event left out if
+/// that is asked for. It knows outlines only, so it is worked out without an engram or a text.
+struct HistoryGraph: Sendable {
+    /// What holds of a session beside its engram, after an event.
+    struct Bearings: Sendable, Equatable {
+        var base: CheckpointID?
+        var streak = 0
+    }
+
+    struct Omission: Sendable, Equatable {
+        var session: SessionName
+        var sequence: Int
+    }
+
+    let omitted: Omission?
+    private let sessions: [SessionName: SessionHistory]
+    private let checkpoints: [CheckpointID: CheckpointHistory]
+    /// By event number, from 0.
+    private var bearings: [SessionName: [Bearings]] = [:]
+    private var merges: [EventID: MergeRecord] = [:]
+
+    /// - Throws: `.corrupt` for an event whose payload cannot be read.
+    /// - Complexity: O(events).
+    init(_ history: UserHistory, without omitted: Omission? = nil) throws {
+        self.omitted = omitted
+        sessions = Dictionary(
+            history.sessions.map { ($0.record.id.name, $0) },
+            uniquingKeysWith: { first, _ in first })
+        checkpoints = Dictionary(
+            history.checkpoints.map { ($0.record.id, $0) }, uniquingKeysWith: { first, _ in first })
+        for session in history.sessions { try walk(session) }
+    }
+
+    private mutating func walk(_ session: SessionHistory) throws {
+        let name = session.record.id.name
+        var present = Bearings(base: session.record.origin)
+        var all = [present]
+        all.reserveCapacity(session.events.count + 1)
+        for (index, event) in session.events.enumerated() {
+            if hasEffect(event, at: Omission(session: name, sequence: index + 1)) {
+                switch event.kind {
+                case .reset, .restore: present = Bearings(base: event.target)
+                case .checkpoint: present.base = event.target
+                case .import: present.streak = 0
+                case .merge:
+                    present.streak = 0
+                    merges[event.id] = try Self.payload(MergeRecord.self, of: event)
+                case .feedback:
+                    let record = try Self.payload(FeedbackRecord.self, of: event)
+                    present.streak = FeedbackRule.streak(
+                        after: present.streak, rewards: record.answers.map(\.reward))
+                case .observe, .completion, .forget: break
+                }
+            }
+            all.append(present)
+        }
+        bearings[name] = all
+    }
+
+    private static func payload<Record: Decodable>(
+        _ type: Record.Type, of event: EventOutline
+    ) throws -> Record {
+        guard let payload = event.payload,
+            let record = try? JSONDecoder().decode(type, from: Data(payload))
+        else { throw StorageError.corrupt(code: 0) }
+        return record
+    }
+
+    private func hasEffect(_ event: EventOutline, at place: Omission) -> Bool {
+        event.kind != .forget && !event.isForgotten && place != omitted
+    }
+
+    /// Nil where the history has no such moment.
+    func bearings(of session: SessionName, at sequence: Int) -> Bearings? {
+        guard let all = bearings[session], all.indices.contains(sequence) else { return nil }
+        return all[sequence]
+    }
+
+    /// The event that led to a state; nil for the first state.
+    func event(_ session: SessionName, _ sequence: Int) -> EventOutline? {
+        guard let events = sessions[session]?.events, (1...events.count).contains(sequence) else {
+            return nil
+        }
+        return events[sequence - 1]
+    }
+
+    /// Tokens that a session learned since its last checkpoint, reset or restore.
+    /// - Parameter count: of one event.
+    func tokensSinceCheckpoint(of session: SessionName, count: (EventOutline) -> Int) -> Int {
+        guard let events = sessions[session]?.events else { return 0 }
+        var sum = 0
+        for (index, event) in events.enumerated().reversed()
+        where hasEffect(event, at: Omission(session: session, sequence: index + 1)) {
+            if [.reset, .restore, .checkpoint].contains(event.kind) { break }
+            sum += count(event)
+        }
+        return sum
+    }
+
+    /// Every point at which there is an engram of its own.
+    var points: [HistoryPoint] {
+        sessions.values.flatMap { session in
+            (0...session.events.count).map { .state(session.record.id.name, $0) }
+        } + checkpoints.keys.map { .checkpoint($0) }
+    }
+
+    /// How a point's engram is made from others, whatever is stored of it.
+    ///
+    /// - Throws: `.corrupt` for a point that the history does not have.
+    func recipe(of point: HistoryPoint) throws -> HistoryRecipe {
+        switch point {
+        case .base(let session, let sequence):
+            guard let bearings = bearings(of: session, at: sequence) else {
+                throw StorageError.corrupt(code: 0)
+            }
+            return Self.standing(on: bearings.base)
+        case .state(let session, let sequence):
+            guard let history = sessions[session], (0...history.events.count).contains(sequence)
+            else { throw StorageError.corrupt(code: 0) }
+            guard sequence > 0 else { return Self.standing(on: history.record.origin) }
+            return recipe(
+                of: history.events[sequence - 1],
+                at: Omission(session: session, sequence: sequence))
+        case .checkpoint(let id):
+            guard let checkpoint = checkpoints[id] else { throw StorageError.corrupt(code: 0) }
+            let record = checkpoint.record
+            guard let sequence = record.sequence,
+                let before = bearings(of: record.session, at: sequence - 1)
+            else {
+                return .lost(
+                    .discardedSession(id),
+                    sources: [record.base, record.parent].compactMap { $0 }
+                        .map { .checkpoint($0) })
+            }
+            return .consolidation(
+                total: .state(record.session, sequence - 1), base: before.base,
+                head: record.parent)
+        }
+    }
+
+    private static func standing(on checkpoint: CheckpointID?) -> HistoryRecipe {
+        checkpoint.map { .same(.checkpoint($0)) } ?? .frozen
+    }
+
+    private func recipe(of event: EventOutline, at place: Omission) -> HistoryRecipe {
+        let before = HistoryPoint.state(place.session, place.sequence - 1)
+        guard hasEffect(event, at: place) else { return .same(before) }
+        let itself = HistoryRecipe.EventPlace(session: place.session, sequence: place.sequence)
+        switch event.kind {
+        case .observe, .completion, .feedback, .import:
+            let sources = event.kind == .import ? [] : [before]
+            return event.keepsContent
+                ? .event(itself, sources: sources)
+                : .lost(.notKept(event.id), sources: sources)
+        case .merge:
+            let references = merges[event.id]?.references ?? []
+            for case .session(let name, let sequence) in references
+            where !wasThere(name, sequence, at: event.created) {
+                return .lost(.mergedSession(event.id, name), sources: [before])
+            }
+            return .event(itself, sources: [before] + references.map(\.point))
+        case .reset, .restore, .checkpoint: return Self.standing(on: event.target)
+        case .forget: return .same(before)
+        }
+    }
+
+    /// Whether the session is still the one that had such an event at that time, and not a later one
+    /// of the same name.
+    private func wasThere(_ name: SessionName, _ sequence: Int, at time: Double) -> Bool {
+        guard let session = sessions[name] else { return false }
+        return session.record.created <= time && sequence <= session.events.count
+    }
+}

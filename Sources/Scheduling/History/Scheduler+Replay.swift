@@ -1,0 +1,230 @@
+import EngramStorage
+import Engrams
+import Foundation
+import ModelFormats
+import OuterCortex
+
+/// What doing an event again came to.
+struct Replayed: Sendable {
+    var engram: Engram
+    /// Tokens that the learning gate let through.
+    var learnedTokens = 0
+}
+
+extension Scheduler {
+    /// What an event made of the user's engrams then, it makes of them now, byte for byte. Recovery
+    /// and forgetting both come here.
+    ///
+    /// - Parameter content: the engram at another point of the history, the one before the event
+    ///   too. It is asked for what the event depends on, and no more.
+    func replay(
+        _ event: EventRecord, content: (HistoryPoint) async throws -> Engram
+    ) async throws -> Replayed {
+        let before = HistoryPoint.state(event.session.name, event.sequence - 1)
+        guard event.forgottenBy == nil else { return Replayed(engram: try await content(before)) }
+        guard event.keepsContent else { throw ServiceError.contentNotKept(event.id) }
+        switch event.kind {
+        case .observe, .completion:
+            let tokens = try known(event.tokens)
+            let lesson = try await learn(
+                tokens, reward: event.reward, on: try await content(before), for: event.session)
+            return Replayed(engram: lesson.engram, learnedTokens: lesson.learnedTokens)
+        case .feedback:
+            let record = try Self.payload(FeedbackRecord.self, of: event)
+            _ = try known(event.tokens)
+            let (outcome, engram) = try await learn(
+                record, event.tokens, on: try await content(before), for: event.session)
+            return Replayed(engram: engram, learnedTokens: outcome.learnedTokens)
+        case .import:
+            guard let blob = event.engram else { throw StorageError.corrupt(code: 0) }
+            let engram = try await atDesk {
+                try Engram(serialized: blob, name: "Event \(event.id)")
+            }
+            return Replayed(engram: engram)
+        case .merge:
+            let record = try Self.payload(MergeRecord.self, of: event)
+            var contents: [MergeRecord.Reference: Engram] = [:]
+            for reference in record.references {
+                contents[reference] = try await content(reference.point)
+            }
+            let total = try await content(before)
+            return Replayed(engram: try await merged(record, contents, onto: total))
+        case .reset, .restore, .checkpoint:
+            guard let target = event.target else { return Replayed(engram: cortex.emptyEngram()) }
+            return Replayed(engram: try await content(.checkpoint(target)))
+        case .forget: return Replayed(engram: try await content(before))
+        }
+    }
+
+    /// - Throws: `.outOfRange` for tokens of a core that was served before and had more.
+    private func known(_ tokens: [Int32]) throws(EngramError) -> [TokenID] {
+        let limit = Int32(clamping: model.vocabularySize)
+        if let wrong = tokens.first(where: { !(0..<limit).contains($0) }) {
+            throw .outOfRange(site: "token", found: Int(wrong), limit: Int(limit))
+        }
+        return tokens.map { TokenID(rawValue: $0) }
+    }
+
+    static func payload<Record: Decodable>(
+        _ type: Record.Type, of event: EventRecord
+    ) throws -> Record {
+        guard let payload = event.payload,
+            let record = try? JSONDecoder().decode(type, from: Data(payload))
+        else { throw StorageError.corrupt(code: 0) }
+        return record
+    }
+
+    /// The engram at a moment of the user's past.
+    /// - Throws: `HistoryLoss` when it cannot be brought back.
+    func engram(at point: HistoryPoint, of user: UserID) async throws -> Engram {
+        let (_, _, outcome) = try await carryOut(of: user) {
+            try HistoryPlan(restoring: [point], in: $0)
+        }
+        return try outcome.engrams.engram(at: point)
+    }
+
+    /// Makes a plan for the user's history and does it; anew, should a working state that it counts
+    /// on be replaced by a later one meanwhile.
+    func carryOut(
+        of user: UserID, _ makePlan: (UserHistory) throws -> HistoryPlan
+    ) async throws -> (UserHistory, HistoryPlan, CarriedOutPlan) {
+        var attempts = 0
+        while true {
+            let history = try await store.history(of: user)
+            let plan = try makePlan(history)
+            do {
+                return (history, plan, try await carryOut(plan, of: user))
+            } catch is SnapshotMoved {
+                attempts += 1
+                if attempts == 8 { throw StorageError.busy }
+            }
+        }
+    }
+
+    private struct SnapshotMoved: Error {}
+
+    /// Does a plan. Changes nothing but what it returns.
+    ///
+    /// - Complexity: the learning of every event in it; holds the engrams that are still needed.
+    private func carryOut(_ plan: HistoryPlan, of user: UserID) async throws -> CarriedOutPlan {
+        var outcome = CarriedOutPlan()
+        var uses: [HistoryPoint: Int] = [:]
+        for step in plan.steps {
+            for source in step.recipe.sources { uses[source, default: 0] += 1 }
+        }
+        for result in plan.results { uses[result, default: 0] += 1 }
+        var engrams = EngramTable()
+        for step in plan.steps {
+            let known = engrams
+            switch step.recipe {
+            case .frozen: engrams.all[step.point] = cortex.emptyEngram()
+            case .stored:
+                engrams.all[step.point] = try await storedEngram(at: step.point, of: user)
+            case .same(let point): engrams.all[step.point] = try known.engram(at: point)
+            case .event(let place, _):
+                let event = try await event(at: place, of: user, in: plan)
+                let replayed = try await replay(event.record) { try known.engram(at: $0) }
+                engrams.all[step.point] = replayed.engram
+                outcome.note(event.record, replayed, was: event.outline)
+            case .consolidation(let total, let base, let head):
+                guard case .checkpoint(let id) = step.point else {
+                    throw StorageError.corrupt(code: 0)
+                }
+                let made = try await consolidation(
+                    of: try known.engram(at: total),
+                    origins: base == head
+                        ? nil : (try origin(base, in: known), try origin(head, in: known)),
+                    head: head, into: id)
+                engrams.all[step.point] = made.state
+                if plan.checkpoints.contains(id) {
+                    // One of another core is refused here: its events are not this core's.
+                    _ = try await engram(standingOn: id, of: user)
+                    outcome.checkpoints[id] = made
+                }
+            case .lost(let loss, _): throw loss
+            }
+            for source in step.recipe.sources { uses[source, default: 1] -= 1 }
+            for point in [step.point] + step.recipe.sources where uses[point, default: 0] == 0 {
+                engrams.all[point] = nil
+            }
+        }
+        outcome.engrams = engrams
+        return outcome
+    }
+
+    private func origin(_ checkpoint: CheckpointID?, in known: EngramTable) throws -> Engram {
+        try checkpoint.map { try known.engram(at: .checkpoint($0)) } ?? cortex.emptyEngram()
+    }
+
+    private func storedEngram(at point: HistoryPoint, of user: UserID) async throws -> Engram {
+        switch point {
+        case .checkpoint(let id): return try await engram(standingOn: id, of: user)
+        case .base: throw StorageError.corrupt(code: 0)
+        case .state(let name, let sequence):
+            let id = SessionID(user: user, name: name)
+            // A session that is dropped from memory leaves a later one there.
+            guard let snapshot = try await store.snapshot(of: id), snapshot.sequence == sequence
+            else { throw SnapshotMoved() }
+            return try await atDesk { [cortex] in
+                let engram = try Engram(serialized: snapshot.engram, name: "The session \(id)")
+                try cortex.admit(engram)
+                return engram
+            }
+        }
+    }
+
+    /// An event as it is to be done now: a verdict's gain is that of the streak it is in.
+    private func event(
+        at place: HistoryRecipe.EventPlace, of user: UserID, in plan: HistoryPlan
+    ) async throws -> (record: EventRecord, outline: EventOutline) {
+        let found = try await store.events(
+            of: SessionID(user: user, name: place.session), after: place.sequence - 1, limit: 1)
+        guard var record = found.first, record.sequence == place.sequence,
+            let outline = plan.graph.event(place.session, place.sequence),
+            let bearings = plan.graph.bearings(of: place.session, at: place.sequence)
+        else { throw StorageError.corrupt(code: 0) }
+        if record.kind == .feedback {
+            var verdict = try Self.payload(FeedbackRecord.self, of: record)
+            if verdict.streak != bearings.streak {
+                verdict.streak = bearings.streak
+                verdict.gain = FeedbackRule.gain(streak: bearings.streak)
+                record.payload = Array(try JSONEncoder().encode(verdict))
+            }
+        }
+        return (record, outline)
+    }
+}
+
+/// The engrams at some points of a history.
+struct EngramTable: Sendable {
+    var all: [HistoryPoint: Engram] = [:]
+
+    /// - Throws: `.corrupt` where it is not known: a plan makes what it needs beforehand.
+    func engram(at point: HistoryPoint) throws -> Engram {
+        guard let engram = all[point] else { throw StorageError.corrupt(code: 0) }
+        return engram
+    }
+}
+
+/// What came out of a `HistoryPlan`.
+struct CarriedOutPlan: Sendable {
+    /// Of the plan's results.
+    var engrams = EngramTable()
+    /// Of the plan's checkpoints.
+    var checkpoints: [CheckpointID: Consolidation] = [:]
+    /// Events that learned another number of tokens than they had, or with another gain.
+    var events: [EventID: HistoryRewrite.RevisedEvent] = [:]
+    /// How many events were done again.
+    var replayedEvents = 0
+
+    fileprivate mutating func note(
+        _ event: EventRecord, _ replayed: Replayed, was outline: EventOutline
+    ) {
+        replayedEvents += 1
+        guard
+            replayed.learnedTokens != outline.tokenCount || event.payload != outline.payload
+        else { return }
+        events[event.id] = .init(
+            id: event.id, tokenCount: replayed.learnedTokens, payload: event.payload)
+    }
+}

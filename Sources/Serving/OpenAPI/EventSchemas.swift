@@ -1,0 +1,101 @@
+/// The schemas of `events`.
+enum EventSchemas {
+    static let all: [JSONValue.Member] = [
+        .init(name: "Event", value: event), .init(name: "ForgetReceipt", value: receipt),
+    ]
+
+    private static let string: JSONValue = ["type": "string"]
+    private static let integer: JSONValue = ["type": "integer"]
+    private static let number: JSONValue = ["type": "number"]
+    private static let time: JSONValue = ["type": "string", "format": "date-time"]
+
+    private static func described(_ type: String, _ description: String) -> JSONValue {
+        ["type": .string(type), "description": .string(description)]
+    }
+
+    private static let event: JSONValue = [
+        "type": "object",
+        "required": .strings([
+            "id", "object", "kind", "revision", "created", "tokens", "learned_tokens", "forgotten",
+        ]),
+        "properties": [
+            "id": string,
+            "object": ["const": "event"],
+            "kind": [
+                "enum": .strings([
+                    "observe", "completion", "feedback", "import", "merge", "reset", "restore",
+                    "checkpoint", "forget",
+                ])
+            ],
+            "revision": described("integer", "The session's revision after it."),
+            "created": time,
+            "tokens": described("integer", "Of its text; 0 for what learns no text."),
+            "learned_tokens": described("integer", "Those that the learning gate let through."),
+            "reward": number,
+            "target": described("string", "The checkpoint that it made or went to."),
+            "forgotten": described("boolean", "Its content is gone; only its place is left."),
+            "forgotten_by": described("string", "The event that has the receipt."),
+            "text": described("string", "What was learned, whole."),
+            "preview": described("string", "Its beginning, where there is more."),
+            "verdicts": [
+                "type": "array",
+                "items": [
+                    "type": "object", "required": ["reward", "advantage", "tokens"],
+                    "properties": [
+                        "reward": number, "advantage": number, "tokens": integer,
+                        "prompt": string, "answer": string, "prompt_preview": string,
+                        "answer_preview": string,
+                    ],
+                ],
+            ],
+            "receipt": ["$ref": "#/components/schemas/ForgetReceipt"],
+        ],
+    ]
+
+    private static let hashes: JSONValue = [
+        "type": "object", "required": ["before", "after"],
+        "description": "SHA-256 of its engram file, hexadecimal.",
+        "properties": ["before": string, "after": string],
+    ]
+
+    private static let receipt: JSONValue = [
+        "type": "object",
+        "required": .strings([
+            "event", "object", "session", "kind", "created", "forgotten", "replayed_events",
+            "sessions", "checkpoints",
+        ]),
+        "properties": [
+            "event": string,
+            "object": ["const": "event.forgotten"],
+            "session": string,
+            "kind": string,
+            "created": time,
+            "forgotten": time,
+            "replayed_events": described("integer", "Later events that were learned again."),
+            "sessions": [
+                "type": "array",
+                "description": "Sessions of the user that go on from another revision now.",
+                "items": [
+                    "type": "object", "required": ["id", "revision", "hash"],
+                    "properties": [
+                        "id": string,
+                        "revision": [
+                            "type": "object", "required": ["before", "after"],
+                            "properties": ["before": integer, "after": integer],
+                        ],
+                        "hash": hashes,
+                    ],
+                ],
+            ],
+            "checkpoints": [
+                "type": "array", "description": "Checkpoints that hold something else now.",
+                "items": [
+                    "type": "object", "required": ["id", "hash"],
+                    "properties": ["id": string, "hash": hashes],
+                ],
+            ],
+            "erased": described(
+                "boolean", "In the answer to DELETE: true, the text is in no file any more."),
+        ],
+    ]
+}

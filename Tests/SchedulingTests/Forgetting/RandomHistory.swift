@@ -1,0 +1,154 @@
+import EngramStorage
+import Engrams
+import Foundation
+import Kernels
+import ModelFormats
+import OuterCortex
+
+@testable import Scheduling
+
+/// Something that a user does, as a value: the same can be done to two servers.
+enum Deed: Sendable {
+    case observe(SessionID, text: String, reward: Float?)
+    case completion(SessionID, text: String)
+    case feedback(SessionID, id: String, prompt: String, answers: [String], rewards: [Double])
+    case importFile(SessionID, [UInt8])
+    case merge(SessionID, MergeRequest)
+    case reset(SessionID, ResetTarget)
+    case restore(SessionID, CheckpointID)
+    case checkpoint(SessionID)
+    case delete(CheckpointID)
+
+    var isForgettable: Bool {
+        switch self {
+        case .observe, .completion, .feedback, .importFile, .merge, .reset: true
+        case .restore, .checkpoint, .delete: false
+        }
+    }
+
+    /// What must not be found on the disk once it is forgotten.
+    var texts: [String] {
+        switch self {
+        case .observe(_, let text, _), .completion(_, let text): [text]
+        case .feedback(_, _, let prompt, let answers, _): [prompt] + answers
+        case .importFile, .merge, .reset, .restore, .checkpoint, .delete: []
+        }
+    }
+}
+
+extension Scheduler {
+    /// - Returns: The event that it became; nil for what is none.
+    func perform(_ deed: Deed) async throws -> (SessionID, EventID)? {
+        let id: SessionID
+        switch deed {
+        case .observe(let session, let text, let reward):
+            id = session
+            _ = try await observe(id, ObserveRequest(content: .text(text), reward: reward))
+        case .completion(let session, let text):
+            id = session
+            let resident = try await resident(id)
+            let tokens = cortex.tokenizer.encode(text)
+            let lesson = try await learn(tokens, reward: nil, on: resident.engram, for: id)
+            var change = SessionChange(
+                .completion, engram: lesson.engram, base: resident.record.base)
+            change.tokens = tokens.map(\.rawValue)
+            change.learnedTokens = lesson.learnedTokens
+            _ = try await commit(change, to: resident)
+        case .feedback(let session, let answer, let prompt, let answers, let rewards):
+            id = session
+            memory.remember(
+                CompletionID(rawValue: answer), of: id, prompt: cortex.tokenizer.encode(prompt),
+                answers: answers.map { cortex.tokenizer.encode($0) }, firstChoice: 0)
+            try await feedback(id, answer, rewards)
+        case .importFile(let session, let file):
+            id = session
+            _ = try await importDelta(id, file: file, ifMatch: nil)
+        case .merge(let session, let request):
+            id = session
+            _ = try await merge(id, request)
+        case .reset(let session, let target):
+            id = session
+            _ = try await reset(id, to: target, ifMatch: nil)
+        case .restore(let session, let checkpoint):
+            id = session
+            _ = try await restore(id, checkpoint: checkpoint, ifMatch: nil)
+        case .checkpoint(let session):
+            id = session
+            _ = try await checkpoint(id, name: nil, ifMatch: nil)
+        case .delete(let checkpoint):
+            try await deleteCheckpoint(alice, checkpoint: checkpoint)
+            return nil
+        }
+        let sequence = try await resident(id).record.sequence
+        let event = try await store.events(of: id, after: sequence - 1, limit: 1)[0]
+        return (id, event.id)
+    }
+}
+
+/// A seeded history of one to three sessions of a user.
+struct RandomHistory {
+    private var generator: SeededGenerator
+    let sessions: [SessionID]
+    let length: Int
+    private(set) var made: [CheckpointID] = []
+    private var textCount = 0
+
+    init(seed: UInt64) {
+        generator = SeededGenerator(seed: seed)
+        let names = ["default", "work", "play"]
+        let count = Int.random(in: 1...3, using: &generator)
+        sessions = names[..<count].map { SessionID("alice/\($0)")! }
+        length = Int.random(in: 5...40, using: &generator)
+    }
+
+    mutating func pick(below limit: Int) -> Int { Int.random(in: 0..<limit, using: &generator) }
+
+    /// A text of words that no other text has.
+    private mutating func text() -> String {
+        textCount += 1
+        let letters = (0..<12).map { _ in
+            "abcdefghijklmnopqrstuvwxyz".randomElement(using: &generator)!
+        }
+        return "\(String(letters[..<6])) \(String(letters[6...]))\(textCount)"
+    }
+
+    mutating func next(file: (inout SeededGenerator) -> [UInt8]) -> Deed {
+        let id = sessions.randomElement(using: &generator)!
+        let checkpoint = made.randomElement(using: &generator)
+        switch pick(below: 20) {
+        case 0..<7:
+            let reward = [nil, nil, -0.5, 0.25].randomElement(using: &generator)!
+            return .observe(id, text: text(), reward: reward.map { Float($0) })
+        case 7: return .completion(id, text: text())
+        case 8..<11:
+            let count = [1, 1, 1, 2].randomElement(using: &generator)!
+            return .feedback(
+                id, id: "cmpl-\(textCount)", prompt: text(),
+                answers: (0..<count).map { _ in text() },
+                rewards: (0..<count).map { _ in Double.random(in: -1...1, using: &generator) })
+        case 11: return .importFile(id, file(&generator))
+        case 12:
+            var terms: [MergeRequest.Term] = []
+            for _ in 0..<(1 + pick(below: 2)) {
+                let other = sessions.randomElement(using: &generator)!.name
+                let source: MergeRequest.Term.Source =
+                    checkpoint.map { pick(below: 2) == 0 ? .checkpoint($0) : .session(other) }
+                    ?? .session(other)
+                terms.append(
+                    .init(
+                        source, scale: Float.random(in: 0.25...1, using: &generator),
+                        scope: pick(below: 2) == 0 ? .total : .delta))
+            }
+            return .merge(
+                id, MergeRequest(terms: terms, mode: pick(below: 2) == 0 ? .replace : .add))
+        case 13:
+            let target = checkpoint.map { ResetTarget.checkpoint($0) } ?? .head
+            return .reset(id, [.head, .frozen, target].randomElement(using: &generator)!)
+        case 14: return checkpoint.map { .restore(id, $0) } ?? .checkpoint(id)
+        case 15: return checkpoint.map { .delete($0) } ?? .checkpoint(id)
+        default: return .checkpoint(id)
+        }
+    }
+
+    mutating func note(_ checkpoint: CheckpointID) { made.append(checkpoint) }
+}
