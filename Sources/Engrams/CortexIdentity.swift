@@ -1,3 +1,5 @@
+public import ModelFormats
+
 /// What an engram was learned on. An engram means nothing on another core: a weight from latent
 /// 17 to token 200 is a different statement there.
 public struct CortexIdentity: Hashable, Sendable, Codable {
@@ -21,11 +23,14 @@ public struct CortexIdentity: Hashable, Sendable, Codable {
     public var episodeKeySize: Int
     /// How many latents the layer site's SAE has; 0 when the rule uses none.
     public var layerLatentCount: Int
+    /// The core's linear projections, whose weights the layer site may change.
+    public var projections: ProjectionShapes
 
     public init(
         core: String, sparseAutoencoder: String, rule: String, vocabularySize: Int,
         latentCount: Int, hiddenSize: Int, episodeKeySize: Int = 0,
-        layerLatentCount: Int = 0, constitution: String = ContentDigest.none
+        layerLatentCount: Int = 0, constitution: String = ContentDigest.none,
+        projections: ProjectionShapes = ProjectionShapes()
     ) {
         self.core = core
         self.sparseAutoencoder = sparseAutoencoder
@@ -36,5 +41,6 @@ public struct CortexIdentity: Hashable, Sendable, Codable {
         self.hiddenSize = hiddenSize
         self.episodeKeySize = episodeKeySize
         self.layerLatentCount = layerLatentCount
+        self.projections = projections
     }
 }

@@ -1,38 +1,45 @@
 import Kernels
 
-/// Layer-weight plasticity: a square matrix of synapses, every input to every output.
+/// Layer-weight plasticity: a matrix of synapses, every input to every output.
 public struct DenseSynapses: Sendable, Equatable {
-    /// Inputs, and outputs, it connects; 0 while nothing was learned.
-    public private(set) var size = 0
+    /// Outputs and inputs that it connects; 0 while nothing was learned.
+    public private(set) var outputs = 0
+    public private(set) var inputs = 0
     /// Shape [output, input], row-major.
     public private(set) var weights: [Float] = []
 
     public init() {}
 
-    /// - Precondition: `weights.count == size * size`.
-    public init(size: Int, weights: [Float]) {
-        precondition(weights.count == size * size, "a square of synapses")
-        self.size = weights.isEmpty ? 0 : size
+    /// - Precondition: `weights.count == outputs * inputs`.
+    public init(outputs: Int, inputs: Int, weights: [Float]) {
+        precondition(weights.count == outputs * inputs, "a matrix of synapses")
+        self.outputs = weights.isEmpty ? 0 : outputs
+        self.inputs = weights.isEmpty ? 0 : inputs
         self.weights = weights
+    }
+
+    /// A square of synapses.
+    public init(size: Int, weights: [Float]) {
+        self.init(outputs: size, inputs: size, weights: weights)
     }
 
     public var isEmpty: Bool { weights.isEmpty }
 
     /// ‖M‖_F, which no singular value exceeds.
-    /// - Complexity: O(size²).
+    /// - Complexity: O(outputs·inputs).
     public var frobeniusNorm: Float {
         VectorKernels.dot(weights.span, weights.span).squareRoot()
     }
 
     /// y = M·x; zeros while nothing was learned.
-    /// - Parameters: x and y of shape [size].
-    /// - Complexity: O(size²); allocates nothing.
+    /// - Parameters: x of shape [inputs], y of shape [outputs].
+    /// - Complexity: O(outputs·inputs); allocates nothing.
     public func apply(to x: Span<Float>, into y: inout MutableSpan<Float>) {
         guard !isEmpty else {
             for index in y.indices { y[index] = 0 }
             return
         }
-        precondition(x.count == size && y.count == size, "a vector of the site's size")
+        precondition(x.count == inputs && y.count == outputs, "vectors of the site's sizes")
         let weights = weights
         MatrixKernels.multiply(weights.span.bytes, .float32, by: x, into: &y)
     }
@@ -40,17 +47,18 @@ public struct DenseSynapses: Sendable, Equatable {
     /// Changes every synapse by `change` of its two sides, then brings the matrix back to the norm
     /// that the safe zone allows, by scaling.
     /// - Parameters:
-    ///   - post: shape [size]; - pre: shape [size].
+    ///   - post: shape [outputs]; - pre: shape [inputs].
     ///   - bound: the largest ‖M‖_F, above 0.
-    /// - Complexity: O(size²); allocates on the first call alone.
+    /// - Complexity: O(outputs·inputs); allocates on the first call alone.
     public mutating func update(
         post: Span<Float>, pre: Span<Float>, change: SynapticChange, bound: Float
     ) {
         if isEmpty {
-            size = pre.count
-            weights = [Float](repeating: 0, count: size * size)
+            (outputs, inputs) = (post.count, pre.count)
+            weights = [Float](repeating: 0, count: outputs * inputs)
         }
-        precondition(post.count == size && pre.count == size, "a vector of the site's size")
+        precondition(
+            post.count == outputs && pre.count == inputs, "vectors of the site's sizes")
         Self.update(&weights, post: post, pre: pre, change: change, bound: bound)
     }
 
@@ -60,7 +68,7 @@ public struct DenseSynapses: Sendable, Equatable {
     ) {
         let size = pre.count
         var all = weights.mutableSpan
-        for row in 0..<size {
+        for row in 0..<post.count {
             var part = all._mutatingExtracting(row * size..<(row + 1) * size)
             let output = post[row]
             let retained = 1 - change.selfLimit * output * output
@@ -88,6 +96,6 @@ public struct DenseSynapses: Sendable, Equatable {
         VectorKernels.addScaled(other.weights.span, scale, to: &all)
         let norm = VectorKernels.dot(all.span, all.span).squareRoot()
         if norm > bound { VectorKernels.scale(&all, by: bound / norm) }
-        return DenseSynapses(size: other.size, weights: sum)
+        return DenseSynapses(outputs: other.outputs, inputs: other.inputs, weights: sum)
     }
 }

@@ -12,7 +12,8 @@ import ModelFormats
 /// | `sequence.order`, `.targets` | N [C] | its length, and how many targets it has |
 /// | `sequence.token`, `.weight` | N, W [ΣT] | the targets, context by context |
 /// | `matrix` | F32 [d, d] | M, rows are outputs; [0, 0] while nothing was learned |
-/// | `layer.dense` | F32 [d, d] | the layer site's M |
+/// | `layer.dense` | F32 [d, m] | the layer site's ΔW; [0, 0] while nothing was learned |
+/// | `layer.delta.P.a`, `.b` | F32 [r, in], [out, r] | B·A joins projection P, such as `3.down` |
 /// | `layer.latent`, `layer.decoder` | N [L], F32 [L, d] | its D, latents ascending |
 /// | `episode.key` | I8 [E, p] or U8 [E, ⌈p/2⌉] | keys, oldest first; only directions count |
 /// | `episode.latent` | N [E, m] | what each is found by, 65535 where there are fewer |
@@ -31,12 +32,12 @@ import ModelFormats
 /// Metadata: `format` = `hebb.engram`, `format_version`, `kind` (`checkpoint` or `working_state`),
 /// `core_sha256`, `sae_sha256`, `rule_sha256`, `constitution_sha256` (zeros for none),
 /// `vocabulary_size`, `latent_count`, `hidden_size`, `episode_key_size`, `layer_latent_count`,
-/// `revision`, `tokens_learned`, `parent`, `kernel_class`, `keeps_episodes` (0 or 1); `fidelity`
-/// where an export was rounded on its way.
-/// The same engram gives the same bytes.
+/// `projections` (`ProjectionShapes.text`), `revision`, `tokens_learned`, `parent`, `kernel_class`,
+/// `keeps_episodes` (0 or 1); `fidelity` where an export was rounded on its way. The same engram
+/// gives the same bytes.
 ///
 /// Files of version 2 are read too: they have a latent for each synapse in `feature.latent`, no
-/// `feature.count`, and F32 weights.
+/// `feature.count`, F32 weights, and name neither constitution nor projections.
 extension Engram {
     public enum FileKind: String, Sendable {
         /// For keeping and carrying: without the traces that steer further learning.
@@ -62,7 +63,8 @@ extension Engram {
         var entries = siteEntries(state, features: features, contexts: contexts)
         entries += [
             .floats("gains", shape: [SiteFactors.count], state.gains.all),
-            .floats("matrix", shape: [state.matrix.size, state.matrix.size], state.matrix.weights),
+            .floats(
+                "matrix", shape: [state.matrix.outputs, state.matrix.inputs], state.matrix.weights),
         ]
         entries += layerEntries(state.layer) + episodeEntries(state.episodes)
         entries += [
@@ -89,6 +91,7 @@ extension Engram {
                     "episode_key_size": String(identity.episodeKeySize),
                     "layer_latent_count": String(identity.layerLatentCount),
                     "constitution_sha256": identity.constitution,
+                    "projections": identity.projections.text,
                     "keeps_episodes": state.episodes.isKept ? "1" : "0",
                     "revision": revision.description, "tokens_learned": String(tokensLearned),
                     "parent": parent?.rawValue ?? "", "kernel_class": kernelClass,
@@ -96,19 +99,6 @@ extension Engram {
         } catch {
             throw .malformed(file: "The engram", reason: "\(error)")
         }
-    }
-
-    private func layerEntries(_ layer: LayerSynapses) -> [SafetensorsWriter.Entry] {
-        let latents = layer.sortedLatents
-        let directions = latents.map { layer.decoder[$0] ?? [] }
-        return [
-            .floats(
-                "layer.dense", shape: [layer.dense.size, layer.dense.size], layer.dense.weights),
-            .numbers("layer.latent", latents),
-            .floats(
-                "layer.decoder", shape: [latents.count, directions.first?.count ?? 0],
-                directions.flatMap { $0 }),
-        ]
     }
 
     private func siteEntries(

@@ -1,3 +1,5 @@
+import ModelFormats
+
 /// What became of an engram on another cortex than it was learned on.
 public struct TransferReport: Sendable, Equatable, Codable {
     /// A part of the cortex that is not the one the engram was learned on.
@@ -55,8 +57,15 @@ extension Engram {
             ("vocabulary", \.vocabularySize), ("SAE's latents", \.latentCount),
             ("hidden size", \.hiddenSize), ("episode keys' size", \.episodeKeySize),
             ("layer SAE's latents", \.layerLatentCount),
+            ("blocks", \.projections.layers), ("inner size", \.projections.intermediate),
         ]
-        for (name, path) in shape where identity[keyPath: path] != other[keyPath: path] {
+        // What changes no weight inside of the network fits any network, and a file of version 2
+        // does not say on which it was learned.
+        let inside = Set(["blocks", "inner size"])
+        for (name, path) in shape
+        where !(sites.layer.isEmpty && inside.contains(name))
+            && identity[keyPath: path] != other[keyPath: path]
+        {
             throw .otherShape(
                 dimension: name, found: identity[keyPath: path], expected: other[keyPath: path])
         }
@@ -66,7 +75,7 @@ extension Engram {
             sites.features = FeatureSynapses()
             sites.episodes = EpisodicMemory()
             sites.familiarity = []
-            sites.layer = LayerSynapses(dense: sites.layer.dense, decoder: [:])
+            sites.layer = LayerSynapses(dense: sites.layer.dense, deltas: sites.layer.deltas)
         }
         var engram = Engram(
             identity: other, revision: revision.next, tokensLearned: tokensLearned, parent: nil,
@@ -109,7 +118,7 @@ extension PlasticSites {
             ("bias", bias.count { $0 != 0 }),
             ("sequences", sequences.sorted().reduce(0) { $0 + $1.targets.count }),
             ("features", features.count), ("matrix", matrix.weights.count),
-            ("layer", layer.dense.weights.count + layer.decoder.values.reduce(0) { $0 + $1.count }),
+            ("layer", layer.weightCount),
             ("episodes", episodes.count),
         ]
     }

@@ -12,25 +12,6 @@ extension EngramReader {
         return DenseSynapses(size: tensor.shape[0], weights: tensor.floats())
     }
 
-    func layer() throws(EngramError) -> LayerSynapses {
-        let dense = try square("layer.dense")
-        let latents = try numbers("layer.latent")
-        let rows = try matrix("layer.decoder", .f32)
-        let size = try number("hidden_size", limit: 1_048_576)
-        guard rows.shape[0] == latents.count, latents.isEmpty || rows.shape[1] == size else {
-            throw malformed("layer.decoder has shape \(rows.shape), not [latents, hidden_size]")
-        }
-        let values = rows.floats()
-        var decoder: [Int32: [Float]] = [:]
-        for (index, latent) in latents.enumerated() {
-            guard index == 0 || latents[index - 1] < latent else {
-                throw malformed("layer.latent is not sorted, or one is there twice, at \(index)")
-            }
-            decoder[latent] = Array(values[index * size..<(index + 1) * size])
-        }
-        return LayerSynapses(dense: dense, decoder: decoder)
-    }
-
     func episodes() throws(EngramError) -> EpisodicMemory {
         let latents = try integers("episode.latent")
         let tokens = try numbers("episode.token")
@@ -96,7 +77,7 @@ extension EngramReader {
         return familiarity
     }
 
-    private func matrix(
+    func matrix(
         _ name: String, _ type: TensorType
     ) throws(EngramError) -> SafetensorsFile.Tensor {
         guard let tensor = try? file.tensor(name) else {

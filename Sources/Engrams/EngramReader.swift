@@ -20,7 +20,8 @@ extension Engram {
                 episodeKeySize: try reader.number("episode_key_size", limit: 1_048_576),
                 layerLatentCount: try reader.number(
                     "layer_latent_count", limit: Int(Int32.max)),
-                constitution: try reader.text("constitution_sha256")),
+                constitution: try reader.constitution(),
+                projections: try reader.projections()),
             revision: Revision(rawValue: UInt64(try reader.number("revision", limit: .max))),
             tokensLearned: try reader.number("tokens_learned", limit: .max),
             parent: try reader.text("parent").isEmpty
@@ -49,6 +50,13 @@ struct EngramReader {
                 "its format_version is \(file.metadata["format_version"]?.prefix(20) ?? "missing"),"
                     + " this server reads \(readable.joined(separator: " and "))")
         }
+    }
+
+    /// Whether the file is one of version 2.
+    var isOlder: Bool { file.metadata["format_version"] == String(Engram.olderVersion) }
+
+    func constitution() throws(EngramError) -> String {
+        isOlder ? ContentDigest.none : try text("constitution_sha256")
     }
 
     func malformed(_ reason: String) -> EngramError { .malformed(file: name, reason: reason) }

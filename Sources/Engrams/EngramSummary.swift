@@ -11,7 +11,7 @@ public struct EngramSummary: Sendable, Equatable, Codable {
     /// Latent → token synapses, and the norm of their weights, logits at unit activity.
     public var synapses: Int
     public var featureNorm: Float
-    /// Frobenius norms of M and of the layer site's M; 0 while they are silent.
+    /// Frobenius norms of M and of all weight changes of the layer site; 0 while they are silent.
     public var matrixNorm: Float
     public var layerNorm: Float
     /// Positions the session remembers.
@@ -47,8 +47,8 @@ extension Engram {
             values.reduce(0) { $0 + $1 * $1 }.squareRoot()
         }
         let token = identity.vocabularySize > Int(UInt16.max) ? 4 : 2
-        let dense = sites.matrix.weights.count + sites.layer.dense.weights.count
-        let decoder = sites.layer.decoder.values.reduce(0) { $0 + 1 + $1.count }
+        let dense = sites.matrix.weights.count + sites.layer.weightCount
+        let decoder = sites.layer.decoder.count
         let episodes = sites.episodes.isKept ? sites.episodes : EpisodicMemory()
         let known = sites.familiarity.count { $0 != 0 }
         // Header and metadata come to about 3,000 bytes, an index of a latent with its count to 4.
@@ -59,7 +59,7 @@ extension Engram {
             bytes: bytes, biases: biases.count, biasNorm: norm(biases), contexts: contexts.count,
             sequenceNorm: norm(targets.map(\.weight)), synapses: features.count,
             featureNorm: norm(features.map(\.synapse.weight)),
-            matrixNorm: sites.matrix.frobeniusNorm, layerNorm: sites.layer.dense.frobeniusNorm,
+            matrixNorm: sites.matrix.frobeniusNorm, layerNorm: sites.layer.frobeniusNorm,
             episodes: sites.episodes.count)
     }
 }

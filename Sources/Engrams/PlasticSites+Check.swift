@@ -1,5 +1,3 @@
-import Kernels
-
 extension PlasticSites {
     /// Throws at the first value that is not finite, out of bounds or out of range.
     /// - Complexity: O(biases + contexts + synapses).
@@ -53,30 +51,10 @@ extension PlasticSites {
     }
 
     private func checkDense(identity: CortexIdentity, zone: SafeZone) throws(EngramError) {
-        let directions = layer.sortedLatents.map { ($0, layer.decoder[$0] ?? []) }
-        for (latent, _) in directions {
-            try Self.checkIndex(Int(latent), "layer synapses (latent)", identity.layerLatentCount)
-        }
-        let hidden = identity.hiddenSize
-        let square = hidden * hidden
-        let parts =
-            [
-                ("layer weights M", matrix.weights, square),
-                ("layer synapses", layer.dense.weights, square),
-            ] + directions.map { ("layer synapses (decoder)", $0.1, hidden) }
-        for (site, weights, count) in parts where !weights.isEmpty {
-            guard weights.count == count else {
-                throw .outOfRange(site: site, found: weights.count, limit: count)
-            }
-            if let index = weights.firstIndex(where: { !$0.isFinite }) {
-                throw .notFinite(site: site, index: index)
-            }
-            let norm = VectorKernels.dot(weights.span, weights.span).squareRoot()
-            // The margin is for the rounding of a sum over the matrix.
-            guard norm <= zone.matrixBound * 1.001 else {
-                throw .outOfBounds(site: site, found: norm, allowed: zone.matrixBound)
-            }
-        }
+        try layer.check(identity: identity, zone: zone)
+        try LayerSynapses.check(
+            "layer weights M", matrix.weights, count: identity.hiddenSize * identity.hiddenSize,
+            zone: zone)
     }
 
     private func checkEpisodes(identity: CortexIdentity) throws(EngramError) {
@@ -102,7 +80,7 @@ extension PlasticSites {
         }
     }
 
-    private static func checkIndex(
+    static func checkIndex(
         _ index: Int, _ site: String, _ limit: Int
     ) throws(EngramError) {
         guard (0..<limit).contains(index) else {

@@ -2,15 +2,13 @@ import Kernels
 import ModelFormats
 
 extension InnerCortex {
-    /// Takes `workspace.residual` through some blocks, in place.
+    /// Takes `workspace.residual` through one block, in place.
     func run(
-        _ blocks: Range<Int>, _ plan: RowPlan, _ cache: inout KVCache.Storage,
+        _ index: Int, _ plan: RowPlan, _ change: PassChange?, _ cache: inout KVCache.Storage,
         _ workspace: inout Workspace
     ) {
-        for index in blocks {
-            attentionBlock(index, plan, &cache, &workspace)
-            feedForwardBlock(weights.layers[index], plan, &workspace)
-        }
+        attentionBlock(index, plan, change, &cache, &workspace)
+        feedForwardBlock(index, plan, change, &workspace)
     }
 
     /// The final norm of every token's row.
@@ -48,13 +46,19 @@ extension InnerCortex {
     }
 
     private func attentionBlock(
-        _ index: Int, _ plan: RowPlan, _ cache: inout KVCache.Storage, _ workspace: inout Workspace
+        _ index: Int, _ plan: RowPlan, _ change: PassChange?, _ cache: inout KVCache.Storage,
+        _ workspace: inout Workspace
     ) {
         let layer = weights.layers[index]
         normaliseRows(plan, layer.attentionNorm, workspace.residual, into: &workspace.normed)
         project(
             layer.attentionInput, plan, workspace.normed, leadingInput: shape.hidden,
             &workspace.weights, into: &workspace.attentionInput, width: shape.attentionInput)
+        if let change {
+            addChange(
+                change, index, attentionKinds, plan, workspace.normed, leadingInput: shape.hidden,
+                &workspace.lowRank, into: &workspace.attentionInput, width: shape.attentionInput)
+        }
         if rotary != nil {
             rotate(plan, &workspace.attentionInput, workspace.cosines, workspace.sines)
         }
@@ -68,16 +72,29 @@ extension InnerCortex {
             [layer.attentionOutput], plan, workspace.attentionOutput,
             leadingInput: shape.attentionOutput, &workspace.weights, into: &workspace.normed,
             width: shape.hidden)
+        if let change {
+            addChange(
+                change, index, [.attentionOutput], plan, workspace.attentionOutput,
+                leadingInput: shape.attentionOutput, &workspace.lowRank, into: &workspace.normed,
+                width: shape.hidden)
+        }
         addToResidual(plan, workspace.normed, &workspace.residual)
     }
 
     private func feedForwardBlock(
-        _ layer: LayerWeights, _ plan: RowPlan, _ workspace: inout Workspace
+        _ index: Int, _ plan: RowPlan, _ change: PassChange?, _ workspace: inout Workspace
     ) {
+        let layer = weights.layers[index]
         normaliseRows(plan, layer.feedForwardNorm, workspace.residual, into: &workspace.normed)
         project(
             layer.feedForwardInput, plan, workspace.normed, leadingInput: shape.hidden,
             &workspace.weights, into: &workspace.feedForward, width: shape.feedForward)
+        if let change {
+            addChange(
+                change, index, feedForwardKinds, plan, workspace.normed,
+                leadingInput: shape.hidden, &workspace.lowRank, into: &workspace.feedForward,
+                width: shape.feedForward)
+        }
         let width = shape.feedForward
         for row in plan.rows {
             var all = workspace.feedForward.mutableSpan
@@ -88,6 +105,12 @@ extension InnerCortex {
             [layer.feedForwardOutput], plan, workspace.feedForward,
             leadingInput: shape.feedForward, &workspace.weights, into: &workspace.normed,
             width: shape.hidden)
+        if let change {
+            addChange(
+                change, index, [.down], plan, workspace.feedForward,
+                leadingInput: shape.feedForward, &workspace.lowRank, into: &workspace.normed,
+                width: shape.hidden)
+        }
         addToResidual(plan, workspace.normed, &workspace.residual)
     }
 

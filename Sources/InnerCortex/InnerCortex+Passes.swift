@@ -1,67 +1,23 @@
 import Kernels
 public import ModelFormats
 
-/// Running a part of the blocks: up to a hookpoint, and from there on.
+/// Running a part of the blocks, with a look inside and with changes.
 extension InnerCortex {
-    /// As ``forward(_:cache:path:hidden:)``, with the same bytes, and gives the residual stream at
-    /// a hookpoint as well.
+    /// As ``forward(_:cache:path:hidden:)``, with the same bytes, and hands out what `taps` asks
+    /// for.
     ///
-    /// - Parameters:
-    ///   - block: the hookpoint: after this many blocks, which is where block `block` reads.
-    ///   - residual: becomes the residual stream there, shape [tokens.count, hiddenSize].
-    /// - Precondition: as there, and `block` is in 0..<config.layerCount.
-    /// - Complexity: one copy of the residual more; allocates nothing once a pass of this size has
-    ///   been made.
+    /// - Parameter taps: names blocks of this core; becomes what was there, for these tokens. Its
+    ///   storage is used again.
+    /// - Precondition: as there.
+    /// - Complexity: one copy more a tap; allocates nothing once a pass of this size has been made.
     public func forward(
         _ tokens: ArraySlice<TokenID>, cache: KVCache, path: ForwardPath = .automatic,
-        residual: inout [Float], before block: Int, hidden: inout [Float]
-    ) {
-        precondition(
-            (0..<config.layerCount).contains(block),
-            "forward: hookpoint before block \(block) of \(config.layerCount)")
-        resize(&residual, tokens.count * config.hiddenSize)
-        runPasses(
-            tokens, cache: cache, path: path, tap: block, residual: &residual, hidden: &hidden)
-    }
-
-    /// Runs the blocks from `cache.firstBlock` on over a residual stream that the caller may have
-    /// changed, at the positions after those in `cache`, and adds them to it.
-    ///
-    /// With the residual that the pass over the tokens had there, the result is that pass's, to the
-    /// bit, if `path` is the same and both have several rows or one.
-    /// - Parameters:
-    ///   - residual: shape [count, hiddenSize], at least one row.
-    ///   - hidden: becomes the final normed hidden states, same shape.
-    /// - Precondition: whole rows, that fit into the cache.
-    /// - Complexity: allocates nothing once a pass of this size has been made.
-    public func forward(
-        residual: [Float], cache: KVCache, path: ForwardPath = .automatic, hidden: inout [Float]
-    ) {
-        let width = config.hiddenSize
-        precondition(residual.count % width == 0, "forward: rows of another size")
-        var unread: [Float] = []
-        runPasses(
-            count: residual.count / width, cache: cache, path: path, tap: nil, residual: &unread,
-            hidden: &hidden
-        ) { rows, plan, workspace in
-            var all = workspace.residual.mutableSpan
-            let first = plan.firstRow * width
-            var target = all._mutatingExtracting(first..<first + rows.count * width)
-            VectorKernels.copy(
-                residual.span.extracting(rows.lowerBound * width..<rows.upperBound * width),
-                into: &target)
-        }
-    }
-
-    /// All blocks over `tokens`, from their embeddings on.
-    func runPasses(
-        _ tokens: ArraySlice<TokenID>, cache: KVCache, path: ForwardPath, tap: Int?,
-        residual: inout [Float], hidden: inout [Float]
+        taps: inout ForwardTaps, hidden: inout [Float]
     ) {
         precondition(
             cache.firstBlock == 0, "forward: the cache lacks blocks that tokens go through")
         runPasses(
-            count: tokens.count, cache: cache, path: path, tap: tap, residual: &residual,
+            count: tokens.count, cache: cache, path: path, change: nil, taps: &taps,
             hidden: &hidden
         ) { rows, plan, workspace in
             let start = tokens.startIndex
@@ -71,19 +27,53 @@ extension InnerCortex {
         }
     }
 
+    /// Runs the blocks from `cache.firstBlock` on over a residual stream, at the positions after
+    /// those in `cache`, and adds them to it.
+    ///
+    /// With the residual that the pass over the tokens had there, and without a change, the result
+    /// is that pass's, to the bit, if `path` is the same and both have several rows or one. A
+    /// change of 0 gives that result too.
+    /// - Parameters:
+    ///   - residual: shape [count, hiddenSize], at least one row.
+    ///   - change: what these blocks compute with beside their frozen weights.
+    ///   - hidden: becomes the final normed hidden states, same shape.
+    /// - Precondition: whole rows, that fit into the cache; the change's deltas are of this core's
+    ///   shapes, its injection has a row for each.
+    /// - Complexity: allocates nothing once a pass of this size has been made.
+    public func forward(
+        residual: [Float], cache: KVCache, path: ForwardPath = .automatic,
+        change: PassChange? = nil, hidden: inout [Float]
+    ) {
+        let width = config.hiddenSize
+        precondition(residual.count % width == 0, "forward: rows of another size")
+        precondition(
+            change?.injection.map { $0.rows.count == residual.count } ?? true,
+            "forward: an injection of another size")
+        var none = ForwardTaps()
+        runPasses(
+            count: residual.count / width, cache: cache, path: path, change: change, taps: &none,
+            hidden: &hidden
+        ) { rows, plan, workspace in
+            Self.copyRows(residual, rows, plan, into: &workspace.residual, width: width)
+        }
+    }
+
     /// The blocks of `cache`, in passes of bounded size.
     ///
-    /// - Parameters:
-    ///   - tap: the block before which `residual` (of full size) is filled; nil leaves it alone.
-    ///   - fill: writes the given rows of the input to the plan's rows of `workspace.residual`.
+    /// - Parameter fill: writes the given rows of the input to the plan's rows of
+    ///   `workspace.residual`.
     private func runPasses(
-        count: Int, cache: KVCache, path: ForwardPath, tap: Int?, residual: inout [Float],
-        hidden: inout [Float], fill: (Range<Int>, RowPlan, inout Workspace) -> Void
+        count: Int, cache: KVCache, path: ForwardPath, change: PassChange?,
+        taps: inout ForwardTaps, hidden: inout [Float],
+        fill: (Range<Int>, RowPlan, inout Workspace) -> Void
     ) {
         precondition(count > 0, "forward: no tokens")
         precondition(
             cache.count + count <= cache.capacity,
             "forward: \(count) tokens do not fit: \(cache.count) of \(cache.capacity) used")
+        precondition(
+            taps.blocks.allSatisfy { (cache.firstBlock..<config.layerCount).contains($0) },
+            "forward: a tap at a block that is not run")
         resize(&hidden, count * config.hiddenSize)
         workspaces.use { workspace in
             for start in stride(from: 0, to: count, by: Tile.tokensPerPass) {
@@ -96,10 +86,24 @@ extension InnerCortex {
                 rotary?.fill(
                     first: plan.position, count: plan.count, cosines: &workspace.cosines,
                     sines: &workspace.sines)
-                let hook = tap ?? cache.firstBlock
-                run(cache.firstBlock..<hook, plan, &cache.storage, &workspace)
-                if tap != nil { copyRows(plan, workspace.residual, to: start, of: &residual) }
-                run(hook..<weights.layers.count, plan, &cache.storage, &workspace)
+                for block in cache.firstBlock..<weights.layers.count {
+                    if let injection = change?.injection, injection.block == block {
+                        inject(injection.rows, rows, plan, &workspace.residual)
+                    }
+                    taps.readResidual(before: block) { taken in
+                        resize(&taken, count * shape.hidden)
+                        Self.copyPlan(
+                            plan, workspace.residual, stride: shape.hidden, width: shape.hidden,
+                            to: start, of: &taken)
+                    }
+                    run(block, plan, change, &cache.storage, &workspace)
+                    taps.readActivations(of: block) { taken in
+                        resize(&taken, count * shape.intermediate)
+                        Self.copyPlan(
+                            plan, workspace.feedForward, stride: shape.feedForward,
+                            width: shape.intermediate, to: start, of: &taken)
+                    }
+                }
                 let width = config.hiddenSize
                 var all = hidden.mutableSpan
                 var out = all._mutatingExtracting(start * width..<rows.upperBound * width)
@@ -109,14 +113,41 @@ extension InnerCortex {
         }
     }
 
-    private func copyRows(
-        _ plan: RowPlan, _ source: [Float], to start: Int, of target: inout [Float]
+    /// Adds rows of `injected` to the plan's rows of the residual stream.
+    private func inject(
+        _ injected: [Float], _ rows: Range<Int>, _ plan: RowPlan, _ residual: inout [Float]
     ) {
-        let width = config.hiddenSize
+        let width = shape.hidden
+        let first = plan.firstRow * width
+        var all = residual.mutableSpan
+        var target = all._mutatingExtracting(first..<first + rows.count * width)
+        VectorKernels.addScaled(
+            injected.span.extracting(rows.lowerBound * width..<rows.upperBound * width), 1,
+            to: &target)
+    }
+
+    private static func copyRows(
+        _ source: [Float], _ rows: Range<Int>, _ plan: RowPlan, into target: inout [Float],
+        width: Int
+    ) {
+        let first = plan.firstRow * width
         var all = target.mutableSpan
-        var out = all._mutatingExtracting(start * width..<(start + plan.count) * width)
+        var out = all._mutatingExtracting(first..<first + rows.count * width)
         VectorKernels.copy(
-            source.span.extracting(plan.rows.lowerBound * width..<plan.rows.upperBound * width),
-            into: &out)
+            source.span.extracting(rows.lowerBound * width..<rows.upperBound * width), into: &out)
+    }
+
+    /// Copies the first `width` elements of each of the plan's rows, which are `stride` apart.
+    private static func copyPlan(
+        _ plan: RowPlan, _ source: [Float], stride: Int, width: Int, to start: Int,
+        of target: inout [Float]
+    ) {
+        var all = target.mutableSpan
+        for (index, row) in plan.rows.enumerated() {
+            let place = (start + index) * width
+            var out = all._mutatingExtracting(place..<place + width)
+            VectorKernels.copy(
+                source.span.extracting(row * stride..<row * stride + width), into: &out)
+        }
     }
 }

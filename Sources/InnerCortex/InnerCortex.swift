@@ -10,6 +10,8 @@ public final class InnerCortex: Sendable {
     public let config: ModelConfig
     let weights: TransformerWeights
     let shape: TransformerShape
+    /// Sizes of its projections, for changes of them.
+    public let projections: ProjectionShapes
     let rotary: RotaryFrequencies?
     let workspaces = WorkspacePool()
 
@@ -23,6 +25,7 @@ public final class InnerCortex: Sendable {
         let checkpoint = try SafetensorsCheckpoint(folder: folder)
         weights = try TransformerWeights(checkpoint, config)
         shape = TransformerShape(config, weights)
+        projections = ProjectionShapes(config)
         rotary = config.rope.map { [config] in
             RotaryFrequencies($0, headSize: config.headSize)
         }
@@ -55,8 +58,8 @@ public final class InnerCortex: Sendable {
         _ tokens: ArraySlice<TokenID>, cache: KVCache, path: ForwardPath = .automatic,
         hidden: inout [Float]
     ) {
-        var unread: [Float] = []
-        runPasses(tokens, cache: cache, path: path, tap: nil, residual: &unread, hidden: &hidden)
+        var none = ForwardTaps()
+        forward(tokens, cache: cache, path: path, taps: &none, hidden: &hidden)
     }
 
     /// z0 = hidden·Uᵀ.

@@ -19,6 +19,8 @@ struct Workspace: Sendable {
     /// cos and sin of the rotary angles, [tokens, headSize/2] each.
     var cosines: [Float] = []
     var sines: [Float] = []
+    /// Inner activations and outputs of changes of the weights.
+    var lowRank: [Float] = []
     /// A block of weights in single precision.
     var weights: [Float] = []
     /// One tile of input to the unembedding, [Tile.rows, hidden], and of its output.

@@ -39,18 +39,13 @@ public struct ActivationDataset: Sendable {
         var dataset = ActivationDataset(hiddenSize: inner.config.hiddenSize, values: [])
         let cache = inner.makeCache(capacity: length)
         var hidden: [Float] = []
-        var residual: [Float] = []
+        var taps = ForwardTaps(residualsBefore: block.map { [$0] } ?? [])
         for window in windows {
             guard dataset.count < limit else { break }
             cache.truncate(to: 0)
-            if let block {
-                inner.forward(
-                    window[...], cache: cache, residual: &residual, before: block, hidden: &hidden)
-            } else {
-                inner.forward(window[...], cache: cache, hidden: &hidden)
-            }
+            inner.forward(window[...], cache: cache, taps: &taps, hidden: &hidden)
             let room = (limit - dataset.count) * dataset.hiddenSize
-            dataset.values.append(contentsOf: (block == nil ? hidden : residual).prefix(room))
+            dataset.values.append(contentsOf: (block.map(taps.residual) ?? hidden).prefix(room))
             progress(Double(dataset.count) / Double(limit))
         }
         return dataset

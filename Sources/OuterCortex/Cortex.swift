@@ -86,7 +86,7 @@ public final class Cortex: Sendable {
             latentCount: autoencoder?.latentCount ?? 0, hiddenSize: inner.config.hiddenSize,
             episodeKeySize: self.rule.episodeKeySize,
             layerLatentCount: layerHook?.autoencoder?.latentCount ?? 0,
-            constitution: seal.hash)
+            constitution: seal.hash, projections: inner.projections)
         if let constitution = seal.constitution { try checkFit(of: constitution) }
     }
 
@@ -101,19 +101,17 @@ public final class Cortex: Sendable {
             hash: sealed?.hash ?? ContentDigest.none, signer: sealed?.signer)
     }
 
-    /// Runs tokens through the frozen core: a slice's hidden states, and the residual stream at the
-    /// layer site's hookpoint when that is on. What else the slice held is stale.
+    /// Runs tokens through the frozen core: a slice's hidden states, and what the layer site reads
+    /// inside of the network. What else the slice held is stale.
+    /// - Parameter layer: the synapses under which the slice will be read.
     func forward(
         _ tokens: ArraySlice<TokenID>, cache: KVCache, path: ForwardPath = .automatic,
-        into slice: inout FrozenSlice
+        layer: LayerSynapses, into slice: inout FrozenSlice
     ) {
-        guard let layerHook else {
-            inner.forward(tokens, cache: cache, path: path, hidden: &slice.hidden)
-            return
-        }
-        inner.forward(
-            tokens, cache: cache, path: path, residual: &slice.residual, before: layerHook.block,
-            hidden: &slice.hidden)
+        let taps = layerTaps(layer)
+        // An equal set of taps keeps its storage.
+        if !slice.taps.asksForTheSame(as: taps) { slice.taps = taps }
+        inner.forward(tokens, cache: cache, path: path, taps: &slice.taps, hidden: &slice.hidden)
         slice.layerLatents.removeAll(keepingCapacity: true)
         slice.layerTerm.removeAll(keepingCapacity: true)
     }
@@ -212,7 +210,8 @@ public final class Cortex: Sendable {
     public func startObserving(
         _ text: RecordedText, from engram: Engram, recorder: (any TokenRecorder)? = nil
     ) -> ObserveTask {
-        let pass = TextPass(cortex: self, text: text, recorder: recorder)
+        let pass = TextPass(
+            cortex: self, text: text, layer: engram.sites.layer, recorder: recorder)
         return ObserveTask(cortex: self, pass: pass, engram: engram, reward: 1)
     }
 
@@ -221,7 +220,9 @@ public final class Cortex: Sendable {
     public func startScoring(
         _ text: RecordedText, with engram: Engram, recorder: (any TokenRecorder)? = nil
     ) -> ScoreTask {
-        ScoreTask(pass: TextPass(cortex: self, text: text, recorder: recorder), engram: engram)
+        let pass = TextPass(
+            cortex: self, text: text, layer: engram.sites.layer, recorder: recorder)
+        return ScoreTask(pass: pass, engram: engram)
     }
 
     /// Starts generating.

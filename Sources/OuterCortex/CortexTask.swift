@@ -171,10 +171,12 @@ struct TextPass {
             source: .reader(FrozenReader(cortex: cortex, tokens: whole)), recorder: nil)
     }
 
-    init(cortex: Cortex, text: RecordedText, recorder: (any TokenRecorder)?) {
+    init(
+        cortex: Cortex, text: RecordedText, layer: LayerSynapses, recorder: (any TokenRecorder)?
+    ) {
         // The layer site reads the residual stream under its own synapses: no recording has that.
         let source: SliceSource =
-            cortex.layerHook == nil
+            cortex.layerHook == nil && layer.isEmpty
             ? .recording(text, cortex: cortex, next: 0)
             : .reader(FrozenReader(cortex: cortex, tokens: text.tokens))
         self.init(cortex: cortex, whole: text.tokens, source: source, recorder: recorder)

@@ -20,7 +20,12 @@ final class FrozenReader {
     private(set) var windowStart = 0
     /// The next position to predict from.
     private var next = 0
-    private var layer: LayerSite?
+    private var layer: LayerSite
+    /// What joins the residual stream at the layer site's hookpoint, in place of its synapses.
+    var constant: [Float]? {
+        get { layer.constant }
+        set { layer.constant = newValue }
+    }
 
     /// - Parameter tokens: the text, its start-of-text token first.
     init(cortex: Cortex, tokens: [TokenID]) {
@@ -43,7 +48,8 @@ final class FrozenReader {
         let positions = next..<stop
         var slice = FrozenSlice(cortex: cortex)
         slice.positions = positions
-        cortex.forward(tokens[positions], cache: cache, path: .tiles, into: &slice)
+        cortex.forward(
+            tokens[positions], cache: cache, path: .tiles, layer: layer, into: &slice)
         cortex.inner.unembed(
             slice.hidden, count: positions.count,
             position: positions.lowerBound - windowStart, path: .tiles, logits: &slice.logits)
@@ -55,20 +61,25 @@ final class FrozenReader {
     /// Fills in what the layer site says at some rows of the newest slice, which follow those that
     /// were filled in before.
     func readLayer(_ slice: inout FrozenSlice, rows: Range<Int>, synapses: LayerSynapses) {
-        layer?.read(&slice, rows: rows, synapses: synapses, frozen: cache, path: .tiles)
+        layer.read(&slice, rows: rows, synapses: synapses, frozen: cache, path: .tiles)
     }
+
+    /// The final hidden states of the newest slice after what the layer site changed, shape
+    /// [rows, hidden]; `readLayer` was called for all of its rows at once.
+    func finalStates(of slice: FrozenSlice) -> [Float] { layer.finalStates(of: slice) }
 
     /// Moves on by half a window and reads its first half again, as context alone.
     private func openWindow(_ synapses: LayerSynapses) {
         windowStart += windowLength - windowLength / 2
         cache.truncate(to: 0)
-        layer?.startContext()
+        layer.startContext()
         var position = windowStart
         while position < next {
             let stop = min(next, position + Self.sliceLength)
             var slice = FrozenSlice(cortex: cortex)
-            cortex.forward(tokens[position..<stop], cache: cache, path: .tiles, into: &slice)
-            layer?.extend(
+            cortex.forward(
+                tokens[position..<stop], cache: cache, path: .tiles, layer: synapses, into: &slice)
+            layer.extend(
                 &slice, rows: 0..<stop - position, synapses: synapses, frozen: cache, path: .tiles)
             position = stop
         }

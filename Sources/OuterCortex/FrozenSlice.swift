@@ -18,16 +18,15 @@ struct FrozenSlice {
     /// Active latents, strongest first, and f̂; shape [count, activeCount]; empty without an SAE.
     var latents: [Int32] = []
     var values: [Float] = []
-    /// x, the residual stream at the layer site's hookpoint, shape [count, hidden]; empty when that
-    /// site is off.
-    var residual: [Float] = []
+    /// What the pass handed out from inside of the network, for the layer site.
+    var taps = ForwardTaps()
     /// Active latents of the SAE at the hookpoint and their f̂, shape [count, layerActiveCount];
     /// empty until the layer site asks for them.
     var layerLatents: [Int32] = []
     var layerValues: [Float] = []
     /// What the layer site adds to the logits, shape [count, vocabulary]; empty when it is silent.
     var layerTerm: [Float] = []
-    /// Row length of `logits` and `layerTerm`, of `hidden`, `whitened` and `residual`, and of
+    /// Row length of `logits` and `layerTerm`, of `hidden` and `whitened`, and of
     /// `latents`.
     var vocabularySize: Int
     var hiddenSize: Int
@@ -61,16 +60,22 @@ struct FrozenSlice {
         return zip(layerLatents[range], layerValues[range])
     }
 
-    /// x̂, the residual at norm 1 (0 stays 0), and ‖x‖.
-    func unitResidual(_ row: Int, into unit: inout [Float]) -> Float {
-        let range = row * hiddenSize..<(row + 1) * hiddenSize
-        let residual = residual
-        let x = residual.span.extracting(range)
-        let norm = VectorKernels.dot(x, x).squareRoot()
+    /// The norm of the residual stream before a block, at one position.
+    func residualNorm(before block: Int, row: Int) -> Float {
+        let residual = taps.residual(before: block)
+        let x = residual.span.extracting(row * hiddenSize..<(row + 1) * hiddenSize)
+        return VectorKernels.dot(x, x).squareRoot()
+    }
+
+    /// â, what the down projection of a block read at one position, at norm 1; 0 stays 0.
+    func unitActivations(of block: Int, row: Int, into unit: inout [Float]) {
+        let activations = taps.activations(of: block)
+        let width = unit.count
+        let a = activations.span.extracting(row * width..<(row + 1) * width)
+        let norm = VectorKernels.dot(a, a).squareRoot()
         var output = unit.mutableSpan
-        VectorKernels.copy(x, into: &output)
+        VectorKernels.copy(a, into: &output)
         VectorKernels.scale(&output, by: norm > 0 ? 1 / norm : 0)
-        return norm
     }
 
     func key(_ row: Int) -> ArraySlice<Float> {

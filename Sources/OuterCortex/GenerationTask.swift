@@ -24,8 +24,7 @@ public final class GenerationTask: CortexTask {
     private var waiting: [GeneratedToken] = []
     private var ready: [GeneratedPiece] = []
     private var slice: FrozenSlice
-    /// nil where it says nothing.
-    private var layer: LayerSite?
+    private var layer: LayerSite
     private let tokensLearned: Int
     private var logProbabilities: [Float]
     private let promptLength: Int
@@ -46,7 +45,7 @@ public final class GenerationTask: CortexTask {
         let vocabularySize = cortex.inner.config.vocabularySize
         predictor = PersonalPredictor(cortex: cortex)
         slice = FrozenSlice(cortex: cortex)
-        layer = sites.layer.isEmpty ? nil : LayerSite(cortex: cortex)
+        layer = LayerSite(cortex: cortex)
         tokensLearned = engram.tokensLearned
         sampler = Sampler(options: request.sampling, seed: request.seed)
         text = StopScanner(stop: request.stop)
@@ -131,10 +130,10 @@ public final class GenerationTask: CortexTask {
 
     private func forward(_ positions: Range<Int>) {
         slice.positions = positions
-        cortex.forward(tokens[positions], cache: cache, into: &slice)
+        cortex.forward(tokens[positions], cache: cache, layer: sites.layer, into: &slice)
         cortex.inner.unembed(slice.hidden, count: positions.count, logits: &slice.logits)
         if !sites.isSilent { cortex.addFeatures(to: &slice) }
-        layer?.read(
+        layer.read(
             &slice, rows: 0..<positions.count, synapses: sites.layer, frozen: cache,
             path: .automatic)
     }

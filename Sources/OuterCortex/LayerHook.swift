@@ -1,3 +1,4 @@
+import Engrams
 import Foundation
 import InnerCortex
 import Kernels
@@ -23,6 +24,9 @@ struct LayerHook: Sendable {
     private let mean: [Float]
     /// 1/ρ.
     private let scale: Float
+    /// ‖W‖ of the down projection that ΔW belongs to, and √ of its inputs.
+    let projectionNorm: Float
+    private let projectionRoot: Float
 
     static let folderName = "sae-layer"
 
@@ -47,7 +51,16 @@ struct LayerHook: Sendable {
             autoencoder = nil
         }
         (mean, scale) = Self.statistics(of: inner)
+        projectionNorm = inner.frobeniusNorm(of: .block(rule.block - 1, .down))
+        projectionRoot = Float(inner.config.intermediateSize).squareRoot()
     }
+
+    /// The projection that ΔW belongs to: the last before the hookpoint.
+    var projection: ProjectionSite { .block(block - 1, .down) }
+
+    /// ω: how much the frozen projection makes of an arbitrary input of norm 1, the unit of ΔW's
+    /// rate, so that a rate means the same on each core.
+    var projectionUnit: Float { projectionNorm / projectionRoot }
 
     private static func autoencoder(
         at path: String, block: Int, inner: InnerCortex
@@ -110,10 +123,35 @@ struct LayerHook: Sendable {
 }
 
 extension Cortex {
+    /// The first block that a pass under these synapses computes by itself: all before it is the
+    /// frozen pass. While the rule lets the site learn it counts with what may come. nil: no block.
+    func entryBlock(of synapses: LayerSynapses) -> Int? {
+        var blocks: [Int] = []
+        if let hook = layerHook {
+            if rule.layer.dense.isOn { blocks.append(hook.block - 1) }
+            if hook.autoencoder != nil { blocks.append(hook.block) }
+        }
+        if let first = synapses.firstDeltaBlock { blocks.append(first) }
+        return blocks.min()
+    }
+
+    /// What the frozen pass has to hand out for the layer site.
+    func layerTaps(_ synapses: LayerSynapses) -> ForwardTaps {
+        var streams: Set<Int> = []
+        var activations: Set<Int> = []
+        if let entry = entryBlock(of: synapses) { streams.insert(entry) }
+        if let hook = layerHook {
+            if hook.autoencoder != nil { streams.insert(hook.block) }
+            if rule.layer.dense.isOn { activations.insert(hook.block - 1) }
+        }
+        return ForwardTaps(residualsBefore: streams, activationsOf: activations)
+    }
+
     /// Fills in the latents at the layer site's hookpoint, unless they are there.
     func addLayerFeatures(to slice: inout FrozenSlice) {
-        guard slice.layerLatents.isEmpty, let autoencoder = layerHook?.autoencoder else { return }
-        let residual = slice.residual
+        guard slice.layerLatents.isEmpty, let hook = layerHook, let autoencoder = hook.autoencoder
+        else { return }
+        let residual = slice.taps.residual(before: hook.block)
         autoencoder.encode(
             residual.span, count: residual.count / slice.hiddenSize, latents: &slice.layerLatents,
             values: &slice.layerValues)

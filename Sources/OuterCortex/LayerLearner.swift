@@ -1,13 +1,17 @@
 import Engrams
 import InnerCortex
+import ModelFormats
 
-/// Learns the layer site chunk by chunk: three factors meet at a synapse, the residual's x̂ or a
-/// latent's f̂ before it, the output error sent straight back (`LayerHook`) behind it, and the
-/// reward.
+/// Learns the layer site chunk by chunk: three factors meet at a synapse, the down projection's
+/// input â or a latent's f̂ before it, the output error sent straight back (`LayerHook`) behind it,
+/// and the reward.
 ///
-///     M += Σ_t η·R·δ_t·x̂_tᵀ        D_i += Σ_t η·R·f̂_ti·δ_t
+///     ΔW += Σ_t η·ω·R·δ_t·â_tᵀ        D_i += Σ_t η·R·f̂_ti·δ_t
 ///
-/// over the chunk's positions t, one after the other. Within a chunk the synapses stay the same, so
+/// over the chunk's positions t, one after the other, with â = a/‖a‖ of the frozen pass and ω the
+/// unit of the projection (`LayerHook.projectionUnit`). The norm is taken out of the update only:
+/// a long a would learn by its square. Forward ΔW acts on a itself, so that it is a change of
+/// weights and nothing else. Within a chunk the synapses stay the same, so
 /// that its positions go through the blocks above together.
 struct LayerLearner {
     private let cortex: Cortex
@@ -49,24 +53,26 @@ struct LayerLearner {
     }
 
     /// Changes the synapses by what was collected, which are rows of this slice.
-    /// - Complexity: O(positions·hidden²) for M, O(positions·active latents·hidden) for D.
+    /// - Complexity: O(positions·hidden·intermediate) for ΔW, O(positions·active latents·hidden) for D.
     mutating func finishChunk(_ synapses: inout LayerSynapses, slice: inout FrozenSlice) {
         guard !lessons.isEmpty else { return }
-        let bound = min(cortex.rule.layer.bound, cortex.zone.matrixBound)
+        let (rule, zone) = (cortex.rule.layer, cortex.zone)
         cortex.addLayerFeatures(to: &slice)
-        var unit = [Float](repeating: 0, count: slice.hiddenSize)
+        var unit = [Float](repeating: 0, count: cortex.inner.config.intermediateSize)
         for lesson in lessons {
             if let drive = lesson.dense {
-                _ = slice.unitResidual(lesson.row, into: &unit)
+                slice.unitActivations(of: hook.block - 1, row: lesson.row, into: &unit)
                 synapses.dense.update(
-                    post: drive.post.span, pre: unit.span, change: drive.change, bound: bound)
+                    post: drive.post.span, pre: unit.span,
+                    change: drive.change.scaled(by: hook.projectionUnit),
+                    bound: min(rule.bound * hook.projectionNorm, zone.matrixBound))
             }
             guard let drive = lesson.decoder else { continue }
             for (latent, value) in slice.layerFeatures(lesson.row)
             where value > 0 && !cortex.zone.protected.hasLatent(latent) {
                 synapses.update(
                     latent: latent, post: drive.post, pre: value, change: drive.change,
-                    bound: bound)
+                    bound: min(rule.bound, zone.matrixBound))
             }
         }
         lessons.removeAll(keepingCapacity: true)

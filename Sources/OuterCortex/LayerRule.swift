@@ -4,16 +4,17 @@ import Foundation
 public struct LayerRule: Sendable, Equatable, Codable {
     /// The residual stream after this many blocks, 1...layers − 1.
     public var block = 1
-    /// M: x ← x + ‖x‖·M·x̂. Its rate is the share of ‖x‖ by which one wholly wrong prediction moves
-    /// the residual of the same x̂.
+    /// ΔW of the down projection of the block before: x ← x + ΔW·a, a being what the projection
+    /// reads. Its rate is the share of ‖W‖·‖a‖/√inputs, what the frozen projection says of an
+    /// arbitrary a, by which one wholly wrong prediction moves the residual at the same a.
     public var dense = SynapseRule(rate: 0)
     /// D: x ← x + ‖x‖·Σ f̂_i·D_i, over the latents of the SAE in `sae-layer/`.
     public var decoder = SynapseRule(rate: 0)
     /// Tokens that one state of the synapses serves. The blocks above compute whole tiles of 64
     /// positions, so that shorter chunks cost more: 32 twice as much as 64.
     public var chunkLength = 32
-    /// The largest norm of M, and of a latent's direction, in units of the residual's own; the safe
-    /// zone's `matrix_bound` holds as well.
+    /// The largest norm of ΔW in units of the frozen projection's, and of a latent's direction in
+    /// units of the residual's; the safe zone's `matrix_bound` holds as well.
     public var bound: Float = 1
 
     public init() {}

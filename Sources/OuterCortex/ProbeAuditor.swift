@@ -59,7 +59,9 @@ public final class AuditTask: CortexTask {
         guard likelihoods.count < auditor.questions.count else { return true }
         let question = auditor.questions[likelihoods.count]
         var reading =
-            pass.take() ?? TextPass(cortex: auditor.cortex, text: question.text, recorder: nil)
+            pass.take()
+            ?? TextPass(
+                cortex: auditor.cortex, text: question.text, layer: sites.layer, recorder: nil)
         guard var slice = reading.source.nextSlice(layer: sites.layer) else {
             likelihoods.append(current)
             current = Probe.Likelihood(frozen: 0, adapted: 0)

@@ -26,7 +26,7 @@ extension Cortex {
         var slices: [FrozenSlice] = []
         var positions: [Int] = []
         while var slice = reader.nextSlice(layer: LayerSynapses()) {
-            slice.residual = []
+            slice.taps = ForwardTaps()
             slice.logits = []
             positions.append(slice.positions.lowerBound - reader.windowStart)
             slices.append(slice)

@@ -46,6 +46,8 @@ public protocol PersonalModels: Sendable {
     func exportDelta(_ id: SessionID, scope: DeltaScope) async throws -> ExportedDelta
     /// An export of 8 bits a weight, with what it lost.
     func exportRounded(_ id: SessionID, scope: DeltaScope) async throws -> ExportedDelta
+    /// What other programs can run of an engram (`AdapterRequest.swift`).
+    func exportAdapter(_ id: SessionID, _ request: AdapterRequest) async throws -> ExportedAdapter
     func importDelta(_ id: SessionID, file: [UInt8], ifMatch: Revision?) async throws
         -> SessionState
 

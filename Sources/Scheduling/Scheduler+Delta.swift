@@ -9,13 +9,8 @@ extension Scheduler {
         try await serve {
             if scope == .user { return try await exportHead(for: id) }
             let session = try await resident(id)
-            var base: Engram?
-            if scope == .session {
-                base = try await engram(standingOn: session.record.base, of: id.user)
-            }
-            let file = try await atDesk { [base, total = session.engram] in
-                try (base.map(total.difference(from:)) ?? total).serialized(as: .checkpoint)
-            }
+            let engram = try await engram(of: session, scope: scope)
+            let file = try await atDesk { try engram.serialized(as: .checkpoint) }
             return ExportedDelta(
                 file: file, revision: session.revision, hash: ContentDigest.of(file))
         }
@@ -35,9 +30,9 @@ extension Scheduler {
         return ExportedDelta(file: bytes, revision: revision, hash: ContentDigest.of(bytes))
     }
 
-    /// Replaces the session's total by an engram that its owner brought, or changes nothing and
-    /// says why: not an engram, another core, values not finite or outside the safe zone, or a
-    /// probe of the constitution that it fails.
+    /// Replaces the session's total by an engram or a PEFT adapter that its owner brought, or
+    /// changes nothing and says why: neither of them, another core, values not finite or outside
+    /// the safe zone, or a probe of the constitution that it fails.
     public func importDelta(_ id: SessionID, file: [UInt8], ifMatch: Revision?) async throws
         -> SessionState
     {
@@ -45,8 +40,7 @@ extension Scheduler {
             let session = try await replaceable(id)
             try requireMatch(ifMatch, session.revision)
             let (engram, blob) = try await atDesk { [cortex] in
-                let engram = try Engram(serialized: file, name: "The uploaded file")
-                try cortex.admit(engram)
+                let engram = try cortex.engram(uploaded: file, name: "The uploaded file")
                 // Our own writing of it: a stranger's file may carry more than an engram.
                 return (engram, try engram.serialized(as: .workingState))
             }

@@ -1,5 +1,6 @@
 import EngramStorage
 import Engrams
+import ModelFormats
 
 extension ServiceError {
     /// What a failure below means to a client; a cancellation stays one.
@@ -9,6 +10,7 @@ extension ServiceError {
         case is CancellationError: error
         case let error as StorageError: from(storage: error)
         case let error as EngramError: ServiceError.refused(reason: error.description)
+        case let error as ModelFormatError: ServiceError.refused(reason: error.description)
         default: error
         }
     }

@@ -16,12 +16,13 @@ import Testing
             cortex.makeCache(capacity: tokens.count, firstBlock: block)
         )
         var (whole, apart): ([Float], [Float]) = ([], [])
-        var (residual, hidden): ([Float], [Float]) = ([], [])
+        var hidden: [Float] = []
+        var taps = ForwardTaps(residualsBefore: [block])
         for start in stride(from: 0, to: tokens.count, by: piece) {
             let part = tokens[start..<min(tokens.count, start + piece)]
-            cortex.forward(
-                part, cache: below, path: path, residual: &residual, before: block, hidden: &hidden)
+            cortex.forward(part, cache: below, path: path, taps: &taps, hidden: &hidden)
             whole += hidden
+            let residual = taps.residual(before: block)
             cortex.forward(residual: residual, cache: above, path: path, hidden: &hidden)
             apart += hidden
         }
@@ -59,10 +60,12 @@ import Testing
         let cortex = try Fixture(name: "llama-f32").load()
         let tokens = try fixture("llama-f32")
         let width = cortex.config.hiddenSize
-        var (residual, hidden): ([Float], [Float]) = ([], [])
+        var hidden: [Float] = []
+        var taps = ForwardTaps(residualsBefore: [1])
         cortex.forward(
-            tokens[...], cache: cortex.makeCache(capacity: tokens.count), residual: &residual,
-            before: 1, hidden: &hidden)
+            tokens[...], cache: cortex.makeCache(capacity: tokens.count), taps: &taps,
+            hidden: &hidden)
+        var residual = taps.residual(before: 1)
         for index in 50 * width..<51 * width { residual[index] = -residual[index] }
         var changed: [Float] = []
         cortex.forward(
@@ -81,9 +84,10 @@ import Testing
         let tokens = try fixture("llama-f32")
         let width = cortex.config.hiddenSize
         let whole = cortex.makeCache(capacity: tokens.count)
-        var (residual, hidden): ([Float], [Float]) = ([], [])
-        cortex.forward(
-            tokens[...], cache: whole, residual: &residual, before: 1, hidden: &hidden)
+        var hidden: [Float] = []
+        var taps = ForwardTaps(residualsBefore: [1])
+        cortex.forward(tokens[...], cache: whole, taps: &taps, hidden: &hidden)
+        let residual = taps.residual(before: 1)
         let above = cortex.makeCache(capacity: tokens.count, firstBlock: 1)
         for start in [80, 40, 0] {
             above.copy(from: whole, count: start)

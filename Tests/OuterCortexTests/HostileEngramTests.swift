@@ -1,5 +1,6 @@
 import Foundation
 import Kernels
+import ModelFormats
 import Testing
 import TinyCore
 
@@ -44,10 +45,17 @@ enum Hostile: CaseIterable {
         for latent in 0..<cortex.identity.layerLatentCount {
             decoder[Int32(latent)] = (0..<hidden).map { _ in weight() }
         }
+        let inner = cortex.identity.projections.intermediate
+        let site = ProjectionSite.block(1, .query)
+        let delta = LowRankDelta(
+            inputs: hidden, outputs: cortex.identity.projections.queries, rank: 2,
+            a: (0..<2 * hidden).map { _ in weight() },
+            b: (0..<2 * cortex.identity.projections.queries).map { _ in weight() })
         sites.layer = LayerSynapses(
             dense: DenseSynapses(
-                size: hidden, weights: (0..<hidden * hidden).map { _ in weight() }),
-            decoder: decoder)
+                outputs: hidden, inputs: inner,
+                weights: (0..<hidden * inner).map { _ in weight() }),
+            decoder: decoder, deltas: [site: delta])
         for index in 0..<40 {
             sites.episodes.append(
                 Episode(

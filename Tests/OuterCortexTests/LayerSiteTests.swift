@@ -36,9 +36,9 @@ final class LayerSiteTests {
     /// Random synapses of both forms.
     private func synapses(scale: Float, of cortex: Cortex) -> LayerSynapses {
         var generator = SeededGenerator(seed: 4)
-        let size = TinyCore.hiddenSize
+        let (size, inner) = (TinyCore.hiddenSize, TinyCore.intermediateSize)
         func random(_ count: Int) -> [Float] { (0..<count).map { _ in generator.normal() * scale } }
-        let dense = DenseSynapses(size: size, weights: random(size * size))
+        let dense = DenseSynapses(outputs: size, inputs: inner, weights: random(size * inner))
         var decoder: [Int32: [Float]] = [:]
         for latent in 0..<cortex.identity.layerLatentCount {
             decoder[Int32(latent)] = random(size)
@@ -139,7 +139,7 @@ final class LayerSiteTests {
         #expect(late.contains { Float(bitPattern: $0) != 0 })
     }
 
-    @Test("is what the blocks above make of x + |x|(M x/|x| + sum of f D)")
+    @Test("is what the blocks make of x + dW a + |x| sum of f D")
     func formula() throws {
         let cortex = try cortex()
         let some = synapses(scale: 0.1, of: cortex)
@@ -149,19 +149,24 @@ final class LayerSiteTests {
         let (count, size) = (slice.positions.count, TinyCore.hiddenSize)
         reader.readLayer(&slice, rows: 0..<count, synapses: some)
 
-        var changed = slice.residual
+        var changed = slice.taps.residual(before: 1)
+        let activations = slice.taps.activations(of: 0)
+        let inner = TinyCore.intermediateSize
+        #expect(activations.count == count * inner)
         for row in 0..<count {
-            let x = Array(slice.residual[row * size..<(row + 1) * size])
+            let x = Array(changed[row * size..<(row + 1) * size])
             let norm = x.reduce(0) { $0 + $1 * $1 }.squareRoot()
             for output in 0..<size {
                 var sum: Float = 0
-                for input in 0..<size {
-                    sum += some.dense.weights[output * size + input] * x[input] / norm
+                for input in 0..<inner {
+                    sum +=
+                        some.dense.weights[output * inner + input]
+                        * activations[row * inner + input]
                 }
                 for (latent, value) in slice.layerFeatures(row) {
-                    sum += value * (some.decoder[latent]?[output] ?? 0)
+                    sum += norm * value * (some.decoder[latent]?[output] ?? 0)
                 }
-                changed[row * size + output] += norm * sum
+                changed[row * size + output] += sum
             }
         }
         var (hidden, logits): ([Float], [Float]) = ([], [])
@@ -206,7 +211,8 @@ final class LayerSiteTests {
         let reader = FrozenReader(
             cortex: cortex, tokens: [cortex.startOfText] + cortex.encode("a few words"))
         let slice = try #require(reader.nextSlice(layer: LayerSynapses()))
-        #expect(slice.residual.isEmpty && slice.layerTerm.isEmpty && slice.layerLatents.isEmpty)
+        #expect(
+            slice.taps == ForwardTaps() && slice.layerTerm.isEmpty && slice.layerLatents.isEmpty)
     }
 
     @Test("is refused at a block that the core has not", arguments: [2, 7])

@@ -318,6 +318,16 @@ final class FakeModels: PersonalModels {
         return ExportedDelta(file: [0, 255, 13, 10], revision: session.revision, hash: "abcd")
     }
 
+    func exportAdapter(_ id: SessionID, _ request: AdapterRequest) async throws -> ExportedAdapter {
+        guard request.allowsPartial else {
+            throw ServiceError.refused(reason: "a LoRA holds changes of weights")
+        }
+        let session = try await session(id)
+        return ExportedAdapter(
+            file: Array("\(request.scope) \(request.format)".utf8), revision: session.revision,
+            hash: "dcba", fidelity: "text=session; tokens=7")
+    }
+
     func importDelta(_ id: SessionID, file: [UInt8], ifMatch: Revision?) async throws
         -> SessionState
     {

@@ -6,6 +6,7 @@ import ModelFormats
 /// The same seed gives the same files.
 public enum TinyCore {
     public static let hiddenSize = 16
+    public static let intermediateSize = 32
     public static let contextLength = 64
     /// 256 bytes, a few merges, and the start-of-text token, which is token 0.
     public static let vocabularySize = 1 + 256 + merges.count
@@ -52,7 +53,7 @@ public enum TinyCore {
         Data(
             """
             {"architectures": ["LlamaForCausalLM"], "model_type": "llama",
-             "hidden_size": \(hiddenSize), "intermediate_size": 32, "num_hidden_layers": 2,
+             "hidden_size": \(hiddenSize), "intermediate_size": \(intermediateSize), "num_hidden_layers": 2,
              "num_attention_heads": 2, "num_key_value_heads": 1, "rms_norm_eps": 1e-5,
              "rope_theta": 10000.0, "max_position_embeddings": \(contextLength),
              "tie_word_embeddings": true, "vocab_size": \(vocabularySize),

@@ -1,7 +1,8 @@
 import Engrams
+import ModelFormats
 import Scheduling
 
-/// `delta` of a session: export and import of engram files.
+/// `delta` of a session: export and import of engram files and of adapters.
 struct DeltaEndpoints: Sendable {
     let models: any PersonalModels
 
@@ -13,14 +14,16 @@ struct DeltaEndpoints: Sendable {
                 "GET", Self.path,
                 Operation(
                     id: "exportDelta", tag: "delta", summary: "Export what was learned, as a file.",
-                    parameters: [.scope, .format, .bits], response: .binary,
+                    parameters: [.scope, .format, .bits, .partial], response: .binary,
                     errors: [400, 404, 422, 429])
             ) { request, path in try await export(request, path.session()) },
             Route(
                 "PUT", Self.path,
                 Operation(
                     id: "importDelta", tag: "delta",
-                    summary: "Replace the session's delta by a file's, if it fits the core.",
+                    summary:
+                        "Replace the session's delta by an engram file, or by a PEFT LoRA (a tar of "
+                        + "its two files), if it fits the core.",
                     parameters: [.ifMatch, .force], request: .binary, response: .schema("Session"),
                     errors: [400, 404, 409, 413, 422, 429, 503])
             ) { request, path in
@@ -49,34 +52,58 @@ struct DeltaEndpoints: Sendable {
             throw RequestError.outOfRange(
                 parameter: "scope", found: "another word", allowed: "session, user, total")
         }
-        switch request.queryValue("format") ?? "engram" {
-        case "engram": break
-        case "peft", "gguf":
-            throw RequestError.notAvailable(
-                parameter: "format", reason: "this version exports the format engram only")
-        default:
-            throw RequestError.outOfRange(
-                parameter: "format", found: "another word", allowed: "engram")
+        let formatName = request.queryValue("format") ?? "engram"
+        let file = "\(id.user)-\(id.name)-\(scopeName)"
+        guard formatName != "engram" else {
+            let delta = try await engram(request, id, scope)
+            return Self.attachment(
+                delta.file, "\(file).engram", revision: delta.revision, hash: delta.hash,
+                fidelity: delta.fidelity)
         }
-        let delta: ExportedDelta
+        guard request.queryValue("bits") == nil else {
+            throw RequestError.unsupported(
+                parameter: "bits", reason: "only the format engram has a choice of widths")
+        }
+        guard let format = AdapterFormat(rawValue: formatName) else {
+            let others = AdapterFormat.allCases.map(\.rawValue).joined(separator: ", ")
+            throw RequestError.outOfRange(
+                parameter: "format", found: "another word", allowed: "engram, " + others)
+        }
+        let adapter = try await models.exportAdapter(
+            id,
+            AdapterRequest(
+                scope: scope, format: format, allowsPartial: try request.flag("partial")))
+        return Self.attachment(
+            adapter.file, format == .peft ? "\(file).tar" : "\(file).gguf",
+            revision: adapter.revision, hash: adapter.hash, fidelity: adapter.fidelity)
+    }
+
+    private func engram(
+        _ request: HTTPRequest, _ id: SessionID, _ scope: DeltaScope
+    ) async throws -> ExportedDelta {
         switch request.queryValue("bits") {
-        case nil: delta = try await models.exportDelta(id, scope: scope)
-        case "8": delta = try await models.exportRounded(id, scope: scope)
+        case nil: return try await models.exportDelta(id, scope: scope)
+        case "8": return try await models.exportRounded(id, scope: scope)
         default:
             throw RequestError.outOfRange(
                 parameter: "bits", found: "another width", allowed: "8, or none for an exact export"
             )
         }
-        return HTTPResponse(
+    }
+
+    private static func attachment(
+        _ bytes: [UInt8], _ name: String, revision: Revision, hash: String, fidelity: String
+    ) -> HTTPResponse {
+        HTTPResponse(
             status: 200,
             headers: [
-                "Content-Type": "application/octet-stream",
-                "Content-Disposition":
-                    "attachment; filename=\"\(id.user)-\(id.name)-\(scopeName).engram\"",
-                "ETag": EntityTag.text(delta.revision),
-                "X-Content-SHA256": delta.hash,
-                "X-Fidelity": delta.fidelity,
-            ], body: .bytes(delta.file))
+                "Content-Type": name.hasSuffix(".tar")
+                    ? "application/x-tar" : "application/octet-stream",
+                "Content-Disposition": "attachment; filename=\"\(name)\"",
+                "ETag": EntityTag.text(revision),
+                "X-Content-SHA256": hash,
+                "X-Fidelity": fidelity,
+            ], body: .bytes(bytes))
     }
 }
 

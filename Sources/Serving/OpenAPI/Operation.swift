@@ -61,6 +61,16 @@ extension Operation.Parameter {
         name: "bits", location: "query", schema: ["enum": [8]],
         description: "Round to 8 bits a weight; what that costs is in X-Fidelity.")
     static let format = Self(
-        name: "format", location: "query", schema: ["enum": ["engram"], "default": "engram"],
-        description: "The file format; others answer 422.")
+        name: "format", location: "query",
+        schema: [
+            "enum": ["engram", "peft", "gguf", "gguf-control-vector"], "default": "engram",
+        ],
+        description:
+            "engram is everything, exactly. peft is a tar of a PEFT LoRA's two files, gguf a LoRA "
+            + "for llama.cpp, gguf-control-vector a direction for it; the header X-Fidelity says "
+            + "how true they are, measured on the session's text. 422 when there is more in the "
+            + "engram than the format can hold.")
+    static let partial = Self(
+        name: "partial", location: "query", schema: ["type": "boolean", "default": false],
+        description: "Export what the format can hold and leave out the rest.")
 }

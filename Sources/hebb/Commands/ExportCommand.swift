@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import ModelFormats
 
 /// `hebb export`: writes what was learned to a file.
 struct ExportCommand: AsyncParsableCommand {
@@ -9,22 +10,39 @@ struct ExportCommand: AsyncParsableCommand {
         discussion: """
             Example: hebb export --user alice -o alice.engram
                      hebb export --user alice --scope session > delta.engram
+                     hebb export --user alice --format peft -o adapter/
 
-            The file is an engram: safetensors with metadata. `hebb import` loads it on any \
-            server that has the same core.
+            The format engram is everything, exactly: safetensors with metadata, which `hebb import` \
+            loads on any server that has the same core. The others are for other programs: peft is \
+            a folder that transformers with peft loads, gguf a LoRA for llama.cpp, \
+            gguf-control-vector a direction for it. They hold changes of weights (of the layer \
+            site's decoder for the last) and nothing else; an engram with more is refused, unless \
+            --partial asks for what they can hold. How true that is, measured on the session's \
+            text, is printed and stands in the file.
             """)
 
     enum Scope: String, ExpressibleByArgument, CaseIterable {
         case session, user, total
     }
 
+    enum Format: String, ExpressibleByArgument, CaseIterable {
+        case engram, peft, gguf
+        case controlVector = "gguf-control-vector"
+    }
+
     @Option(
         name: [.short, .customLong("output")],
-        help: "The file to write (default: stdout, when that is no terminal).")
+        help: "The file to write, for peft the folder (default: stdout, when that is no terminal).")
     var output: String?
 
     @Option(help: "What to write: the session's delta, the user's engram, or both as one.")
     var scope = Scope.total
+
+    @Option(help: "The file's format.")
+    var format = Format.engram
+
+    @Flag(help: "Leave out what the format cannot hold.")
+    var partial = false
 
     @OptionGroup var session: SessionOptions
     @OptionGroup var server: ServerOptions
@@ -34,34 +52,51 @@ struct ExportCommand: AsyncParsableCommand {
         let file: String
         let bytes: Int
         let revision: String?
+        let fidelity: String?
     }
 
     func run() async throws {
         let toStdout = output == nil || output == "-"
         if toStdout, server.json {
-            throw ValidationError("--json needs --output: stdout carries the engram")
+            throw ValidationError("--json needs --output: stdout carries the file")
         }
         if output == nil, Terminal.showsResults {
-            throw ValidationError("an engram is binary; name a file with --output")
+            throw ValidationError("the file is binary; name one with --output")
         }
         let address = try session.address()
+        var query = [("scope", scope.rawValue), ("format", format.rawValue)]
+        if partial { query.append(("partial", "true")) }
         let reply = try await server.client().send(
-            ServerClient.Call(
-                path: address.path("delta"),
-                query: [("scope", scope.rawValue), ("format", "engram")]))
+            ServerClient.Call(path: address.path("delta"), query: query))
         guard let output, !toStdout else {
             try FileHandle.standardOutput.write(contentsOf: reply.body)
             return
         }
         do {
-            try reply.body.write(to: URL(fileURLWithPath: output), options: .atomic)
+            try write(reply.body, to: URL(fileURLWithPath: output))
+        } catch let error as ModelFormatError {
+            throw ClientError.unexpectedAnswer(
+                path: address.path("delta"), reason: error.description)
         } catch {
             throw ClientError.unwritableFile(path: output, reason: InputText.reason(of: error))
         }
         let report = Report(
             session: address.description, file: output, bytes: reply.body.count,
-            revision: reply.headers["etag"])
+            revision: reply.headers["etag"], fidelity: reply.headers["x-fidelity"])
         if server.json { return try Terminal.json(report) }
         Terminal.result("\(output): \(Figure.bytes(report.bytes)), \(scope.rawValue) of \(address)")
+        if format != .engram, let fidelity = report.fidelity { Terminal.result(fidelity) }
+    }
+
+    /// A PEFT adapter is unpacked: `peft` loads a folder.
+    private func write(_ body: Data, to target: URL) throws {
+        guard format == .peft else { return try body.write(to: target, options: .atomic) }
+        let files = try TapeArchive.files(in: Array(body), name: "The server's archive")
+        try FileManager.default.createDirectory(at: target, withIntermediateDirectories: true)
+        // Only names that we know are ever written.
+        for name in [PEFTAdapter.configName, PEFTAdapter.weightsName] {
+            guard let file = files.first(where: { $0.path == name }) else { continue }
+            try Data(file.bytes).write(to: target.appendingPathComponent(name), options: .atomic)
+        }
     }
 }

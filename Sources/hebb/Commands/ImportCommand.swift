@@ -1,14 +1,20 @@
 import ArgumentParser
 import Foundation
+import ModelFormats
 
-/// `hebb import`: loads an engram file into a session.
+/// `hebb import`: loads an engram file or an adapter into a session.
 struct ImportCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "import",
-        abstract: "Load an engram file into a session.",
+        abstract: "Load an engram file, or a PEFT adapter, into a session.",
         discussion: """
             Example: hebb import alice.engram --user bob
+                     hebb import ~/my-lora/ --user bob
                      hebb import old.engram --user alice --force
+
+            A folder, or a tar of it, is a PEFT LoRA: adapter_config.json and \
+            adapter_model.safetensors. It becomes the engram's layer weights and acts within the \
+            safe zone, as everything else does.
 
             The file replaces what the session had. One that was made for another core, is \
             damaged or leaves the safe zone is refused, and nothing changes. --force takes an \
@@ -16,7 +22,7 @@ struct ImportCommand: AsyncParsableCommand {
             something here, and says what is left of it on the session's own text.
             """)
 
-    @Argument(help: "The engram file; - is stdin.")
+    @Argument(help: "The engram file, the adapter's folder or a tar of it; - is stdin.")
     var file: String
 
     @Flag(help: "Take an engram of another core of the same shape.")
@@ -30,12 +36,12 @@ struct ImportCommand: AsyncParsableCommand {
 
     func run() async throws {
         let address = try session.address()
-        let input = try InputText(path: file)
+        let body = try Self.body(of: file)
         var call = ServerClient.Call(method: "PUT", path: address.path("delta"))
         call.headers["Content-Type"] = "application/octet-stream"
         if force { call.query = [("force", "true")] }
         if let ifRevision { call.headers["If-Match"] = "\"\(ifRevision)\"" }
-        call.body = Data(input.bytes)
+        call.body = body
         let reply = try await server.client().send(call)
         let state = try WireFormat.decoded(WireSession.self, from: reply.body, path: call.path)
         if server.json { return try Terminal.json(state) }
@@ -60,5 +66,20 @@ struct ImportCommand: AsyncParsableCommand {
             lines.append("  nothing to measure it on: the session has no text; try hebb score")
         }
         return lines.joined(separator: "\n")
+    }
+
+    /// The file as it is, or a tar of an adapter's folder.
+    private static func body(of path: String) throws -> Data {
+        var isFolder: ObjCBool = false
+        let exists = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
+        guard exists, isFolder.boolValue else { return Data(try InputText(path: path).bytes) }
+        let files = try [PEFTAdapter.configName, PEFTAdapter.weightsName].map { name in
+            TapeArchive.File(
+                path: name,
+                bytes: try InputText(
+                    path: URL(fileURLWithPath: path).appendingPathComponent(name).path
+                ).bytes)
+        }
+        return Data(TapeArchive.archive(files))
     }
 }

@@ -1,14 +1,14 @@
 /// Eigenvalues and eigenvectors of a small symmetric matrix by cyclic Jacobi rotations (Golub and
 /// Van Loan, Matrix Computations, 8.5): slow next to LAPACK and exact to rounding, without it.
-struct SymmetricEigen {
+public struct SymmetricEigen: Sendable {
     /// In no particular order.
-    private(set) var values: [Double]
+    public let values: [Double]
     /// Shape [n, n], row-major; column j belongs to values[j] and has length 1.
-    private(set) var vectors: [Double]
+    public let vectors: [Double]
 
     /// - Parameter matrix: shape [n, n], symmetric.
     /// - Complexity: O(n³) a sweep, about eight sweeps: 2 ms at n = 40.
-    init(_ matrix: [Double], size n: Int) {
+    public init(_ matrix: [Double], size n: Int) {
         precondition(matrix.count == n * n)
         var a = matrix
         var v = [Double](repeating: 0, count: n * n)

@@ -1,0 +1,188 @@
+/// A LoRA adapter as Hugging Face's `peft` keeps it: `adapter_config.json` and
+/// `adapter_model.safetensors`.
+///
+/// Of PEFT's many options those are read that leave the adapter a sum of products B·A at linear
+/// projections; every other that is switched on is refused by its key. The base model's name is
+/// not looked at: shapes decide, and the adapter's owner.
+public struct PEFTAdapter: Sendable, Equatable {
+    public static let configName = "adapter_config.json"
+    public static let weightsName = "adapter_model.safetensors"
+
+    public var deltas: [ProjectionSite: LowRankDelta]
+
+    public init(deltas: [ProjectionSite: LowRankDelta]) { self.deltas = deltas }
+
+    /// Reads both files out of a tar archive; others in it are left alone.
+    ///
+    /// - Parameters:
+    ///   - shapes: of the core that it is for.
+    ///   - name: what errors call the archive.
+    /// - Throws: `ModelFormatError`, naming the file and the key or tensor.
+    public init(
+        archive bytes: [UInt8], shapes: ProjectionShapes, name: String
+    ) throws(ModelFormatError) {
+        let files = try TapeArchive.files(in: bytes, name: name)
+        func file(_ wanted: String) throws(ModelFormatError) -> [UInt8] {
+            let found = files.filter { ExactString($0.baseName) == ExactString(wanted) }
+            guard let first = found.first else {
+                throw .missing(
+                    file: name, item: wanted,
+                    remedy: "A PEFT adapter is \(Self.configName) and \(Self.weightsName).")
+            }
+            guard found.count == 1 else {
+                throw .malformed(
+                    file: name, location: wanted, problem: "it is there \(found.count) times",
+                    remedy: "Archive one adapter's folder alone.")
+            }
+            return first.bytes
+        }
+        try self.init(
+            config: try file(Self.configName), weights: try file(Self.weightsName), shapes: shapes)
+    }
+
+    /// - Parameters:
+    ///   - config: content of `adapter_config.json`.
+    ///   - weights: content of `adapter_model.safetensors`.
+    /// - Throws: `ModelFormatError`.
+    public init(
+        config: [UInt8], weights: [UInt8], shapes: ProjectionShapes
+    ) throws(ModelFormatError) {
+        let scaling = try PEFTScaling(config)
+        let file = try SafetensorsFile(bytes: weights, name: Self.weightsName)
+        guard let family = ModelConfig.Family(rawValue: shapes.family) else {
+            throw .unsupported(
+                file: Self.weightsName, found: "an adapter for a core without projections",
+                supported: "llama, gpt2", remedy: "Serve a core of a supported family.")
+        }
+        let isLoRA: (String) -> Bool = { $0.hasSuffix(Self.suffixA) || $0.hasSuffix(Self.suffixB) }
+        if let stranger = file.names.first(where: { !isLoRA($0) }) {
+            throw .unsupported(
+                file: Self.weightsName, found: "the tensor \(quoted(stranger))",
+                supported: "tensors *.lora_A.weight and *.lora_B.weight of linear projections",
+                remedy: "Embeddings, biases, magnitudes and whole modules cannot be imported.")
+        }
+        deltas = [:]
+        for name in file.names where name.hasSuffix(Self.suffixA) {
+            let stem = String(name.dropLast(Self.suffixA.count))
+            let site = try Self.site(of: stem, family: family, shapes: shapes)
+            let size = shapes.size(of: site) ?? (0, 0)
+            let path = String(stem.dropFirst(Self.prefix.count))
+            let (rank, scale) = scaling.rankAndScale(of: path)
+            let a = try Self.factor(file, name, shape: [rank, size.inputs])
+            let b = try Self.factor(file, stem + Self.suffixB, shape: [size.outputs, rank])
+            deltas[site] = LowRankDelta(
+                inputs: size.inputs, outputs: size.outputs, rank: rank, a: a,
+                b: scale == 1 ? b : b.map { $0 * scale })
+        }
+        for name in file.names where name.hasSuffix(Self.suffixB) {
+            let partner = String(name.dropLast(Self.suffixB.count)) + Self.suffixA
+            guard file.contains(partner) else {
+                throw .missing(
+                    file: Self.weightsName, item: "tensor \(quoted(partner))",
+                    remedy: "Each factor B needs its A.")
+            }
+        }
+        guard !deltas.isEmpty else {
+            throw .missing(
+                file: Self.weightsName, item: "every LoRA tensor",
+                remedy: "Check that this is a trained adapter.")
+        }
+    }
+
+    private static let prefix = "base_model.model."
+    private static let suffixA = ".lora_A.weight"
+    private static let suffixB = ".lora_B.weight"
+
+    private static func site(
+        of stem: String, family: ModelConfig.Family, shapes: ProjectionShapes
+    ) throws(ModelFormatError) -> ProjectionSite {
+        let site =
+            stem.hasPrefix(prefix)
+            ? ProjectionSite(modulePath: String(stem.dropFirst(prefix.count)), family) : nil
+        guard let site, shapes.size(of: site) != nil else {
+            throw .unsupported(
+                file: weightsName, found: "the module \(quoted(stem))",
+                supported: "projections of this core's \(shapes.layers) \(family.rawValue) blocks, "
+                    + "and lm_head",
+                remedy: "Is the adapter for another model?")
+        }
+        return site
+    }
+
+    private static func factor(
+        _ file: SafetensorsFile, _ name: String, shape: [Int]
+    ) throws(ModelFormatError) -> [Float] {
+        let tensor = try file.tensor(name)
+        guard tensor.shape == shape else {
+            throw .outOfBounds(
+                file: weightsName, location: "the shape of tensor \(quoted(name))",
+                found: "\(tensor.shape)", allowed: "\(shape), by the core and \(configName)",
+                remedy: "Is the adapter for another model?")
+        }
+        guard [.f32, .f16, .bf16].contains(tensor.type) else {
+            throw .unsupported(
+                file: weightsName, found: "type \(tensor.type.rawValue) of tensor \(quoted(name))",
+                supported: "F32, F16, BF16", remedy: "Convert the adapter.")
+        }
+        guard tensor.hasOnlyFiniteValues() else {
+            throw .outOfBounds(
+                file: weightsName, location: "tensor \(quoted(name))",
+                found: "NaN or infinite somewhere", allowed: "finite numbers only",
+                remedy: "The training diverged or the file is damaged.")
+        }
+        return tensor.floats()
+    }
+
+    /// Both files, for `peft` and everything that reads its format: one rank for all projections
+    /// (narrower ones are filled up with zeros), α = r so that the scale is 1, and F32 factors.
+    ///
+    /// - Parameters:
+    ///   - family: of the core.
+    ///   - baseModel: the core's name, for people.
+    ///   - metadata: for the weights file.
+    /// - Throws: `ModelFormatError` when there is nothing to write.
+    public func files(
+        family: ModelConfig.Family, baseModel: String, metadata: [String: String]
+    ) throws(ModelFormatError) -> [TapeArchive.File] {
+        let sites = deltas.keys.sorted()
+        let rank = deltas.values.map(\.rank).max() ?? 1
+        var entries: [SafetensorsWriter.Entry] = []
+        var modules: [String] = []
+        for site in sites {
+            guard let delta = deltas[site]?.padded(to: rank), let path = site.modulePath(family)
+            else { continue }
+            modules.append(path)
+            entries.append(
+                .floats(
+                    Self.prefix + path + Self.suffixA, shape: [rank, delta.inputs], delta.a))
+            entries.append(
+                .floats(
+                    Self.prefix + path + Self.suffixB, shape: [delta.outputs, rank], delta.b))
+        }
+        let weights = try SafetensorsWriter.serialize(
+            entries, metadata: metadata.merging(["format": "pt"]) { $1 })
+        let list = modules.map(JSONText.string).joined(separator: ", ")
+        let config = """
+            {
+              "base_model_name_or_path": \(JSONText.string(baseModel)),
+              "bias": "none",
+              "fan_in_fan_out": \(family == .gpt2),
+              "inference_mode": true,
+              "lora_alpha": \(rank),
+              "lora_dropout": 0.0,
+              "modules_to_save": null,
+              "peft_type": "LORA",
+              "r": \(rank),
+              "target_modules": [\(list)],
+              "task_type": "CAUSAL_LM",
+              "use_dora": false,
+              "use_rslora": false
+            }
+
+            """
+        return [
+            TapeArchive.File(path: Self.configName, bytes: Array(config.utf8)),
+            TapeArchive.File(path: Self.weightsName, bytes: weights),
+        ]
+    }
+}

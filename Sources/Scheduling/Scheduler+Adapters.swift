@@ -1,0 +1,100 @@
+import EngramStorage
+public import Engrams
+import Foundation
+import InnerCortex
+import ModelFormats
+import OuterCortex
+
+extension Scheduler {
+    /// Tokens of the session's text that an adapter's fidelity is measured on, and of what the core
+    /// writes itself where the journal has no text.
+    private static let measuredTokens = 2048
+    private static let ownTokens = 256
+
+    /// What other programs can run of an engram, with its measured fidelity.
+    ///
+    /// - Throws: `.refused` where the format can hold nothing of the engram, or, unless a part is
+    ///   asked for, not all of it; it says which sites are left out and what they are worth.
+    public func exportAdapter(
+        _ id: SessionID, _ request: AdapterRequest
+    ) async throws -> ExportedAdapter {
+        try await serveQueued {
+            let session = try await resident(id)
+            let engram = try await engram(of: session, scope: request.scope)
+            var texts = try await ownTexts(of: id, limit: Self.measuredTokens)
+            let kind: AdapterFidelity.Text = texts.isEmpty ? .core : .session
+            if texts.isEmpty { texts = [try await ownText(for: id)] }
+            let name = "\(cortex.modelName)-\(id.user)-\(id.name)"
+            let export: AdapterExport = try await thread.run(for: id) { [cortex, texts] in
+                let task = cortex.startExporting(
+                    engram, as: request.format, measuredOn: texts, kind: kind,
+                    fitsRest: request.allowsPartial)
+                return CortexWork {
+                    guard task.advance() else { return .more(.bulk) }
+                    return .done(try task.result(name: name))
+                }
+            }
+            guard let file = export.file, request.allowsPartial || export.missingSites.isEmpty
+            else { throw ServiceError.refused(reason: Self.refusal(of: export, request.format)) }
+            return ExportedAdapter(
+                file: file, revision: session.revision, hash: ContentDigest.of(file),
+                fidelity: export.fidelity.summary)
+        }
+    }
+
+    /// What a scope means at this moment, as an engram.
+    func engram(of session: ResidentSession, scope: DeltaScope) async throws -> Engram {
+        switch scope {
+        case .total: return session.engram
+        case .session:
+            let base = try await engram(standingOn: session.record.base, of: session.id.user)
+            let total = session.engram
+            return try await atDesk { total.difference(from: base) }
+        case .user:
+            let head = try await store.user(session.id.user)?.head
+            return try await engram(standingOn: head, of: session.id.user)
+        }
+    }
+
+    /// A text that the frozen core writes when nothing is asked of it: for figures where there is
+    /// no other text, the same on every machine of one kernel class.
+    private func ownText(for id: SessionID) async throws -> [TokenID] {
+        var text: [TokenID] = []
+        // An end of text begins the next one.
+        for seed in 1...8 where text.count < Self.ownTokens {
+            let request = GenerationRequest(
+                prompt: [], maxTokens: Self.ownTokens - text.count, sampling: SamplingOptions(),
+                seed: UInt64(seed), mode: .frozen)
+            text += try await thread.run(for: id) { [cortex] in
+                let task = cortex.startGenerating(request, with: cortex.emptyEngram())
+                return CortexWork { task.advance() ? .done(task.result.tokens) : .more(.bulk) }
+            }
+        }
+        return text
+    }
+
+    private static func refusal(of export: AdapterExport, _ format: AdapterFormat) -> String {
+        let what =
+            switch format {
+            case .peft, .ggufLoRA: "a LoRA holds changes of weights"
+            case .controlVector: "a control vector holds one direction, of the layer site's decoder"
+            }
+        let sites = export.missingSites.joined(separator: ", ")
+        guard export.file != nil else {
+            let rest =
+                sites.isEmpty ? "the engram has none" : "the engram has none, but \(sites)"
+            return "\(what), and \(rest). The format engram exports everything, and partial=true "
+                + "what can be fitted onto lm_head."
+        }
+        var worth = "there is no gain on \(export.fidelity.tokens) tokens to share out"
+        if let kept = export.fidelity.gainKept {
+            worth = String(
+                format: "without them %.1f %% of the gain is left on %d tokens of %@", 100 * kept,
+                export.fidelity.tokens,
+                export.fidelity.text == .session
+                    ? "the session's own text" : "the core's own text")
+        }
+        return "\(what), and the engram has more: \(sites); \(worth). partial=true exports the "
+            + "rest, and the format engram everything."
+    }
+}

@@ -1,0 +1,149 @@
+import Kernels
+import ModelFormats
+import Testing
+
+@testable import Engrams
+
+@Suite("Weight changes of the layer site")
+struct LayerDeltaTests {
+    private static let shapes: ProjectionShapes = {
+        var shapes = ProjectionShapes()
+        (shapes.family, shapes.layers, shapes.hidden) = ("llama", 3, 8)
+        (shapes.intermediate, shapes.queries, shapes.keys, shapes.vocabulary) = (12, 8, 4, 100)
+        return shapes
+    }()
+    private let home = CortexIdentity(
+        core: "core", sparseAutoencoder: "sae", rule: "rule", vocabularySize: 100, latentCount: 16,
+        hiddenSize: 8, layerLatentCount: 5, projections: Self.shapes)
+
+    private func delta(_ site: ProjectionSite, rank: Int = 2, seed: UInt64 = 1) -> LowRankDelta {
+        var generator = SeededGenerator(seed: seed)
+        let size = Self.shapes.size(of: site) ?? (3, 3)
+        return LowRankDelta(
+            inputs: size.inputs, outputs: size.outputs, rank: rank,
+            a: (0..<rank * size.inputs).map { _ in generator.normal() },
+            b: (0..<rank * size.outputs).map { _ in generator.normal() })
+    }
+
+    private func engram(_ deltas: [ProjectionSite: LowRankDelta]) -> Engram {
+        var engram = Engram.empty(identity: home)
+        engram.sites.layer = LayerSynapses(
+            dense: DenseSynapses(
+                outputs: 8, inputs: 12, weights: [Float](repeating: 0.01, count: 96)),
+            decoder: [4: [Float](repeating: 0.1, count: 8)], deltas: deltas)
+        return engram
+    }
+
+    @Test("come back from a file as they were, whatever the projection")
+    func roundTrip() throws {
+        let sites: [ProjectionSite] = [
+            .block(0, .query), .block(2, .down), .block(1, .gate), .unembedding,
+        ]
+        let whole = engram(Dictionary(uniqueKeysWithValues: sites.map { ($0, delta($0)) }))
+        for kind in [Engram.FileKind.checkpoint, .workingState] {
+            let bytes = try whole.serialized(as: kind)
+            let back = try Engram(serialized: bytes, name: "it")
+            #expect(back == whole)
+            let again = try back.serialized(as: kind)
+            #expect(again == bytes)
+        }
+        try whole.check(on: home, within: SafeZone())
+    }
+
+    @Test("are refused when they are of another shape, too many, too large or no numbers")
+    func refusals() throws {
+        var zone = SafeZone()
+        zone.matrixBound = 100
+        func refusal(_ site: ProjectionSite, _ delta: LowRankDelta) -> String {
+            do {
+                try engram([site: delta]).check(on: home, within: zone)
+                return ""
+            } catch { return error.description }
+        }
+        let down = ProjectionSite.block(1, .down)
+        #expect(refusal(down, delta(down)).isEmpty)
+        #expect(refusal(down, delta(.block(1, .up))).contains("1.down"))
+        #expect(refusal(.block(3, .down), delta(down)).contains("3.down"))
+        #expect(refusal(.block(0, .queryKeyValue), delta(down)).contains("0.qkv"))
+        #expect(refusal(down, delta(down, rank: 65)).contains("rank"))
+        #expect(refusal(down, delta(down).scaled(by: .nan)).contains("NaN"))
+        #expect(refusal(down, delta(down).scaled(by: 1e4)).contains("beyond the safe zone"))
+        #expect(refusal(down, delta(down).scaled(by: 1e30)).contains("beyond the safe zone"))
+    }
+
+    @Test("files with factors that do not belong together are refused")
+    func hostileFiles() throws {
+        let site = ProjectionSite.block(1, .down)
+        let good = engram([site: delta(site)])
+        let bytes = try good.serialized(as: .checkpoint)
+        func entry(_ name: String, _ shape: [Int]) -> SafetensorsWriter.Entry {
+            .floats(name, shape: shape, [Float](repeating: 1, count: shape.reduce(1, *)))
+        }
+        let file = try SafetensorsFile(bytes: bytes, name: "good")
+        func with(_ entries: [SafetensorsWriter.Entry]) throws -> [UInt8] {
+            let kept = try file.names.filter { !$0.hasPrefix("layer.delta") }.map { name in
+                let tensor = try file.tensor(name)
+                return SafetensorsWriter.Entry(
+                    name: name, type: tensor.type, shape: tensor.shape,
+                    bytes: tensor.withUnsafeBytes { Array($0) })
+            }
+            return try SafetensorsWriter.serialize(kept + entries, metadata: file.metadata)
+        }
+        for entries in [
+            [entry("layer.delta.1.down.a", [2, 12])], [entry("layer.delta.1.down.b", [8, 2])],
+            [entry("layer.delta.1.down.a", [2, 12]), entry("layer.delta.1.down.b", [8, 3])],
+            [entry("layer.delta.1.down.a", [0, 12]), entry("layer.delta.1.down.b", [8, 0])],
+            [entry("layer.delta.1.down.a", [65, 1]), entry("layer.delta.1.down.b", [1, 65])],
+            [entry("layer.delta.01.down.a", [2, 12]), entry("layer.delta.01.down.b", [8, 2])],
+            [entry("layer.delta.1.down.c", [2, 12])], [entry("layer.delta.x", [2])],
+        ] {
+            #expect(throws: EngramError.self) {
+                try Engram(serialized: with(entries), name: "hostile")
+            }
+        }
+        let plain = try Engram(serialized: with([]), name: "plain")
+        #expect(plain.sites.layer.deltas.isEmpty)
+    }
+
+    @Test("add up: sums are those of the products, and what is taken off is gone")
+    func arithmetic() throws {
+        let (down, gate) = (ProjectionSite.block(1, .down), ProjectionSite.block(0, .gate))
+        let one = engram([down: delta(down, rank: 3)])
+        let two = engram([down: delta(down, rank: 4, seed: 2), gate: delta(gate)])
+        var zone = SafeZone()
+        zone.matrixBound = 1000
+        let sum = one.adding(two, within: zone, episodes: 0).sites.layer
+        let found = try #require(sum.deltas[down])
+        #expect(found.rank == 7 && sum.deltas[gate] == delta(gate))
+        let expected = zip(
+            delta(down, rank: 3).product, delta(down, rank: 4, seed: 2).product
+        ).map { $0 + $1 }
+        #expect(zip(found.product, expected).allSatisfy { abs($0 - $1) < 1e-5 })
+        let rest = two.difference(from: two).sites.layer
+        #expect(rest.deltas.isEmpty)
+        zone.matrixBound = 2
+        let bounded = one.adding(two, within: zone, episodes: 0).sites.layer
+        #expect(abs(try #require(bounded.deltas[down]).frobeniusNorm - 2) < 1e-3)
+    }
+
+    @Test("sums of more than 64 directions keep the strongest")
+    func largeSums() throws {
+        let site = ProjectionSite.unembedding
+        let wide = LowRankDelta(
+            inputs: 80, outputs: 90, rank: 40,
+            a: (0..<3200).map { Float(($0 * 37) % 101) / 50 - 1 },
+            b: (0..<3600).map { Float(($0 * 53) % 97) / 50 - 1 })
+        let other = LowRankDelta(
+            inputs: 80, outputs: 90, rank: 40,
+            a: (0..<3200).map { Float(($0 * 71) % 89) / 50 - 1 },
+            b: (0..<3600).map { Float(($0 * 29) % 83) / 500 - 0.1 })
+        let sum = try #require(wide.adding(other, scale: 1))
+        #expect(sum.rank == 64)
+        var exact = wide.product
+        other.add(1, to: &exact)
+        let lost = zip(sum.product, exact).reduce(Float(0)) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }
+        let all = exact.reduce(Float(0)) { $0 + $1 * $1 }
+        #expect(lost < 0.01 * all)
+        #expect(site.description == "unembedding")
+    }
+}
