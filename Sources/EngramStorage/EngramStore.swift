@@ -107,7 +107,9 @@ public protocol EngramStore: Sendable {
     func describeCheckpoint(_ id: CheckpointID, of user: UserID, name: String?, note: String?)
         async throws(StorageError) -> CheckpointRecord
     /// Deletes, as `deleteCheckpoint` does, the automatic checkpoints of a user without name and
-    /// note, all but the newest `count` of them and those that are in use.
+    /// note: all but the newest `count` of them, those that are in use, and those from which alone
+    /// what came later can be rebuilt, because what came before is not on record: the session is
+    /// gone, or its latest event without content lies between.
     /// - Returns: How many.
     func pruneCheckpoints(of user: UserID, keeping count: Int) async throws(StorageError) -> Int
     /// Drops the checkpoint's engram, name and note. What it was made from stays on record

@@ -83,8 +83,8 @@ extension Scheduler {
         guard export.file != nil else {
             let rest =
                 sites.isEmpty ? "the engram has none" : "the engram has none, but \(sites)"
-            return "\(what), and \(rest). The format engram exports everything, and partial=true "
-                + "what can be fitted onto lm_head."
+            let fit = format == .peft ? ", and partial=true what can be fitted onto lm_head" : ""
+            return "\(what), and \(rest). The format engram exports everything\(fit)."
         }
         var worth = "there is no gain on \(export.fidelity.tokens) tokens to share out"
         if let kept = export.fidelity.gainKept {

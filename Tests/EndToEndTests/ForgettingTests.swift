@@ -4,7 +4,7 @@ import Testing
 /// Exact unlearning on the core that ships, as its owner does it.
 @Suite(.serialized, .timeLimit(.minutes(10)))
 struct ForgettingTests {
-    private let secret = "The quorvath's combination is seven, nineteen, forty, and seven again."
+    private let secret = "The quorvath hides its letters under the third alder behind the kiln."
 
     private func export(_ client: TestClient, _ session: String, scope: String = "total")
         async throws -> Data
@@ -39,7 +39,7 @@ struct ForgettingTests {
         #expect(listed.status == 0, "\(listed.errors)")
         let lines = listed.output.split(separator: "\n")
         #expect(lines.count == 4)
-        let line = try #require(lines.first { $0.contains("combination") })
+        let line = try #require(lines.first { $0.contains("alder") })
         let event = String(try #require(line.split(separator: " ").first))
         let outcome = try await HebbBinary.run(
             ["forget", event, "--json"], environment: environment)
@@ -56,7 +56,7 @@ struct ForgettingTests {
         // While it runs, before any clean end: the log counts too.
         for name in try FileManager.default.contentsOfDirectory(atPath: data.url.path) {
             let bytes = try Data(contentsOf: data.url.appendingPathComponent(name))
-            #expect(bytes.range(of: Data("combination is seven".utf8)) == nil, "\(name)")
+            #expect(bytes.range(of: Data("third alder behind".utf8)) == nil, "\(name)")
         }
         let again = try await HebbBinary.run(["forget", event], environment: environment)
         #expect(again.status == 0, "\(again.errors)")

@@ -65,4 +65,32 @@ struct CheckpointNoteTests {
         #expect(try await ids(store) == ["c2", "c3", "c4", "c6"])
         await store.close()
     }
+
+    @Test(
+        "Pruning leaves the one from which alone later events can be done again",
+        arguments: Driver.allCases)
+    func anchors(driver: Driver) async throws {
+        let store = try driver.open()
+        try await store.createSession(session("alice/default"), engram: nil)
+        var head: CheckpointID?
+        // Events 1 and 3 have no content; c2, c4, c6 and c8 stand between the others.
+        for number in stride(from: 1, through: 7, by: 2) {
+            var event = observed(number)
+            event.session.base = head
+            event.event.keepsContent = number > 3
+            try await store.append(event)
+            var entry = checkpointed("c\(number + 1)", number: number + 1, from: head)
+            entry.checkpoint?.record.isAutomatic = true
+            entry.checkpoint?.record.name = nil
+            try await store.append(entry)
+            head = entry.event.target
+        }
+        #expect(try await store.pruneCheckpoints(of: alice.user, keeping: 0) == 2)
+        #expect(try await ids(store) == ["c4", "c8"])
+        // Without its session nothing before a checkpoint is on record.
+        try await store.discardSession(alice)
+        #expect(try await store.pruneCheckpoints(of: alice.user, keeping: 0) == 0)
+        #expect(try await ids(store) == ["c4", "c8"])
+        await store.close()
+    }
 }

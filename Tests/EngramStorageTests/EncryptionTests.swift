@@ -162,15 +162,20 @@ import TinyCore
         try await store.append(observed(1, session: second, key: "k", snapshot: true))
         var other = checkpointed("c9", number: 2, from: nil, session: second)
         other.event.engram = [1]
+        other.checkpoint?.record.name = "bob's"
+        other.checkpoint?.record.note = "bob's"
         try await store.append(other)
         let everything = try await Everything(store)
 
         for column in table.columns {
-            let isText = ["name", "hash", "requestHash"].contains(column)
+            let isText = ["name", "note", "hash", "requestHash"].contains(column)
             let changes = [
                 isText ? "'AAAA' || substr(\(column), 5)" : "CAST(\(column) || x'00' AS BLOB)",
                 isText ? "''" : "x''",
-                "(SELECT \(column) FROM \(table.rawValue) WHERE user = 'bob' LIMIT 1)",
+                """
+                (SELECT \(column) FROM \(table.rawValue)
+                 WHERE user = 'bob' AND \(column) IS NOT NULL LIMIT 1)
+                """,
             ]
             for change in changes {
                 await store.close()

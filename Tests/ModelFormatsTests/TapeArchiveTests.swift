@@ -65,11 +65,10 @@ import Testing
         #expect(refusal(archive([(124, Array("0000000008\0\0".utf8))])).contains("size"))
         #expect(
             refusal(archive([(124, [0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5])])).contains("size"))
-        #expect(refusal(Array(whole[..<700])).contains("cut off") == false)
         for count in stride(from: 512, to: whole.count - 1024, by: 256) {
             #expect(!refusal(Array(whole[..<count])).isEmpty)
         }
-        #expect(refusal(whole + [1]).contains("after the archive's end") == false)
+        #expect(refusal(whole + [1]).contains("after the archive's end"))
         #expect(refusal(whole + [UInt8](repeating: 1, count: 512)).contains("after"))
         #expect(refusal([]).contains("no end"))
     }

@@ -1,5 +1,6 @@
 import EngramStorage
 import Engrams
+import InnerCortex
 import ModelFormats
 import Testing
 
@@ -41,7 +42,7 @@ struct AdapterTests {
             archive: export.file, shapes: cortex.inner.projections, name: "received")
         #expect(received == sent)
         // Nothing was observed here, so that it was measured on what the core writes.
-        #expect(export.fidelity.hasPrefix("text=core; tokens="))
+        #expect(export.fidelity.hasPrefix("text=core; fitted=none; tokens=256;"))
     }
 
     @Test("Learning goes on from an imported adapter, the same after a restart")

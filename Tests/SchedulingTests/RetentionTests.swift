@@ -68,6 +68,23 @@ import Testing
         #expect(try await keeping(1, in: store).hash(alice) == hash)
     }
 
+    @Test("An event is forgotten exactly although the checkpoints after it were pruned")
+    func forgetting() async throws {
+        let texts = ["The quorvath hums at dusk.", lesson, "zebra xylophone zebra", lesson]
+        let scheduler = keeping(1)
+        var events: [EventID] = []
+        for text in texts { events.append(try await scheduler.observe(alice, text).event) }
+        #expect(try await all(scheduler).count == 1)
+        _ = try await scheduler.forget(alice, event: events[0], ifMatch: nil)
+        // The same history without the first text: its checkpoints are where they were.
+        let twin = makeScheduler()
+        for text in [nil] + texts.dropFirst().map(Optional.some) {
+            if let text { try await twin.observe(alice, text) }
+            _ = try await twin.checkpoint(alice, name: nil, ifMatch: nil)
+        }
+        #expect(try await scheduler.hash(alice) == twin.hash(alice))
+    }
+
     @Test("A checkpoint's name and note are given, changed and removed by whom it belongs to")
     func descriptions() async throws {
         let scheduler = makeScheduler()

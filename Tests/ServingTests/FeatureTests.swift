@@ -44,7 +44,7 @@ struct FeatureTests {
             #expect(diff["from"]?["id"] == "cp_1" && diff["to"]?["id"] == "session")
             #expect(diff["to"]?["tokens_learned"] == 5)
             #expect(diff["latents"]?.elements.first?["change"] == 0.75)
-            #expect(diff["tokens"]?.elements.first?["sequences"] == -1)
+            #expect(diff["tokens"]?.elements.first?["sequences"] == -1.0)
             #expect(diff["bits_per_byte"]?["to"] == 2.25)
             #expect(diff["sites"]?.elements.map { $0["site"] }.contains("episodes") == true)
             let other = try await client.send("GET", one + "/diff?with=frozen").json()

@@ -8,7 +8,8 @@ import Foundation
 /// (NIST SP 800-38D, §8.2.2), so a folder may hold up to 2³² of them. The key is derived
 /// (HKDF-SHA256) from the owner's and the folder's salt: one key file may serve many folders. The
 /// place of a value is authenticated with it, so that a value which was moved to another row or
-/// column, or changed, does not open.
+/// column, or changed, does not open. One that was taken away (NULL) is missed where it is needed;
+/// a whole folder put back as it was is not noticed.
 struct RowSeal: Sendable {
     static let none = RowSeal(key: nil)
     /// How much longer a sealed value is.

@@ -307,7 +307,7 @@ public actor InMemoryStore: EngramStore {
             .map(\.content.record)
             .filter { $0.isAutomatic && $0.name == nil && $0.note == nil }
         var pruned = 0
-        for record in prunable.dropLast(max(0, count)) {
+        for record in prunable.dropLast(max(0, count)) where !isAnchor(record) {
             do {
                 try deleteCheckpoint(record.id, of: user)
                 pruned += 1
@@ -316,6 +316,18 @@ public actor InMemoryStore: EngramStore {
             }
         }
         return pruned
+    }
+
+    private func isAnchor(_ record: CheckpointRecord) -> Bool {
+        guard let sequence = record.sequence else { return true }
+        let id = SessionID(user: record.user, name: record.session)
+        let latest = sessions[id]?.events.last { !$0.keepsContent }?.sequence
+        guard let latest, sequence > latest else { return false }
+        let all = (users[record.user]?.checkpoints ?? []).filter { !$0.isDeleted }
+        return !all.contains {
+            $0.content.record.session == record.session
+                && (latest + 1..<sequence).contains($0.content.record.sequence ?? 0)
+        }
     }
 
     public func close() { isClosed = true }

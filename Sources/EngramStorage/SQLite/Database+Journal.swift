@@ -40,6 +40,22 @@ extension Database {
     }
 
     /// Its row stays, for the history.
+    /// Whether what was learned after a checkpoint can be rebuilt from it alone: its session is
+    /// gone, or it is the first one after the session's latest event that cannot be done again.
+    func isAnchor(_ id: CheckpointID, of user: UserID) throws -> Bool {
+        try Bool.fetchOne(
+            self,
+            sql: """
+                SELECT c.sequence IS NULL OR c.sequence =
+                    (SELECT min(o.sequence) FROM checkpoints AS o
+                     WHERE o.user = c.user AND o.session = c.session AND NOT o.deleted
+                       AND o.sequence >
+                         (SELECT max(e.sequence) FROM events AS e
+                          WHERE e.user = c.user AND e.name = c.session AND NOT e.keepsContent))
+                FROM checkpoints AS c WHERE c.user = ? AND c.id = ?
+                """, arguments: [user.rawValue, id.rawValue]) ?? false
+    }
+
     func delete(_ id: CheckpointID, of user: UserID) throws {
         try execute(
             sql: """
@@ -101,8 +117,8 @@ extension Database {
                 """,
             arguments: [
                 session.user.rawValue, session.name.rawValue, snapshot.sequence,
-                ErasableContent.stored(
-                    try seal.seal(snapshot.engram, at: .snapshot(snapshot.sequence, of: session))),
+                try seal.sealErasable(
+                    snapshot.engram, at: .snapshot(snapshot.sequence, of: session)),
             ])
     }
 
@@ -148,7 +164,7 @@ extension Database {
                 record.isAutomatic, record.parent?.rawValue, record.base?.rawValue,
                 Int64(bitPattern: record.revision.rawValue), record.tokensLearned,
                 record.byteCount, try seal.seal(record.hash, at: place("hash")), record.created,
-                ErasableContent.stored(try seal.seal(checkpoint.engram, at: place("engram"))),
+                try seal.sealErasable(checkpoint.engram, at: place("engram")),
             ])
         try execute(
             sql: "UPDATE users SET checkpointsMade = checkpointsMade + 1 WHERE id = ?",

@@ -134,9 +134,8 @@ extension DatabaseValue {
     ) throws -> DatabaseValue {
         switch storage {
         case .blob(let data) where isErasable:
-            ErasableContent.stored(
-                try seal.seal([UInt8](try ErasableContent.content(data)), at: place)
-            ).databaseValue
+            try seal.sealErasable(RowSeal.none.openErasable(data, at: place), at: place)
+                .databaseValue
         case .blob(let data): try seal.seal([UInt8](data), at: place).databaseValue
         case .string(let text): try seal.seal(text, at: place).databaseValue
         case .null, .int64, .double: self

@@ -18,8 +18,22 @@ enum ErasableContent {
 
     static func stored(_ content: Data) -> Data { Data(count: leadBytes) + content }
 
-    static func content(_ stored: Data) throws -> Data {
-        guard stored.count >= leadBytes else { throw StorageError.corrupt(code: 0) }
-        return stored.dropFirst(leadBytes)
+    /// Nil for what is no such value.
+    static func content(_ stored: Data) -> Data? {
+        stored.count >= leadBytes ? stored.dropFirst(leadBytes) : nil
+    }
+}
+
+extension RowSeal {
+    /// `seal`, for a column that is an `ErasableContent`.
+    func sealErasable(_ bytes: [UInt8], at place: SealedPlace) throws -> Data {
+        ErasableContent.stored(try seal(bytes, at: place))
+    }
+
+    func openErasable(_ stored: Data, at place: SealedPlace) throws -> [UInt8] {
+        guard let content = ErasableContent.content(stored) else {
+            throw StorageError.unreadable(place: "\(place)")
+        }
+        return try open(content, at: place)
     }
 }

@@ -42,7 +42,8 @@ extension EventRecord {
             let stored: Data? = row[column]
             let place = SealedPlace.event(id, of: session, sequence, column)
             return try stored.map {
-                try seal.open(column == "tokens" ? ErasableContent.content($0) : $0, at: place)
+                try column == SealedTable.events.erasableColumn
+                    ? seal.openErasable($0, at: place) : seal.open($0, at: place)
             }
         }
         let reward: Double? = row["reward"]
@@ -69,7 +70,7 @@ extension EventRecord {
             id.rawValue, session.user.rawValue, session.name.rawValue, sequence, kind.rawValue,
             tokenCount, reward.map { Double($0) }, target?.rawValue, keepsContent,
             forgottenBy?.rawValue, created, try sealed(payload, "payload"),
-            ErasableContent.stored(try seal.seal(littleEndian(tokens), at: place("tokens"))),
+            try seal.sealErasable(littleEndian(tokens), at: place("tokens")),
             idempotencyKey, try requestHash.map { try seal.seal($0, at: place("requestHash")) },
             try sealed(answer, "answer"), try sealed(engram, "engram"),
         ]
@@ -113,8 +114,7 @@ extension SnapshotRecord {
         let stored: Data = row["engram"]
         self.init(
             sequence: sequence,
-            engram: try seal.open(
-                try ErasableContent.content(stored), at: .snapshot(sequence, of: session)))
+            engram: try seal.openErasable(stored, at: .snapshot(sequence, of: session)))
     }
 }
 

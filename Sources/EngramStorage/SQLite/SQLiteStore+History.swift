@@ -117,7 +117,7 @@ extension Database {
                 record.base?.rawValue, Int64(bitPattern: record.revision.rawValue),
                 record.tokensLearned, record.byteCount,
                 try seal.seal(record.hash, at: place("hash")),
-                ErasableContent.stored(try seal.seal(checkpoint.engram, at: place("engram"))),
+                try seal.sealErasable(checkpoint.engram, at: place("engram")),
                 record.user.rawValue, record.id.rawValue,
             ])
         guard changesCount == 1 else { throw StorageError.checkpointNotFound(record.id) }

@@ -206,9 +206,7 @@ public final class SQLiteStore: EngramStore {
                 sql: "SELECT engram FROM checkpoints WHERE user = ? AND id = ? AND NOT deleted",
                 arguments: [user.rawValue, checkpoint.rawValue]
             ).map {
-                try seal.open(
-                    try ErasableContent.content($0),
-                    at: .checkpoint(checkpoint, of: user, "engram"))
+                try seal.openErasable($0, at: .checkpoint(checkpoint, of: user, "engram"))
             }
         }
     }
@@ -286,7 +284,9 @@ public final class SQLiteStore: EngramStore {
                     """, arguments: [user.rawValue, max(0, count)])
             var pruned = 0
             for id in prunable.map(CheckpointID.init(rawValue:)) {
-                guard try !db.isInUse(id, of: user) else { continue }
+                guard try !db.isInUse(id, of: user), try !db.isAnchor(id, of: user) else {
+                    continue
+                }
                 try db.delete(id, of: user)
                 pruned += 1
             }

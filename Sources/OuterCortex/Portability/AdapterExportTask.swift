@@ -150,6 +150,7 @@ public final class AdapterExportTask: CortexTask {
         reading.alone.readLayer(&alone, rows: rows, synapses: content.synapses)
         var adapted = [Float](repeating: 0, count: slice.vocabularySize)
         let states = regression == nil ? [] : reading.alone.finalStates(of: alone)
+        var (fitted, shifts): ([Float], [Float]) = ([], [])
         for position in slice.positions {
             let row = position - slice.positions.lowerBound
             let outcome = reading.pass.step(
@@ -161,9 +162,8 @@ public final class AdapterExportTask: CortexTask {
             guard regression == nil else {
                 guard positionsBefore + position < fittedPositions else { continue }
                 let width = slice.hiddenSize
-                regression?.add(
-                    states: Array(states[row * width..<(row + 1) * width]),
-                    shifts: Self.shift(from: adapted, to: output))
+                fitted += states[row * width..<(row + 1) * width]
+                shifts += Self.shift(from: adapted, to: output)
                 continue
             }
             guard positionsBefore + position >= fittedPositions else { continue }
@@ -179,6 +179,7 @@ public final class AdapterExportTask: CortexTask {
             fidelity.adaptedBits += outcome.adaptedLoss / log(2)
             fidelity.adapterBits += surprise / log(2)
         }
+        if !fitted.isEmpty { regression?.add(states: fitted, shifts: shifts) }
         self.reading = reading
     }
 

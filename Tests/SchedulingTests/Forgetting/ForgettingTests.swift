@@ -110,7 +110,7 @@ import Testing
         await #expect {
             _ = try await scheduler.forget(alice, event: event, ifMatch: nil)
         } throws: { error in
-            guard case ServiceError.storage = error else { return false }
+            guard case ServiceError.storageFull = error else { return false }
             return true
         }
         store.fail(with: nil)
