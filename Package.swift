@@ -5,6 +5,10 @@ import PackageDescription
 /// `deploy/test` sets the variable; someone who builds with another compiler is not held up by its
 /// new warnings.
 let warningsAreErrors = Context.environment["HEBB_WARNINGS_ARE_ERRORS"] != nil
+/// `deploy/fuzz` sets it, to the path of libFuzzer's library: our modules are then built to tell
+/// the fuzzer where a run went and to stop at the first stray byte, with assertions on, and there
+/// is a program more, `hebb-fuzz`.
+let fuzzer = Context.environment["HEBB_FUZZING"]
 let strict: [SwiftSetting] =
     [
         .swiftLanguageMode(.v6),
@@ -12,6 +16,8 @@ let strict: [SwiftSetting] =
         .enableUpcomingFeature("InternalImportsByDefault"),
         .enableUpcomingFeature("MemberImportVisibility"),
     ] + (warningsAreErrors ? [.treatAllWarnings(as: .error)] : [])
+    + (fuzzer == nil
+        ? [] : [.unsafeFlags(["-sanitize=fuzzer,address", "-assert-config", "Debug"])])
 
 let argumentParser = Target.Dependency.product(
     name: "ArgumentParser", package: "swift-argument-parser")
@@ -32,6 +38,20 @@ func tests(
         swiftSettings: strict)
 }
 
+let fuzzing: [Target] =
+    fuzzer.map { library in
+        [
+            .executableTarget(
+                name: "hebb-fuzz", dependencies: ["FuzzTargets", "ModelFormats"],
+                path: "Tests/Fuzzer", swiftSettings: strict,
+                linkerSettings: [
+                    .unsafeFlags([
+                        "-sanitize=address", "-use-ld=lld", "-lstdc++", "-Xlinker", library,
+                    ])
+                ])
+        ]
+    } ?? []
+
 let package = Package(
     name: "hebb",
     products: [.executable(name: "hebb", targets: ["hebb"])],
@@ -47,7 +67,10 @@ let package = Package(
             providers: [.apt(["libmicrohttpd-dev"])]),
         .systemLibrary(
             name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
-        .target(name: "CKernels"),
+        .target(
+            name: "CKernels",
+            cSettings: fuzzer == nil
+                ? [] : [.unsafeFlags(["-fsanitize=fuzzer-no-link,address"])]),
         module("Kernels", ["CKernels", "COpenBLAS"]),
         module("ModelFormats", ["Kernels"]),
         module("Engrams", ["Kernels", "ModelFormats", crypto]),
@@ -72,6 +95,12 @@ let package = Package(
                 "Scheduling", "MetaLearning", "Serving", argumentParser, logging,
             ], swiftSettings: strict),
 
+        .target(
+            name: "FuzzTargets",
+            dependencies: [
+                "Kernels", "ModelFormats", "Engrams", "OuterCortex", "Serving", "TinyCore",
+            ], path: "Tests/FuzzTargets", swiftSettings: strict),
+        tests("FuzzTargetsTests", ["FuzzTargets"], hasFixtures: true),
         .target(
             name: "TinyCore", dependencies: ["Kernels", "ModelFormats"], path: "Tests/TinyCore",
             swiftSettings: strict),
@@ -100,6 +129,6 @@ let package = Package(
             "ServingTests",
             ["Serving", "Scheduling", "Engrams", "InnerCortex", "ModelFormats", logging]),
         tests("HebbTests", ["hebb", "MetaLearning", "OuterCortex", argumentParser]),
-        tests("EndToEndTests", ["hebb"]),
-    ]
+        tests("EndToEndTests", ["hebb", "TinyCore"]),
+    ] + fuzzing
 )

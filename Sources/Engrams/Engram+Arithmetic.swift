@@ -27,7 +27,7 @@ extension Engram {
             [sites.episodes, delta.sites.episodes], capacity: episodes)
         sum.kernelClass = Self.joined(kernelClass, delta.kernelClass)
         sum.revision = max(revision, delta.revision).next
-        sum.tokensLearned += delta.tokensLearned
+        sum.count(tokens: delta.tokensLearned)
         return sum.projected(into: zone).consolidated(within: zone)
     }
 

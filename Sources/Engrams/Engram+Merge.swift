@@ -73,7 +73,7 @@ extension Engram {
         sum.sites.episodes = joinedEpisodes(of: parts, capacity: episodes)
         sum.revision = (parts.map(\.engram.revision).max() ?? .zero).next
         let tokens = parts.reduce(0.0) { $0 + Double($1.scale) * Double($1.engram.tokensLearned) }
-        sum.tokensLearned = Int(max(0, min(tokens.rounded(), 1e15)))
+        sum.tokensLearned = Int(max(0, min(tokens.rounded(), Double(tokensLearnedMaximum))))
         return sum.projected(into: zone).pruned(within: zone)
     }
 

@@ -8,7 +8,7 @@ public struct Engram: Sendable, Equatable {
     /// What it was learned on.
     public let identity: CortexIdentity
     public internal(set) var revision: Revision
-    /// Tokens it learned from, over its whole lineage.
+    /// Tokens it learned from, over its whole lineage; 0...`tokensLearnedMaximum`.
     public internal(set) var tokensLearned: Int
     /// The checkpoint it came from; nil for one that started from the frozen core.
     public var parent: CheckpointID?
@@ -43,9 +43,17 @@ public struct Engram: Sendable, Equatable {
         sites = judged
         kernelClass = Self.joined(kernelClass, KernelClass.current)
         revision = revision.next
-        let (total, overflow) = tokensLearned.addingReportingOverflow(proposal.tokens)
-        tokensLearned = overflow ? .max : total
+        count(tokens: proposal.tokens)
         return report
+    }
+
+    /// A count at its end stays there. No history comes near it; a stranger's file may name it,
+    /// and what adds to a count must not trap. Exact in JSON, whose numbers many read as doubles.
+    public static let tokensLearnedMaximum = 1_000_000_000_000_000
+
+    mutating func count(tokens: Int) {
+        let room = Self.tokensLearnedMaximum - tokensLearned
+        tokensLearned += min(max(0, tokens), room)
     }
 
     /// Both lists of kernel classes as one, sorted, each once.

@@ -1,3 +1,5 @@
+import ModelFormats
+
 /// What two engrams of one cortex differ in, from the first to the second: site by site, and where
 /// most.
 public struct EngramComparison: Sendable, Equatable {
@@ -240,6 +242,10 @@ private struct SiteComparing {
         tally.add(a.dense.weights, b.dense.weights)
         for latent in Set(a.sortedLatents + b.sortedLatents).sorted() {
             tally.add(a.decoder[latent] ?? [], b.decoder[latent] ?? [])
+        }
+        // By what they do: the same change of weights can be factored in many ways.
+        for site in Set(a.deltas.keys).union(b.deltas.keys).sorted() {
+            tally.add(a.deltas[site]?.product ?? [], b.deltas[site]?.product ?? [])
         }
         return tally.site("layer")
     }

@@ -23,7 +23,8 @@ extension Engram {
                 constitution: try reader.constitution(),
                 projections: try reader.projections()),
             revision: Revision(rawValue: UInt64(try reader.number("revision", limit: .max))),
-            tokensLearned: try reader.number("tokens_learned", limit: .max),
+            tokensLearned: try reader.number(
+                "tokens_learned", limit: Self.tokensLearnedMaximum),
             parent: try reader.text("parent").isEmpty
                 ? nil : CheckpointID(rawValue: try reader.text("parent")),
             kernelClass: try reader.text("kernel_class"), sites: try reader.sites())

@@ -74,6 +74,7 @@ public final class Cortex: Sendable {
         let rulePath = root.appendingPathComponent(PlasticityRule.fileName).path
         let hasRule = FileManager.default.fileExists(atPath: rulePath)
         self.rule = try rule ?? (hasRule ? PlasticityRule(path: rulePath) : PlasticityRule())
+        try self.rule.tensors.check(hiddenSize: inner.config.hiddenSize, file: rulePath)
         layerHook = try LayerHook(self.rule.layer, inner: inner, folder: root.path)
         seal = Self.seal(
             files, self.rule, under: rule == nil ? sealed : nil)
@@ -164,6 +165,7 @@ public final class Cortex: Sendable {
         modelName = other.modelName
         startOfText = other.startOfText
         autoencoder = other.autoencoder
+        try rule.tensors.check(hiddenSize: inner.config.hiddenSize, file: "given")
         self.rule = rule
         var identity = other.identity
         if rule.layer == other.rule.layer {

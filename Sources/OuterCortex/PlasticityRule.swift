@@ -49,7 +49,13 @@ public struct PlasticityRule: Sendable, Equatable {
     static let formatVersion = 2
 
     /// Reads a rule file's content. A coefficient that is not there keeps its default.
-    public init(json: Data, name: String) throws(CortexError) {
+    ///
+    /// - Parameters:
+    ///   - tensors: what goes with it; judged together with the coefficients.
+    ///   - name: what errors call the file.
+    public init(
+        json: Data, tensors: RuleTensors = RuleTensors(), name: String
+    ) throws(CortexError) {
         do {
             self = try JSONDecoder().decode(PlasticityRule.self, from: json)
         } catch let error as CortexError {
@@ -57,6 +63,7 @@ public struct PlasticityRule: Sendable, Equatable {
         } catch {
             throw .unreadableRule(file: name, reason: "it is not a rule in JSON (\(error))")
         }
+        self.tensors = tensors
         try validate(name: name)
     }
 
@@ -70,9 +77,9 @@ public struct PlasticityRule: Sendable, Equatable {
         guard exists, let json = FileManager.default.contents(atPath: file.path) else {
             throw .missing(file: file.path, remedy: "Name a rule.json, or a folder with one.")
         }
-        try self.init(json: json, name: file.path)
-        tensors = try RuleTensors(folder: file.deletingLastPathComponent().path)
-        try validate(name: file.path)
+        try self.init(
+            json: json, tensors: RuleTensors(folder: file.deletingLastPathComponent().path),
+            name: file.path)
     }
 
     /// Writes both files of a rule into a folder.

@@ -1,5 +1,5 @@
 import Foundation
-import ModelFormats
+public import ModelFormats
 
 /// The part of a rule that is learned offline rather than written: `rule.safetensors` beside
 /// `rule.json`. Both parts may be missing.
@@ -31,14 +31,23 @@ public struct RuleTensors: Sendable, Equatable {
     /// Reads a folder's file; nothing when there is none.
     public init(folder: String) throws(CortexError) {
         let path = URL(fileURLWithPath: folder).appendingPathComponent(Self.fileName).path
-        self.init()
-        guard FileManager.default.fileExists(atPath: path) else { return }
+        guard FileManager.default.fileExists(atPath: path) else {
+            self.init()
+            return
+        }
         let file: SafetensorsFile
         do {
             file = try SafetensorsFile(path: path)
         } catch {
             throw .unreadableRule(file: path, reason: "\(error)")
         }
+        try self.init(file: file)
+    }
+
+    /// Reads what `serialized()` wrote.
+    public init(file: SafetensorsFile) throws(CortexError) {
+        let path = file.name
+        self.init()
         guard file.metadata["format"] == Self.formatName else {
             throw .unreadableRule(
                 file: path, reason: "its metadata has no format = \(Self.formatName)")
@@ -80,6 +89,22 @@ public struct RuleTensors: Sendable, Equatable {
         return try SafetensorsWriter.serialize(entries, metadata: ["format": Self.formatName])
     }
 
+    /// Throws unless what reads hidden states reads this core's.
+    ///
+    /// - Parameter file: what to call the tensors in an error.
+    func check(hiddenSize: Int, file: String) throws(CortexError) {
+        let sizes = [
+            ("whitening.mean", whitening?.size), ("episode.mean", keyProjection?.mean.count),
+        ]
+        for (name, size) in sizes {
+            guard let size, size != hiddenSize else { continue }
+            throw .unreadableRule(
+                file: file,
+                reason: "its \(name) is of \(size) values, the core's hidden states have "
+                    + "\(hiddenSize); a rule goes with the core that it was learned on")
+        }
+    }
+
     private static func whitening(
         _ file: SafetensorsFile, _ path: String
     ) throws(CortexError) -> Whitening {
@@ -105,7 +130,10 @@ public struct RuleTensors: Sendable, Equatable {
     ) throws(CortexError) -> KeyProjection {
         let mean = try values(file, path, "episode.mean", rank: 1)
         let projection = try values(file, path, "episode.projection", rank: 2)
-        guard !mean.isEmpty, !projection.isEmpty, projection.count % mean.count == 0 else {
+        // The shape, not the count alone: the transpose of another size may hold as many.
+        guard !mean.isEmpty, !projection.isEmpty,
+            (try? file.tensor("episode.projection").shape.last) == mean.count
+        else {
             throw .unreadableRule(file: path, reason: "episode.projection is of another size")
         }
         return KeyProjection(mean: mean, projection: projection)

@@ -66,7 +66,7 @@ struct TestFailure: Error, CustomStringConvertible {
 }
 
 /// A folder that goes away with its owner.
-final class TemporaryFolder {
+final class TemporaryFolder: Sendable {
     let url: URL
 
     init() throws {

@@ -2,7 +2,7 @@ import Foundation
 import Synchronization
 
 /// A `hebb serve` of its own: free port, temporary data folder, the core that ships.
-final class ServerProcess {
+final class ServerProcess: Sendable {
     let client: TestClient
     private let process: Process
     private let logs: TemporaryFolder
@@ -12,11 +12,20 @@ final class ServerProcess {
     /// - Parameters:
     ///   - data: the data folder; it outlives the server, so that a second one can take it over.
     ///   - arguments: further ones for `hebb serve`.
-    init(data: TemporaryFolder, arguments: [String] = []) async throws {
+    convenience init(data: TemporaryFolder, arguments: [String] = []) async throws {
+        try await self.init(dataPath: data.path, arguments: arguments)
+    }
+
+    /// - Parameter launcher: a program that starts the server in its own place (`exec`), with its
+    ///   arguments; empty to start it directly.
+    init(dataPath: String, arguments: [String] = [], launcher: [String] = []) async throws {
         logs = try TemporaryFolder()
         process = Process()
-        process.executableURL = try HebbBinary.url()
-        process.arguments = ["serve", "--json", "--port", "0", "--data", data.path] + arguments
+        let command =
+            launcher + [try HebbBinary.url().path, "serve", "--json", "--port", "0"]
+            + ["--data", dataPath] + arguments
+        process.executableURL = URL(fileURLWithPath: command[0])
+        process.arguments = Array(command.dropFirst())
         process.standardInput = FileHandle.nullDevice
         let output = try logs.file("stdout")
         let errors = try logs.file("stderr")
@@ -36,7 +45,7 @@ final class ServerProcess {
                 kill(process.processIdentifier, SIGKILL)
                 throw TestFailure("hebb serve did not start: \(said)")
             }
-            try await Task.sleep(for: .milliseconds(30))
+            try await Task.sleep(for: .milliseconds(10))
         }
     }
 

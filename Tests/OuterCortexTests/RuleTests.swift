@@ -39,6 +39,27 @@ final class RuleTests {
 
     deinit { TinyCore.remove(folder) }
 
+    @Test("that was learned on a core of another size is refused before it is used")
+    func foreignTensors() throws {
+        let size = plain.identity.hiddenSize
+        for tensors in [
+            RuleTensors(whitening: .identity(size: size + 1)),
+            RuleTensors(keyProjection: .identity(size: size + 1)),
+        ] {
+            var rule = richRule(hiddenSize: size)
+            rule.tensors = tensors
+            #expect(throws: CortexError.self) { try plain.with(rule: rule) }
+            #expect(throws: CortexError.self) { try Cortex(folder: folder, rule: rule) }
+        }
+        let transposed = try SafetensorsWriter.serialize(
+            [
+                .floats("episode.mean", shape: [2], [0, 0]),
+                .floats("episode.projection", shape: [2, 3], [1, 2, 3, 4, 5, 6]),
+            ], metadata: ["format": "hebb.rule_tensors"])
+        let file = try SafetensorsFile(bytes: transposed, name: "tensors")
+        #expect(throws: CortexError.self) { try RuleTensors(file: file) }
+    }
+
     @Test("comes back from its two files, and names itself by both")
     func roundTrip() throws {
         let target = FileManager.default.temporaryDirectory

@@ -162,8 +162,8 @@ struct SessionTests {
             ).json()
             #expect(
                 second.names == [
-                    "id", "object", "name", "parent", "revision", "tokens_learned", "created",
-                    "bytes", "hash", "is_head",
+                    "id", "object", "name", "note", "automatic", "parent", "revision",
+                    "tokens_learned", "created", "bytes", "hash", "is_head",
                 ])
             #expect(second["parent"] == "cp_1")
             let list = try await client.send("GET", path + "/checkpoints").json()
@@ -208,7 +208,7 @@ struct SessionTests {
             #expect(try wrong.error().code == "refused")
             #expect(try await client.send("PUT", path + "/delta").status == 400)
             for (query, status) in [
-                ("format=zip", 400), ("scope=all", 400), ("bits=8", 400),
+                ("format=zip", 400), ("scope=all", 400), ("bits=4", 400),
             ] {
                 let answer = try await client.send("GET", path + "/delta?" + query)
                 #expect(answer.status == status)

@@ -80,7 +80,8 @@ class Server:
         self.core = self.folder / core.name
         self.core.mkdir()
         for entry in core.iterdir():
-            if entry.name not in ("rule.json", "rule.safetensors"):
+            # Another rule than the sealed one: these servers run without a constitution.
+            if not entry.name.startswith(("rule", "constitution")):
                 (self.core / entry.name).symlink_to(entry.resolve())
         (self.core / "rule.json").write_text(json.dumps(rule))
         if tensors and (core / "rule.safetensors").exists():
@@ -190,7 +191,12 @@ def compare(server, core, adapter, stated, learned, others):
 
 
 def difference(model, start, score):
-    """By how many nats the personal model's surprise of each token differs from a model's."""
+    """By how many nats the personal model's surprise of each token differs from a model's.
+
+    Over the first window: a text longer than the context is read in several, which transformers
+    does not do.
+    """
+    score = score[:model.config.max_position_embeddings - 1]
     found = surprise(model, start, [entry["token"] for entry in score])
     return numpy.abs(found - [entry["adapted"] for entry in score]) * numpy.log(2)
 

@@ -12,10 +12,21 @@ extension SparseAutoencoderFile {
     /// - Complexity: O(d_in·d_sae); copies the weights to `Float`.
     public init(folder: String) throws(ModelFormatError) {
         let path = FolderPath.join(folder, Self.configName)
-        let weightsPath = FolderPath.join(folder, Self.weightsName)
-        let config = try JSONFields(
-            bytes: ByteStorage.contents(of: path, limit: Self.maximumConfigBytes), file: path)
-        let weights = try SafetensorsFile(path: weightsPath)
+        try self.init(
+            config: ByteStorage.contents(of: path, limit: Self.maximumConfigBytes), name: path,
+            weights: SafetensorsFile(path: FolderPath.join(folder, Self.weightsName)))
+    }
+
+    /// Reads both files' content, with the same checks.
+    ///
+    /// - Parameters:
+    ///   - config: the content of a cfg.json.
+    ///   - name: what errors call it.
+    ///   - weights: a sae_weights.safetensors.
+    public init(
+        config: [UInt8], name: String, weights: SafetensorsFile
+    ) throws(ModelFormatError) {
+        let config = try JSONFields(bytes: config, file: name)
         let inputs = try config.require(
             "d_in", try config.integer("d_in", in: 1...Self.maximumInputSize))
         let latents = try config.require(
@@ -45,7 +56,7 @@ extension SparseAutoencoderFile {
                     gateBias: tensor("b_gate", [latents]),
                     magnitudeBias: tensor("b_mag", [latents]),
                     magnitudeScale: tensor("r_mag", [latents])) : nil)
-        try validate(name: weightsPath)
+        try validate(name: weights.name)
     }
 
     private static func floats(

@@ -13,11 +13,11 @@ extension SparseAutoencoderFile {
     /// - Throws: `ModelFormatError` when the value fails `validate(name:)` or the disk refuses.
     public func write(folder: String) throws(ModelFormatError) {
         try validate(name: folder)
-        let weights = try SafetensorsWriter.serialize(weightEntries, metadata: ["format": "pt"])
+        let (config, weights) = try serialized()
         do {
             try FileManager.default.createDirectory(
                 atPath: folder, withIntermediateDirectories: true)
-            for (name, bytes) in [(Self.weightsName, weights), (Self.configName, configBytes)] {
+            for (name, bytes) in [(Self.weightsName, weights), (Self.configName, config)] {
                 let url = URL(fileURLWithPath: FolderPath.join(folder, name))
                 try Data(bytes).write(to: url, options: .atomic)
             }
@@ -26,6 +26,11 @@ extension SparseAutoencoderFile {
                 file: folder, reason: error.localizedDescription,
                 remedy: "Check the folder's permissions and the free space.")
         }
+    }
+
+    /// What `write(folder:)` puts into the folder's two files.
+    public func serialized() throws(ModelFormatError) -> (config: [UInt8], weights: [UInt8]) {
+        (configBytes, try SafetensorsWriter.serialize(weightEntries, metadata: ["format": "pt"]))
     }
 
     /// The tensors under SAELens's names, sorted by name.

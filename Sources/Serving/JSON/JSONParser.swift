@@ -1,8 +1,8 @@
 /// Why a document is no JSON, or more than a server should read.
-struct JSONSyntaxError: Error, Equatable {
-    var reason: String
+package struct JSONSyntaxError: Error, Equatable {
+    package var reason: String
     /// Byte offset of the offence, from 0.
-    var offset: Int
+    package var offset: Int
 }
 
 /// A strict RFC 8259 parser with bounds on depth and on the number of values, so that a small
@@ -12,7 +12,7 @@ struct JSONSyntaxError: Error, Equatable {
 /// and lone surrogates, and leaves the choice between unions (`prompt`) to us.
 ///
 /// - Complexity: O(bytes).
-struct JSONParser {
+package struct JSONParser {
     static let maximumDepth = 64
     static let maximumValues = 2_000_000
 
@@ -20,7 +20,7 @@ struct JSONParser {
     private var position = 0
     private var values = 0
 
-    static func parse(_ bytes: [UInt8]) throws(JSONSyntaxError) -> JSONValue {
+    package static func parse(_ bytes: [UInt8]) throws(JSONSyntaxError) -> JSONValue {
         if let offset = invalidUTF8Offset(in: bytes) {
             throw JSONSyntaxError(reason: "the text is not valid UTF-8", offset: offset)
         }

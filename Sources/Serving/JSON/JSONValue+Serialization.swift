@@ -1,7 +1,7 @@
 extension JSONValue {
     /// Compact JSON. A double is written with the fewest digits that read back as the same double;
     /// JSON has no NaN and no infinity, so they become null.
-    func serialized() -> [UInt8] {
+    package func serialized() -> [UInt8] {
         var bytes: [UInt8] = []
         append(to: &bytes)
         return bytes

@@ -1,7 +1,8 @@
 import EngramStorage
 import Foundation
 
-/// The data folder: that it can be written and that nobody else has it. Makes nothing.
+/// The data folder: that it can be written, that nobody else has it, and that what is stored is
+/// whole. Makes nothing.
 enum DataFolderCheck {
     /// - Parameter key: of the folder; nil: none was named.
     static func findings(folder: String, key: Result<DataKey?, any Error>) async -> [Finding] {
@@ -38,6 +39,7 @@ enum DataFolderCheck {
             }
             let store = try SQLiteStore(folder: folder, key: key)
             let overview = try await store.overview()
+            try await store.checkIntegrity()
             await store.close()
             return finding(of: overview, folder: folder, isEncrypted: key != nil)
         } catch StorageError.folderInUse(_, let process) {
