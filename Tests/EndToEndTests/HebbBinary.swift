@@ -1,4 +1,5 @@
 import Foundation
+import TinyCore
 
 /// The real program, built beside the tests.
 enum HebbBinary {
@@ -44,7 +45,7 @@ enum HebbBinary {
         } else {
             process.standardInput = FileHandle.nullDevice
         }
-        try process.run()
+        try ProcessLaunch.run(process)
         let deadline = ContinuousClock.now + .seconds(secondsAllowed)
         while process.isRunning {
             guard ContinuousClock.now < deadline else {

@@ -1,5 +1,6 @@
 import Foundation
 import Synchronization
+import TinyCore
 
 /// A `hebb serve` of its own: free port, temporary data folder, the core that ships.
 final class ServerProcess: Sendable {
@@ -31,7 +32,7 @@ final class ServerProcess: Sendable {
         let errors = try logs.file("stderr")
         process.standardOutput = output.handle
         process.standardError = errors.handle
-        try process.run()
+        try ProcessLaunch.run(process)
         RunningServers.shared.add(process.processIdentifier)
         let deadline = ContinuousClock.now + .seconds(120)
         while true {

@@ -240,7 +240,7 @@ final class AdapterExportTests {
     @Test("A stranger's adapter stays inside the safe zone, however large it is allowed to be")
     func safeZone() throws {
         let cortex = try Cortex(folder: folder)
-        let engram = try cortex.engram(adapter: adapter(cortex, rank: 8, scale: 0.8))
+        let engram = try cortex.engram(adapter: adapter(cortex, rank: 8, scale: 0.5))
         for text in [lesson, "Other words that nobody taught it, 1234567890."] {
             let scored = cortex.score(text, with: engram)
             #expect(scored.adaptation.klMax <= cortex.zone.maximumDivergence)

@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 import Testing
 import TinyCore
 
@@ -58,25 +59,36 @@ struct BusyServerTests {
         return (walker, try await walker.hashes(on: client))
     }
 
-    /// Does `body` while 16 others learn on the same server, each in a loop.
+    /// Does `body` while 16 others learn on the same server, each in a loop that ends between two
+    /// requests. They are not cancelled: Foundation's `URLSession` can wait for itself for ever when
+    /// a task is cancelled while it starts a request.
     private func amongOthers<Output: Sendable>(
         on client: TestClient, _ body: @Sendable (TestClient) async throws -> Output
     ) async throws -> Output {
-        try await withThrowingTaskGroup(of: Void.self) { group in
+        let end = End()
+        return try await withThrowingTaskGroup(of: Void.self) { group in
             for index in 0..<16 {
                 group.addTask {
                     var other = Walker(History(user: "other-\(index)", seed: UInt64(index)))
                     try await other.begin(on: client)
-                    while !Task.isCancelled { try await other.advance(on: client) }
+                    while !end.isReached { try await other.advance(on: client) }
                 }
             }
-            let output = try await body(client)
-            group.cancelAll()
-            // What a cancelled walk throws is of no interest; what it broke off is its own affair.
+            let outcome: Result<Output, any Error>
+            do { outcome = .success(try await body(client)) } catch { outcome = .failure(error) }
+            end.reach()
+            var failures: [any Error] = []
             while let result = await group.nextResult() {
-                if case .failure(let failure as TestFailure) = result { throw failure }
+                if case .failure(let failure) = result { failures.append(failure) }
             }
-            return output
+            if let failure = failures.first { throw failure }
+            return try outcome.get()
         }
+    }
+
+    private final class End: Sendable {
+        private let flag = Mutex(false)
+        var isReached: Bool { flag.withLock { $0 } }
+        func reach() { flag.withLock { $0 = true } }
     }
 }

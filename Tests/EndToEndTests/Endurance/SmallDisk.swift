@@ -1,5 +1,6 @@
 import Foundation
 import Testing
+import TinyCore
 
 /// A file system of a few megabytes in memory, in a mount namespace of its own.
 ///
@@ -18,7 +19,7 @@ final class SmallDisk {
         process.executableURL = URL(fileURLWithPath: unshare)
         process.arguments = ["--mount", "sh", "-c", "mount -t tmpfs tmpfs /mnt"]
         process.standardError = FileHandle.nullDevice
-        guard (try? process.run()) != nil else { return false }
+        guard (try? ProcessLaunch.run(process)) != nil else { return false }
         process.waitUntilExit()
         return process.terminationStatus == 0
     }()
@@ -39,7 +40,7 @@ final class SmallDisk {
         ]
         let output = try folder.file("ready")
         holder.standardOutput = output.handle
-        try holder.run()
+        try ProcessLaunch.run(holder)
         RunningServers.shared.add(holder.processIdentifier)
         let deadline = ContinuousClock.now + .seconds(20)
         while try output.text() != "ready\n" {
@@ -73,7 +74,7 @@ final class SmallDisk {
         let pipe = Pipe()
         process.standardOutput = pipe
         process.standardError = pipe
-        try process.run()
+        try ProcessLaunch.run(process)
         let output = pipe.fileHandleForReading.readDataToEndOfFile()
         process.waitUntilExit()
         guard process.terminationStatus == 0 else {

@@ -30,8 +30,10 @@ public struct Constitution: Sendable, Equatable {
         protectedLatents: [Int32] = [], probes: [Probe] = []
     ) {
         self.files = files
-        self.protectedTokens = protectedTokens
-        self.protectedLatents = protectedLatents
+        // One order, that of files, whatever the order they were named in: the same rules are
+        // the same value.
+        self.protectedTokens = protectedTokens.sorted { $0.id < $1.id }
+        self.protectedLatents = protectedLatents.sorted()
         self.probes = probes
         numbers = zone
     }
