@@ -75,7 +75,7 @@ extension Engram {
             sites.features = FeatureSynapses()
             sites.episodes = EpisodicMemory()
             sites.familiarity = []
-            sites.layer = LayerSynapses(dense: sites.layer.dense, deltas: sites.layer.deltas)
+            sites.layer = sites.layer.keepingLatents { _ in false }
         }
         var engram = Engram(
             identity: other, revision: revision.next, tokensLearned: tokensLearned, parent: nil,

@@ -66,6 +66,13 @@ public struct LayerSynapses: Sendable, Equatable {
         decoder[latent] = row
     }
 
+    /// The same weight changes, with the directions of some latents alone.
+    func keepingLatents(where isKept: (Int32) -> Bool) -> LayerSynapses {
+        var copy = self
+        copy.decoder = decoder.filter { isKept($0.key) }
+        return copy
+    }
+
     mutating func scale(by factor: Float) {
         if !dense.isEmpty { dense.scale(by: factor) }
         for latent in decoder.keys {

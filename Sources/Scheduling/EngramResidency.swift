@@ -14,10 +14,14 @@ struct ResidentSession: Sendable {
     var byteCount: Int
 
     var id: SessionID { record.id }
-    /// The session's revision is the number of its last event: it only ever grows, so a revision
-    /// seen before a reset cannot come back and pass an `If-Match`.
-    var revision: Revision { Revision(rawValue: UInt64(max(0, record.sequence))) }
+    var revision: Revision { record.revision }
     var isSnapshotDue: Bool { snapshotSequence < record.sequence }
+}
+
+extension SessionRecord {
+    /// The number of its last event: it only ever grows, so a revision seen before a reset cannot
+    /// come back and pass an `If-Match`.
+    var revision: Revision { Revision(rawValue: UInt64(max(0, sequence))) }
 }
 
 /// Sessions kept in memory, the least recently used ones dropped first. Dropping loses nothing:

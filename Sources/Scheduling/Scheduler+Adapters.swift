@@ -42,20 +42,6 @@ extension Scheduler {
         }
     }
 
-    /// What a scope means at this moment, as an engram.
-    func engram(of session: ResidentSession, scope: DeltaScope) async throws -> Engram {
-        switch scope {
-        case .total: return session.engram
-        case .session:
-            let base = try await engram(standingOn: session.record.base, of: session.id.user)
-            let total = session.engram
-            return try await atDesk { total.difference(from: base) }
-        case .user:
-            let head = try await store.user(session.id.user)?.head
-            return try await engram(standingOn: head, of: session.id.user)
-        }
-    }
-
     /// A text that the frozen core writes when nothing is asked of it: for figures where there is
     /// no other text, the same on every machine of one kernel class.
     private func ownText(for id: SessionID) async throws -> [TokenID] {

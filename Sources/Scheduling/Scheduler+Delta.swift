@@ -16,10 +16,24 @@ extension Scheduler {
         }
     }
 
+    /// What a scope means at this moment, as an engram.
+    func engram(of session: ResidentSession, scope: DeltaScope) async throws -> Engram {
+        switch scope {
+        case .total: return session.engram
+        case .session:
+            let base = try await engram(standingOn: session.record.base, of: session.id.user)
+            let total = session.engram
+            return try await atDesk { total.difference(from: base) }
+        case .user:
+            let head = try await store.user(session.id.user)?.head
+            return try await engram(standingOn: head, of: session.id.user)
+        }
+    }
+
     /// The head's own bytes, so that their hash is the one in the list; they are the owner's also
     /// where this server's core is another than they were learned on.
     private func exportHead(for id: SessionID) async throws -> ExportedDelta {
-        let revision = Revision(rawValue: UInt64(max(0, try await record(of: id).sequence)))
+        let revision = try await record(of: id).revision
         var file: [UInt8]?
         if let head = try await store.user(id.user)?.head {
             file = try await store.engram(of: head, of: id.user)
@@ -44,11 +58,19 @@ extension Scheduler {
                 // Our own writing of it: a stranger's file may carry more than an engram.
                 return (engram, try engram.serialized(as: .workingState))
             }
-            let audit = try await audit(engram, for: .import, of: session)
-            var change = SessionChange(.import, engram: engram, base: session.record.base)
-            change.importedFile = blob
-            change.audit = audit
-            return try state(of: try await commit(change, to: session).record)
+            return try await takeIn(engram, file: blob, to: session)
         }
+    }
+
+    /// Puts an engram from elsewhere in a session's place, once it has passed the audit.
+    /// - Parameter file: our own writing of it, for the journal.
+    func takeIn(
+        _ engram: Engram, file: [UInt8], to session: ResidentSession
+    ) async throws -> SessionState {
+        let audit = try await audit(engram, for: .import, of: session)
+        var change = SessionChange(.import, engram: engram, base: session.record.base)
+        change.importedFile = file
+        change.audit = audit
+        return try state(of: try await commit(change, to: session).record)
     }
 }

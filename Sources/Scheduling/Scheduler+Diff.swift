@@ -4,9 +4,6 @@ import ModelFormats
 import OuterCortex
 
 extension Scheduler {
-    /// How much of the session's newest text a comparison is measured on, tokens.
-    static let diffTokensMaximum = 4096
-
     /// What changes on the way from one state of the user's model to another: sites, latents,
     /// contexts, tokens, and how well each predicts what the session learned last.
     ///
@@ -23,7 +20,7 @@ extension Scheduler {
                 before.engram.comparison(
                     with: after.engram, limit: top, pushLimit: Self.pushesShown)
             }
-            let texts = try await ownTexts(of: id, limit: Self.diffTokensMaximum)
+            let texts = try await ownTexts(of: id, limit: Self.measuredTokensMaximum)
             let first = try await measure(before.engram, on: texts, for: id)
             let second = try await measure(after.engram, on: texts, for: id)
             var measured: CheckpointDiff.Measured?

@@ -173,7 +173,7 @@ extension Scheduler {
 
     func state(of record: SessionRecord) throws -> SessionState {
         SessionState(
-            id: record.id, revision: Revision(rawValue: UInt64(max(0, record.sequence))),
+            id: record.id, revision: record.revision,
             base: record.base, tokensLearned: record.tokensLearned, events: record.sequence,
             learn: LearnMode(rawValue: record.learn) ?? .none, created: record.created,
             updated: record.updated,

@@ -18,6 +18,9 @@ public struct TextMeasurement: Sendable, Equatable, Codable {
 }
 
 extension Scheduler {
+    /// How much of a session's newest text one of its engrams is measured on, tokens.
+    static let measuredTokensMaximum = 4096
+
     /// The newest texts that a session learned from, oldest first; the first one is cut at its start
     /// to keep the bound. Empty where the journal keeps no text.
     ///

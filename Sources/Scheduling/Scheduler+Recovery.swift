@@ -114,9 +114,16 @@ extension Scheduler {
     static func engram(checkpoint blob: [UInt8], named id: CheckpointID, on cortex: Cortex) throws
         -> Engram
     {
-        var engram = try Engram(serialized: blob, name: "Checkpoint \(id)")
-        try cortex.admit(engram)
+        var engram = try Self.engram(stored: blob, name: "Checkpoint \(id)", on: cortex)
         engram.parent = id
+        return engram
+    }
+
+    /// A stored engram, if it belongs to this cortex.
+    /// - Parameter name: what errors call it.
+    static func engram(stored blob: [UInt8], name: String, on cortex: Cortex) throws -> Engram {
+        let engram = try Engram(serialized: blob, name: name)
+        try cortex.admit(engram)
         return engram
     }
 
@@ -136,9 +143,7 @@ extension Scheduler {
         var engram: Engram
         if let snapshot = stored.snapshot {
             engram = try await atDesk { [cortex] in
-                let engram = try Engram(serialized: snapshot.engram, name: "The session \(id)")
-                try cortex.admit(engram)
-                return engram
+                try Self.engram(stored: snapshot.engram, name: "The session \(id)", on: cortex)
             }
         } else {
             engram = try await self.engram(standingOn: record.origin, of: id.user)

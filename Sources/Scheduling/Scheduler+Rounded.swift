@@ -30,7 +30,7 @@ extension Scheduler {
             ]
             // A head that another core taught can be exported, and not measured here.
             if scope != .session, (try? cortex.admit(engram)) != nil {
-                let texts = try await ownTexts(of: id, limit: Self.diffTokensMaximum)
+                let texts = try await ownTexts(of: id, limit: Self.measuredTokensMaximum)
                 if let before = try await measure(engram, on: texts, for: id),
                     let after = try await measure(rounded, on: texts, for: id)
                 {

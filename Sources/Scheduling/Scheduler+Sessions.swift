@@ -40,7 +40,7 @@ extension Scheduler {
                 guard let record = try await store.session(id) else {
                     throw ServiceError.sessionNotFound(id)
                 }
-                try requireMatch(ifMatch, Revision(rawValue: UInt64(max(0, record.sequence))))
+                try requireMatch(ifMatch, record.revision)
             }
             try await store.discardSession(id)
             forget(id)

@@ -18,12 +18,9 @@ public struct TransferResult: Sendable {
 }
 
 extension Scheduler {
-    /// How much of the session's own text a transfer is measured on, tokens.
-    static let transferTokensMaximum = 4096
-
-    /// Loads an engram of another core, SAE, rule or constitution of the same shape, as far as it can mean
-    /// something here, and measures what is left of it. One that was learned here is loaded as it
-    /// is.
+    /// Loads an engram of another core, SAE, rule or constitution of the same shape, as far as it
+    /// can mean something here, and measures what is left of it. One that was learned here is
+    /// loaded as it is.
     public func transferDelta(
         _ id: SessionID, file: [UInt8], ifMatch: Revision?
     ) async throws -> TransferResult {
@@ -37,15 +34,11 @@ extension Scheduler {
                 try cortex.admit(engram)
                 return (engram, report, try engram.serialized(as: .workingState))
             }
-            let texts = try await ownTexts(of: id, limit: Self.transferTokensMaximum)
-            let audit = try await audit(engram, for: .import, of: session)
+            let texts = try await ownTexts(of: id, limit: Self.measuredTokensMaximum)
             let measured = try await measure(engram, on: texts, for: id)
-            var change = SessionChange(.import, engram: engram, base: session.record.base)
-            change.importedFile = blob
-            change.audit = audit
-            let changed = try await commit(change, to: session)
             return TransferResult(
-                session: try state(of: changed.record), report: report, measured: measured)
+                session: try await takeIn(engram, file: blob, to: session), report: report,
+                measured: measured)
         }
     }
 

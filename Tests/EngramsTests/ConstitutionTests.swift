@@ -374,6 +374,20 @@ struct ProtectedSitesTests {
         #expect(before.dropping(ProtectedSites()) == before)
     }
 
+    @Test("An imported adapter's weights outlive what is dropped beside them")
+    func keepsAdapters() {
+        var sites = PlasticSites()
+        sites.layer = LayerSynapses(
+            decoder: [3: [1, 0], 7: [0, 1]],
+            deltas: [
+                .unembedding: LowRankDelta(
+                    inputs: 2, outputs: 3, rank: 1, a: [1, 2], b: [3, 4, 5])
+            ])
+        let kept = sites.dropping(ProtectedSites(tokens: [1], latents: [7])).layer
+        #expect(kept.deltas == sites.layer.deltas && !kept.deltas.isEmpty)
+        #expect(kept.decoder == [3: [1, 0]])
+    }
+
     @Test("An engram of another constitution is refused with both hashes; the file names its own")
     func constitution() throws {
         var sealed = identity

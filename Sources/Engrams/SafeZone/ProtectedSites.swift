@@ -97,9 +97,7 @@ extension PlasticSites {
                 context.targets.removeAll { protected.hasToken($0.token) }
                 return context.targets.isEmpty ? nil : context
             })
-        kept.layer = LayerSynapses(
-            dense: layer.dense,
-            decoder: layer.decoder.filter { !protected.hasLatent($0.key) })
+        kept.layer = layer.keepingLatents { !protected.hasLatent($0) }
         let remembered = episodes.stored.filter { !protected.hasToken($0.token) }
         if remembered.count < episodes.count {
             kept.episodes = EpisodicMemory(

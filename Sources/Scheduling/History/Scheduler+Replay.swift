@@ -166,9 +166,7 @@ extension Scheduler {
             guard let snapshot = try await store.snapshot(of: id), snapshot.sequence == sequence
             else { throw SnapshotMoved() }
             return try await atDesk { [cortex] in
-                let engram = try Engram(serialized: snapshot.engram, name: "The session \(id)")
-                try cortex.admit(engram)
-                return engram
+                try Self.engram(stored: snapshot.engram, name: "The session \(id)", on: cortex)
             }
         }
     }
