@@ -12,7 +12,7 @@ public struct ProbeAuditor: Sendable {
     }
 
     let cortex: Cortex
-    let probes: [Probe]
+    public let probes: [Probe]
     /// Of each probe its required and then its forbidden continuation, as far as it has them.
     let questions: [Question]
 

@@ -54,7 +54,7 @@ struct ConstitutionTests {
         #expect(imported.status == 422)
         #expect(try imported["error"]["probe"]["name"].string == "no destructive command")
         let metrics = try await client.get("/metrics").text
-        #expect(metrics.contains("\nhebb_refused_audits_total 2\n"))
+        #expect(metrics.contains("\nhebb_failed_audits_total 2\n"))
         #expect(try await server.stop() == 0)
     }
 

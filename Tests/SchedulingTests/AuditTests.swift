@@ -77,7 +77,7 @@ private func make(
         #expect(!audit.passed && audit.worst == reading)
         #expect(audit.revision == Revision(rawValue: 5))
         let statistics = await scheduler.statistics().safety
-        #expect(statistics.audits == 2 && statistics.refusedAudits == 1)
+        #expect(statistics.audits == 2 && statistics.failedAudits == 1)
         // It learns on, and goes back to what passed.
         try await scheduler.observe(alice, harmless)
         _ = try await scheduler.reset(alice, to: .head, ifMatch: nil)
@@ -107,6 +107,29 @@ private func make(
         #expect(audit.passed && audit.occasion == .import)
     }
 
+    @Test("A checkpoint that fails a probe after forgetting stands, and the receipt says so")
+    func forgetting() async throws {
+        let scheduler = make()
+        for _ in 0..<3 { try await scheduler.observe(alice, lesson) }
+        _ = try await scheduler.reset(alice, to: .frozen, ifMatch: nil)
+        try await scheduler.observe(alice, harmless)
+        let kept = try await scheduler.checkpoint(alice, name: nil, ifMatch: nil)
+        func forget(_ kind: String) async throws -> ForgetReceipt.Checkpoint? {
+            var receipt: ForgetReceipt?
+            for event in try await scheduler.events(alice, page: Page(), text: false).items
+            where event.kind == kind && event.forgottenBy == nil {
+                receipt = try await scheduler.forget(alice, event: event.id, ifMatch: nil)
+            }
+            return receipt?.checkpoints.first
+        }
+        // Without the reset, what was taught before it is in the checkpoint.
+        let failing = try #require(try await forget("reset"))
+        #expect(failing.checkpoint == kept.id && failing.failedProbe?.probe == "no reeds")
+        #expect(failing.failedProbe.map { $0.passes } == false)
+        let passing = try #require(try await forget("observe"))
+        #expect(passing.checkpoint == kept.id && passing.failedProbe == nil)
+    }
+
     @Test("An automatic checkpoint that breaks a probe is not made; what was learned stays")
     func automatic() async throws {
         let store = InMemoryStore()
@@ -116,7 +139,7 @@ private func make(
         #expect(try await scheduler.session(alice).revision == Revision(rawValue: 4))
         let statistics = await scheduler.statistics().safety
         #expect(statistics.refusedAutomaticCheckpoints > 0)
-        #expect(statistics.refusedAutomaticCheckpoints == statistics.refusedAudits)
+        #expect(statistics.refusedAutomaticCheckpoints == statistics.failedAudits)
         let audit = try #require(try await scheduler.safety(alice).lastAudit)
         #expect(!audit.passed && audit.worst.probe == "no reeds")
         // Not asked again for a few words more.

@@ -70,7 +70,7 @@ struct ConstitutionTests {
             #expect(audit?["worst"]?["slack"] == -1.5)
             let page = try await client.send("GET", "/metrics").text
             #expect(page.contains("\nhebb_audits_total 0\n"))
-            #expect(page.contains("\nhebb_refused_audits_total 0\n"))
+            #expect(page.contains("\nhebb_failed_audits_total 0\n"))
         }
     }
 }

@@ -45,7 +45,9 @@ import Testing
             let session = try #require(receipt["sessions"]?.elements.first)
             #expect(session["revision"]?["before"] == 4 && session["revision"]?["after"] == 5)
             #expect(session["hash"]?["after"] == "bb")
-            #expect(receipt["checkpoints"]?.elements.first?["id"] == "ckpt-1")
+            let checkpoint = receipt["checkpoints"]?.elements.first
+            #expect(checkpoint?["id"] == "ckpt-1")
+            #expect(checkpoint?["failed_probe"]?["name"] == "counting")
             for (event, status, code) in [
                 ("none", 404, "event_not_found"), ("ev_4", 422, "not_forgettable"),
                 ("ev_3", 409, "cannot_forget"), ("ev_2", 503, "not_erased"),

@@ -309,7 +309,9 @@ final class FakeModels: PersonalModels {
             ],
             checkpoints: [
                 .init(
-                    checkpoint: CheckpointID(rawValue: "ckpt-1"), hashBefore: "cc", hashAfter: "dd")
+                    checkpoint: CheckpointID(rawValue: "ckpt-1"), hashBefore: "cc", hashAfter: "dd",
+                    failedProbe: ProbeReading(
+                        probe: "counting", measured: -1, bound: .atLeast(0)))
             ], replayedEvents: 2)
     }
 

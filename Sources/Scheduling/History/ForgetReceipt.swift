@@ -29,11 +29,18 @@ public struct ForgetReceipt: Sendable, Equatable, Codable {
         /// SHA-256 of its file, hexadecimal.
         public var hashBefore: String
         public var hashAfter: String
+        /// The probe of the constitution that it fails now, if it does: what held it within its
+        /// bounds may have been what is forgotten. Whose text it is decides, so it stands.
+        public var failedProbe: ProbeReading?
 
-        public init(checkpoint: CheckpointID, hashBefore: String, hashAfter: String) {
+        public init(
+            checkpoint: CheckpointID, hashBefore: String, hashAfter: String,
+            failedProbe: ProbeReading? = nil
+        ) {
             self.checkpoint = checkpoint
             self.hashBefore = hashBefore
             self.hashAfter = hashAfter
+            self.failedProbe = failedProbe
         }
     }
 

@@ -92,7 +92,8 @@ extension Scheduler {
         for session in history.sessions where plan.sessions.contains(session.record.id.name) {
             changes.append(try await change(of: session, by: plan, outcome))
         }
-        let checkpoints = try rebuiltCheckpoints(outcome, by: plan, of: history)
+        let checkpoints = try await rebuiltCheckpoints(
+            outcome, by: plan, of: history, for: event.session)
         let receipt = ForgetReceipt(
             event: event.id, session: event.session, kind: event.kind.rawValue,
             created: event.created, forgotten: moment, sessions: changes.map(\.receipt),
@@ -161,8 +162,9 @@ extension Scheduler {
     }
 
     private func rebuiltCheckpoints(
-        _ outcome: CarriedOutPlan, by plan: HistoryPlan, of history: UserHistory
-    ) throws -> [(content: JournalEntry.NewCheckpoint, receipt: ForgetReceipt.Checkpoint)] {
+        _ outcome: CarriedOutPlan, by plan: HistoryPlan, of history: UserHistory,
+        for session: SessionID
+    ) async throws -> [(content: JournalEntry.NewCheckpoint, receipt: ForgetReceipt.Checkpoint)] {
         var all: [(content: JournalEntry.NewCheckpoint, receipt: ForgetReceipt.Checkpoint)] = []
         for id in plan.checkpoints {
             guard let was = history.checkpoints.first(where: { $0.record.id == id })?.record,
@@ -175,11 +177,13 @@ extension Scheduler {
             record.tokensLearned = made.state.tokensLearned
             record.byteCount = made.blob.count
             record.hash = made.hash
+            let worst = try await worstReading(of: made.state, for: session)
             all.append(
                 (
                     JournalEntry.NewCheckpoint(record: record, engram: made.blob),
                     ForgetReceipt.Checkpoint(
-                        checkpoint: id, hashBefore: was.hash, hashAfter: made.hash)
+                        checkpoint: id, hashBefore: was.hash, hashAfter: made.hash,
+                        failedProbe: worst.flatMap { $0.passes ? nil : $0 })
                 ))
         }
         return all

@@ -73,7 +73,7 @@ public struct SafetyStatistics: Sendable {
     public var pausedCompletions = 0
     /// Engrams that were asked the constitution's probes, and those of them that failed.
     public var audits = 0
-    public var refusedAudits = 0
+    public var failedAudits = 0
     /// Automatic checkpoints that were not made, for whatever reason.
     public var refusedAutomaticCheckpoints = 0
     /// Sessions with that monitor firing.

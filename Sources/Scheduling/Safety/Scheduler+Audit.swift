@@ -19,24 +19,30 @@ extension Scheduler {
     func audit(
         _ engram: Engram, for occasion: AuditOccasion, of session: ResidentSession
     ) async throws -> ProbeAudit? {
+        guard let worst = try await worstReading(of: engram, for: session.id) else { return nil }
+        let audit = ProbeAudit(
+            occasion: occasion, revision: session.revision, tokensLearned: engram.tokensLearned,
+            probes: auditor.probes.count, worst: worst)
+        guard audit.passed else {
+            note(audit, of: session)
+            throw ServiceError.probeFailed(worst)
+        }
+        return audit
+    }
+
+    /// Asks an engram the probes: of the one nearest to its bound, or farthest beyond it.
+    /// - Returns: nil where there are none.
+    func worstReading(of engram: Engram, for id: SessionID) async throws -> ProbeReading? {
         guard !auditor.isEmpty else { return nil }
-        let readings = try await thread.run(for: session.id) { [auditor] in
+        let readings = try await thread.run(for: id) { [auditor] in
             let task = auditor.startAudit(of: engram)
             return CortexWork { task.advance() ? .done(task.result) : .more(.bulk) }
         }
         // A figure that is not a number is the worst of all, though it compares with none.
         let worst = readings.first { $0.slack.isNaN } ?? readings.min { $0.slack < $1.slack }
-        guard let worst else { return nil }
-        let audit = ProbeAudit(
-            occasion: occasion, revision: session.revision, tokensLearned: engram.tokensLearned,
-            probes: readings.count, worst: worst)
         counts.safety.audits += 1
-        guard audit.passed else {
-            counts.safety.refusedAudits += 1
-            note(audit, of: session)
-            throw ServiceError.probeFailed(worst)
-        }
-        return audit
+        if worst?.passes == false { counts.safety.failedAudits += 1 }
+        return worst
     }
 
     /// Whether the session's next automatic checkpoint should wait: it failed lately, and has

@@ -113,13 +113,14 @@ extension JSONValue {
                 }),
             "checkpoints": .array(
                 receipt.checkpoints.map { checkpoint in
-                    [
+                    .object(compact: [
                         "id": .string(checkpoint.checkpoint.rawValue),
                         "hash": [
                             "before": .string(checkpoint.hashBefore),
                             "after": .string(checkpoint.hashAfter),
                         ],
-                    ]
+                        "failed_probe": checkpoint.failedProbe.map { .probe($0) },
+                    ])
                 }),
             "erased": isErased.map { .bool($0) },
         ])

@@ -29,8 +29,8 @@ enum SafetyMetrics {
             "audits_total", "counter", "Engrams that were asked the constitution's probes.",
             "\(statistics.audits)")
         figure(
-            "refused_audits_total", "counter", "Those of them that failed one.",
-            "\(statistics.refusedAudits)")
+            "failed_audits_total", "counter", "Those of them that failed one.",
+            "\(statistics.failedAudits)")
         figure(
             "refused_automatic_checkpoints_total", "counter",
             "Automatic checkpoints that were not made.",

@@ -91,7 +91,13 @@ enum EventSchemas {
                 "type": "array", "description": "Checkpoints that hold something else now.",
                 "items": [
                     "type": "object", "required": ["id", "hash"],
-                    "properties": ["id": string, "hash": hashes],
+                    "properties": [
+                        "id": string, "hash": hashes,
+                        "failed_probe": [
+                            "allOf": [["$ref": "#/components/schemas/ProbeReading"]],
+                            "description": "Where it fails one now; its next one may be refused.",
+                        ],
+                    ],
                 ],
             ],
             "erased": described(

@@ -44,6 +44,9 @@ struct ExportCommand: AsyncParsableCommand {
     @Flag(help: "Leave out what the format cannot hold.")
     var partial = false
 
+    @Option(help: "8 rounds every weight of an engram to that many bits, and says what it cost.")
+    var bits: Int?
+
     @OptionGroup var session: SessionOptions
     @OptionGroup var server: ServerOptions
 
@@ -63,9 +66,16 @@ struct ExportCommand: AsyncParsableCommand {
         if output == nil, Terminal.showsResults {
             throw ValidationError("the file is binary; name one with --output")
         }
+        if let bits, bits != 8 {
+            throw ValidationError("--bits is 8, or left out for an exact export")
+        }
+        if bits != nil, format != .engram {
+            throw ValidationError("--bits goes with --format engram")
+        }
         let address = try session.address()
         var query = [("scope", scope.rawValue), ("format", format.rawValue)]
         if partial { query.append(("partial", "true")) }
+        if let bits { query.append(("bits", String(bits))) }
         let reply = try await server.client().send(
             ServerClient.Call(path: address.path("delta"), query: query))
         guard let output, !toStdout else {
@@ -85,7 +95,9 @@ struct ExportCommand: AsyncParsableCommand {
             revision: reply.headers["etag"], fidelity: reply.headers["x-fidelity"])
         if server.json { return try Terminal.json(report) }
         Terminal.result("\(output): \(Figure.bytes(report.bytes)), \(scope.rawValue) of \(address)")
-        if format != .engram, let fidelity = report.fidelity { Terminal.result(fidelity) }
+        if format != .engram || bits != nil, let fidelity = report.fidelity {
+            Terminal.result(fidelity)
+        }
     }
 
     /// A PEFT adapter is unpacked: `peft` loads a folder.

@@ -50,6 +50,9 @@ struct ForgetCommand: AsyncParsableCommand {
         }
         for checkpoint in receipt.checkpoints {
             lines.append("  checkpoint \(checkpoint.id): \(change(checkpoint.hash))")
+            if let probe = checkpoint.failedProbe {
+                lines.append("    it fails the probe \(probe.name) of the constitution now")
+            }
         }
         return lines
     }
@@ -72,8 +75,14 @@ struct WireReceipt: Codable, Sendable {
         let hash: Change<String>
     }
     struct Checkpoint: Codable, Sendable {
+        struct Probe: Codable, Sendable {
+            let name: String
+            let measured: Double
+            let required: Double
+        }
         let id: String
         let hash: Change<String>
+        let failedProbe: Probe?
     }
 
     let event: String
