@@ -42,6 +42,8 @@ public struct NeuromodulatorDataset: Sendable {
     public let siteCount: Int
     /// Shape [count].
     public private(set) var kinds: [Kind] = []
+    /// Whether the token that came is a candidate, which the readout may move; shape [count].
+    private(set) var areCandidates: [Bool] = []
     /// Shape [count, F].
     private(set) var statistics: [Float] = []
     /// Token i has the slots offsets[i]..<offsets[i + 1].
@@ -63,6 +65,7 @@ public struct NeuromodulatorDataset: Sendable {
     /// Adds one token.
     ///
     /// - Parameters:
+    ///   - isCandidate: whether the readout speaks of the token that came.
     ///   - statistics: shape [F], finite.
     ///   - logProbabilities: log p0 of each slot, nats, at most 0, finite.
     ///   - terms: m, shape [K, candidates], k-major, logits at gain 1, not NaN; clipped at
@@ -71,7 +74,8 @@ public struct NeuromodulatorDataset: Sendable {
     ///   log with a NaN in it comes from learning that has diverged, and would spoil all of the
     ///   training.
     public mutating func append(
-        kind: Kind, statistics: [Float], logProbabilities: [Float], terms: [Float]
+        kind: Kind, isCandidate: Bool, statistics: [Float], logProbabilities: [Float],
+        terms: [Float]
     ) {
         let slots = logProbabilities.count
         precondition(
@@ -81,6 +85,7 @@ public struct NeuromodulatorDataset: Sendable {
             VectorKernels.isFinite(statistics.span)
                 && VectorKernels.isFinite(logProbabilities.span), "append: not finite")
         kinds.append(kind)
+        areCandidates.append(isCandidate)
         self.statistics += statistics
         self.logProbabilities += logProbabilities
         for term in terms {
@@ -98,6 +103,7 @@ public struct NeuromodulatorDataset: Sendable {
             "append: logs of different shape")
         let shift = offsets[offsets.count - 1]
         kinds += other.kinds
+        areCandidates += other.areCandidates
         statistics += other.statistics
         logProbabilities += other.logProbabilities
         terms += other.terms

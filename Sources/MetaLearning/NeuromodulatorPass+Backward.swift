@@ -38,9 +38,8 @@ extension NeuromodulatorPass {
         _ hiddenGradient: inout [Float]
     ) {
         let (sites, units, count, columns) = (layout.sites, layout.readout, tokens.count, columns)
-        // The remainder has no readout.
         var error = Array(logits[..<columns])
-        for segment in 0..<count { error[remainder(segment)] = 0 }
+        for column in unread { error[column] = 0 }
         // From here `active` is the gradient of the units' arguments with the terms, `resting`
         // that of both arguments' common part.
         var context = [Float](repeating: 0, count: count * units)

@@ -15,6 +15,9 @@ struct NeuromodulatorPass {
 
     /// Token s has the columns starts[s]..<starts[s + 1].
     var starts: [Int] = [0]
+    /// Columns of which the readout does not speak: remainders, and tokens that came without being
+    /// candidates.
+    var unread: [Int] = []
     /// x̂ [S, F], h [S, H], W₂h + b₂ [S, K], g [S, K].
     var standardized: [Float]
     var hidden: [Float]
@@ -105,6 +108,7 @@ struct NeuromodulatorPass {
         let limit = Neuromodulator.statisticLimit
         starts.removeAll(keepingCapacity: true)
         starts.append(0)
+        unread.removeAll(keepingCapacity: true)
         for (segment, token) in tokens.enumerated() {
             for index in 0..<statistics {
                 let value = dataset.statistics[token * statistics + index]
@@ -112,6 +116,10 @@ struct NeuromodulatorPass {
                     limit,
                     max(-limit, (value - modulator.mean[index]) * modulator.inverseDeviation[index])
                 )
+            }
+            unread.append(columns + NeuromodulatorDataset.remainderSlot)
+            if !dataset.areCandidates[token] {
+                unread.append(columns + NeuromodulatorDataset.targetSlot)
             }
             starts.append(columns + dataset.offsets[token + 1] - dataset.offsets[token])
         }
@@ -161,7 +169,7 @@ struct NeuromodulatorPass {
         }
     }
 
-    /// Adds q to the logits of every slot but the remainder's.
+    /// Adds q to the logits of every slot that has it.
     private mutating func addReadout(_ parameters: [Float]) {
         let (sites, columns) = (layout.sites, columns)
         FlatMatrix.product(
@@ -184,18 +192,12 @@ struct NeuromodulatorPass {
         FlatMatrix.add(resting, row: 0, columns: all, factor: 1, to: &active)
         FlatMatrix.tanh(&active, all)
         FlatMatrix.tanh(&resting, all)
-        let remainders = (0..<tokens.count).map { remainder($0) }
-        let kept = remainders.map { logits[$0] }
+        let kept = unread.map { logits[$0] }
         for unit in 0..<layout.readout {
             let weight = parameters[layout.readoutOutput.lowerBound + unit]
             FlatMatrix.add(active, row: unit, columns: columns, factor: weight, to: &logits)
             FlatMatrix.add(resting, row: unit, columns: columns, factor: -weight, to: &logits)
         }
-        for (column, value) in zip(remainders, kept) { logits[column] = value }
-    }
-
-    /// The column of a token's remainder.
-    func remainder(_ segment: Int) -> Int {
-        starts[segment] + NeuromodulatorDataset.remainderSlot
+        for (column, value) in zip(unread, kept) { logits[column] = value }
     }
 }

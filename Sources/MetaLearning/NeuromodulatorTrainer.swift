@@ -14,9 +14,9 @@ public struct NeuromodulatorTrainer: Sendable {
         /// H and R of a network that starts anew.
         public var hiddenUnits = 24
         public var readoutUnits = 12
-        public var epochs = 6
+        public var epochs = 8
         /// Tokens a step.
-        public var batchSize = 2048
+        public var batchSize = 256
         /// The greatest rate of the cycle.
         public var learningRate = 3e-3
         /// Share of each parameter, times the rate, taken away a step.

@@ -2,10 +2,12 @@ import Foundation
 import Kernels
 
 /// The tokens in question at one position, and what each site says of them: what the nonlinear
-/// readout corrects, and what its training sees.
+/// readout corrects. Its training sees exactly the same ones.
 struct CandidateTokens {
+    /// The most candidates of a position.
+    static let limit = 94
     /// Tokens above this under p0 or under all sites at gain 1, and those that N holds dear.
-    static let threshold: Float = 1e-4
+    private static let threshold: Float = 1e-4
     private static let sequenceThreshold: Float = 0.3
 
     private(set) var tokens: [Int32] = []
@@ -15,19 +17,15 @@ struct CandidateTokens {
     private(set) var terms: [Float] = []
     /// Place of each token in `tokens` plus 1, 0 for the others; shape [vocabulary].
     private var place: [Int32] = []
+    private var likely: [(token: Int32, probability: Float)] = []
 
+    /// N's own first, then the likeliest: where they are too many, the threshold rises by quarters
+    /// until they fit.
     /// - Complexity: O(vocabulary).
-    mutating func select(
-        frozen: [Float], ungated: [Float], terms: SiteTerms, threshold: Float
-    ) {
+    mutating func select(frozen: [Float], ungated: [Float], terms: SiteTerms) {
         if place.count != frozen.count { place = [Int32](repeating: 0, count: frozen.count) }
         for token in tokens { place[Int(token)] = 0 }
         tokens.removeAll(keepingCapacity: true)
-        let (p0, p) = (frozen.span, ungated.span)
-        for token in p0.indices where max(p0[token], p[token]) > threshold {
-            tokens.append(Int32(token))
-            place[token] = Int32(tokens.count)
-        }
         var sums: [Int32: Float] = [:]
         for term in terms.sequences {
             for (token, weight) in zip(term.tokens, term.weights) {
@@ -35,17 +33,39 @@ struct CandidateTokens {
             }
         }
         for token in terms.sequences.flatMap(\.tokens)
-        where place[Int(token)] == 0 && sums[token, default: 0] > Self.sequenceThreshold {
-            tokens.append(token)
-            place[Int(token)] = Int32(tokens.count)
+        where tokens.count < Self.limit && !contains(token)
+            && sums[token, default: 0] > Self.sequenceThreshold
+        {
+            append(token)
         }
+        likely.removeAll(keepingCapacity: true)
+        let (p0, p) = (frozen.span, ungated.span)
+        for token in p0.indices {
+            let probability = max(p0[token], p[token])
+            if probability > Self.threshold, place[token] == 0 {
+                likely.append((Int32(token), probability))
+            }
+        }
+        var threshold = Self.threshold
+        while tokens.count + likely.count > Self.limit {
+            threshold *= 1.25
+            likely.removeAll { $0.probability <= threshold }
+        }
+        for (token, _) in likely { append(token) }
+    }
+
+    func contains(_ token: Int32) -> Bool { place[Int(token)] > 0 }
+
+    private mutating func append(_ token: Int32) {
+        tokens.append(token)
+        place[Int(token)] = Int32(tokens.count)
     }
 
     /// Takes these tokens in place of those selected.
     mutating func set(tokens: [Int32]) {
         for token in self.tokens { place[Int(token)] = 0 }
-        self.tokens = tokens
-        for (index, token) in tokens.enumerated() { place[Int(token)] = Int32(index + 1) }
+        self.tokens.removeAll(keepingCapacity: true)
+        for token in tokens { append(token) }
     }
 
     /// Collects log p0 and the terms of the selected tokens.

@@ -74,9 +74,7 @@ struct PlasticReadout {
                 logits: logits, frozen: frozen, frozenNormalizer: frozenNormalizer, terms: terms,
                 slice: slice, row: row, familiarity: sites.familiarity,
                 tokensLearned: tokensLearned, position: history.count - 1)
-            candidates.select(
-                frozen: frozen, ungated: statistics.ungated, terms: terms,
-                threshold: CandidateTokens.threshold)
+            candidates.select(frozen: frozen, ungated: statistics.ungated, terms: terms)
         }
         if let neuromodulator {
             neuromodulate(neuromodulator, logits: logits)

@@ -4,17 +4,20 @@ import Kernels
 
 /// What one predicted token looked like to the plastic sites: an example to train a neuromodulator
 /// on. Slot 0 is the token that came, slot 1 the remainder of the vocabulary as one, the rest
-/// candidates.
+/// candidates: those that the readout corrects where it serves, whatever came.
 public struct TokenLog: Sendable {
     /// Shape [F].
     public var statistics: [Float]
+    /// Whether the token that came is a candidate. If it is not, the readout says nothing of it
+    /// here as where it serves: an unlikely token in slot 0 would give itself away.
+    public var isCandidate: Bool
     /// log p0 of each slot, nats.
     public var logProbabilities: [Float]
     /// m at gain 1, logits, shape [K, slots]; the remainder's are means under p0.
     public var terms: [Float]
 
     /// The most slots of a log.
-    public static let slotLimit = 96
+    public static let slotLimit = CandidateTokens.limit + 2
 }
 
 /// Sees the tokens of a task as they are predicted.
@@ -31,16 +34,8 @@ extension PlasticReadout {
         guard !isSilent else { return nil }
         let all = slice.logits.span
         let logits = all.extracting(slice.rowRange(row))
-        var threshold = CandidateTokens.threshold
-        var tokens: [Int32]
-        repeat {
-            candidates.select(
-                frozen: frozen, ungated: statistics.ungated, terms: terms, threshold: threshold)
-            tokens = candidates.tokens.filter { $0 != target }
-            threshold *= 1.5
-        } while tokens.count > TokenLog.slotLimit - 2 && threshold < 0.5
-        tokens = Array(tokens.prefix(TokenLog.slotLimit - 2))
-        candidates.set(tokens: [target] + tokens)
+        let isCandidate = candidates.contains(target)
+        candidates.set(tokens: [target] + candidates.tokens.filter { $0 != target })
         candidates.gather(terms: terms, gains: nil, logits: logits, normalizer: frozenNormalizer)
 
         let count = candidates.tokens.count
@@ -50,7 +45,7 @@ extension PlasticReadout {
         let rest = max(1 - masses.reduce(0, +), 1e-7)
         let means = terms.means(frozen: frozen)
         var log = TokenLog(
-            statistics: statistics.values, logProbabilities: [],
+            statistics: statistics.values, isCandidate: isCandidate, logProbabilities: [],
             terms: [Float](repeating: 0, count: sites * slots))
         log.logProbabilities =
             [candidates.logProbabilities[0], logf(rest)] + candidates.logProbabilities[1...]

@@ -50,7 +50,7 @@ struct MetaLearnCommand: AsyncParsableCommand {
     var logShare = 1.0
 
     @Option(help: "Passes over the logged tokens in each round.")
-    var epochs = 6
+    var epochs = 8
 
     @Option(help: "Weight of others' text against the user's own: more is more careful.")
     var foreignWeight: Float = 1
