@@ -4,13 +4,13 @@ import OuterCortex
 /// Logged tokens that a neuromodulator is trained on: at each, the statistics, and what every
 /// plastic site would have said of the tokens in question.
 ///
-/// Candidates have their own number at each token. Slot 0 is the token that came; slot 1 is the
-/// remainder: all tokens that are no candidates, as one, with the logarithm of their joint frozen
-/// probability and the mean of their terms under it, and without a readout; the rest are
-/// candidates. So frozen probabilities of a token's slots add up to 1.
+/// Candidates have their own number at each token. Slot 0 is the token that came; the slots after
+/// it stand for the remainder, all tokens that are no candidates: a few of them, each with its
+/// share of their frozen probability and without a readout; the rest are candidates. So frozen
+/// probabilities of a token's slots add up to 1.
 ///
-/// Memory a token: 4·F + (4 + 2·K)·candidates bytes. 100,000 tokens of 60 statistics with 9 sites
-/// and 96 candidates, the most, are 235 MB.
+/// Memory a token: 4·F + (4 + 2·K)·slots bytes. 100,000 tokens of 86 statistics with 11 sites and
+/// 111 slots, the most, are 323 MB.
 public struct NeuromodulatorDataset: Sendable {
     /// Where a token stood; what is wanted there differs.
     public enum Kind: UInt8, Sendable, CaseIterable, Codable {
@@ -28,13 +28,12 @@ public struct NeuromodulatorDataset: Sendable {
     }
 
     /// The greatest number of slots of a token: what a token log has at most.
-    public static let candidateLimit = TokenLog.slotLimit
+    public static let slotLimit = TokenLog.slotLimit
     /// Terms are clipped here, in logits: past it a softmax is settled, and half precision ends at
     /// 65,504.
     public static let termLimit: Float = 1000
-    /// Places of the token that came and of the remainder.
+    /// The place of the token that came.
     public static let targetSlot = 0
-    public static let remainderSlot = 1
 
     /// F.
     public let statisticCount: Int
@@ -44,6 +43,8 @@ public struct NeuromodulatorDataset: Sendable {
     public private(set) var kinds: [Kind] = []
     /// Whether the token that came is a candidate, which the readout may move; shape [count].
     private(set) var areCandidates: [Bool] = []
+    /// How many slots of each are the remainder's; shape [count].
+    private(set) var remainders: [Int] = []
     /// Shape [count, F].
     private(set) var statistics: [Float] = []
     /// Token i has the slots offsets[i]..<offsets[i + 1].
@@ -66,26 +67,29 @@ public struct NeuromodulatorDataset: Sendable {
     ///
     /// - Parameters:
     ///   - isCandidate: whether the readout speaks of the token that came.
+    ///   - remainders: how many slots after the first are the remainder's.
     ///   - statistics: shape [F], finite.
     ///   - logProbabilities: log p0 of each slot, nats, at most 0, finite.
     ///   - terms: m, shape [K, candidates], k-major, logits at gain 1, not NaN; clipped at
     ///     ±`termLimit`.
-    /// - Precondition: the shapes agree; 2 to `candidateLimit` slots; the numbers are as stated. A
+    /// - Precondition: the shapes agree; 2 to `slotLimit` slots; the numbers are as stated. A
     ///   log with a NaN in it comes from learning that has diverged, and would spoil all of the
     ///   training.
     public mutating func append(
-        kind: Kind, isCandidate: Bool, statistics: [Float], logProbabilities: [Float],
-        terms: [Float]
+        kind: Kind, isCandidate: Bool, remainders: Int, statistics: [Float],
+        logProbabilities: [Float], terms: [Float]
     ) {
         let slots = logProbabilities.count
         precondition(
             statistics.count == statisticCount && terms.count == siteCount * slots
-                && (2...Self.candidateLimit).contains(slots), "append: the shapes do not agree")
+                && (2...Self.slotLimit).contains(slots)
+                && (0..<slots).contains(remainders), "append: the shapes do not agree")
         precondition(
             VectorKernels.isFinite(statistics.span)
                 && VectorKernels.isFinite(logProbabilities.span), "append: not finite")
         kinds.append(kind)
         areCandidates.append(isCandidate)
+        self.remainders.append(remainders)
         self.statistics += statistics
         self.logProbabilities += logProbabilities
         for term in terms {
@@ -104,6 +108,7 @@ public struct NeuromodulatorDataset: Sendable {
         let shift = offsets[offsets.count - 1]
         kinds += other.kinds
         areCandidates += other.areCandidates
+        remainders += other.remainders
         statistics += other.statistics
         logProbabilities += other.logProbabilities
         terms += other.terms

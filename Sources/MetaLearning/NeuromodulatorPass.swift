@@ -42,7 +42,7 @@ struct NeuromodulatorPass {
     /// - Parameter capacity: the greatest S.
     init(layout: NeuromodulatorLayout, capacity: Int) {
         self.layout = layout
-        let columns = capacity * NeuromodulatorDataset.candidateLimit
+        let columns = capacity * NeuromodulatorDataset.slotLimit
         func zeros(_ count: Int) -> [Float] { [Float](repeating: 0, count: count) }
         standardized = zeros(capacity * layout.statistics)
         hidden = zeros(capacity * layout.hidden)
@@ -117,10 +117,9 @@ struct NeuromodulatorPass {
                     max(-limit, (value - modulator.mean[index]) * modulator.inverseDeviation[index])
                 )
             }
-            unread.append(columns + NeuromodulatorDataset.remainderSlot)
-            if !dataset.areCandidates[token] {
-                unread.append(columns + NeuromodulatorDataset.targetSlot)
-            }
+            let first = columns + NeuromodulatorDataset.targetSlot
+            if !dataset.areCandidates[token] { unread.append(first) }
+            unread += first + 1..<first + 1 + dataset.remainders[token]
             starts.append(columns + dataset.offsets[token + 1] - dataset.offsets[token])
         }
         for (segment, token) in tokens.enumerated() {

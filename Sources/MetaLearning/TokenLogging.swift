@@ -125,8 +125,8 @@ private final class SamplingRecorder: TokenRecorder {
 
     func record(_ log: TokenLog) {
         dataset.append(
-            kind: kind, isCandidate: log.isCandidate, statistics: log.statistics,
-            logProbabilities: log.logProbabilities, terms: log.terms)
+            kind: kind, isCandidate: log.isCandidate, remainders: log.remainders,
+            statistics: log.statistics, logProbabilities: log.logProbabilities, terms: log.terms)
     }
 }
 

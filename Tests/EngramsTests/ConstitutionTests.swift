@@ -354,7 +354,8 @@ struct ProtectedSitesTests {
         var engram = Engram.empty(identity: identity)
         try engram.commit(
             Proposal(base: .zero, sites: randomSites(seed: 8), tokens: 1), within: SafeZone())
-        let protected = zone(tokens: [4, 1], latents: [7])
+        let latent = try #require(engram.sites.features.sorted().first).latent
+        let protected = zone(tokens: [4, 1], latents: [7, latent])
         #expect(throws: EngramError.self) { try engram.check(on: identity, within: protected) }
         let moved = try engram.transferred(to: identity, within: protected).0
         try moved.check(on: identity, within: protected)
@@ -363,7 +364,7 @@ struct ProtectedSitesTests {
         #expect(
             after.features.sorted().map(\.synapse.weight)
                 == before.features.sorted().filter {
-                    $0.latent != 7 && ![1, 4].contains($0.synapse.token)
+                    ![7, latent].contains($0.latent) && ![1, 4].contains($0.synapse.token)
                 }.map(\.synapse.weight))
         let targets = before.sequences.sorted().flatMap(\.targets)
         #expect(

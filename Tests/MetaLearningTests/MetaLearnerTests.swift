@@ -10,6 +10,24 @@ import TinyCore
 @testable import MetaLearning
 @testable import OuterCortex
 
+/// Keeps every log.
+private final class Keeper: TokenRecorder {
+    var dataset: NeuromodulatorDataset
+
+    init(_ rule: PlasticityRule) {
+        dataset = NeuromodulatorDataset(
+            statisticCount: rule.statisticCount, siteCount: rule.siteCount)
+    }
+
+    func wantsToken() -> Bool { true }
+
+    func record(_ log: TokenLog) {
+        dataset.append(
+            kind: .stream, isCandidate: log.isCandidate, remainders: log.remainders,
+            statistics: log.statistics, logProbabilities: log.logProbabilities, terms: log.terms)
+    }
+}
+
 @Suite("Meta-learning a rule")
 final class MetaLearnerTests {
     let folder: String
@@ -60,6 +78,50 @@ final class MetaLearnerTests {
         return MetaLearner(
             cortex: cortex, users: users, generic: generic, options: options, stateFolder: state,
             threads: threads)
+    }
+
+    @Test("A neuromodulator's loss on the log is its loss where it serves", arguments: 0..<4)
+    func logIsTrue(seed: UInt64) throws {
+        var rule = cortex.rule
+        // The log knows no mixture: let next to all of the adapted distribution through.
+        rule.safeZone.maximumDivergence = 100
+        rule.safeZone.initialTrust = 0.999
+        rule.safeZone.maximumTrust = 0.999
+        rule.safeZone.trustShare = 1
+        rule.tensors.keyProjection = .identity(size: cortex.inner.config.hiddenSize)
+        // One that nobody trained: a readout that says what it likes, under gains of 1, since the
+        // remainder is sampled for those and this core's distributions are nearly flat.
+        let wild = MadeUpLog.modulator(
+            statistics: rule.statisticCount, sites: rule.siteCount, seed: seed)
+        let modulator = Neuromodulator(
+            mean: wild.mean, inverseDeviation: wild.inverseDeviation,
+            hiddenWeight: wild.hiddenWeight, hiddenBias: wild.hiddenBias,
+            gainWeight: wild.gainWeight.map { _ in 0 },
+            gainBias: wild.gainBias.map { _ in Neuromodulator.unitGainBias },
+            readoutWeight: wild.readoutWeight, readoutBias: wild.readoutBias,
+            readoutContext: wild.readoutContext, readoutOutput: wild.readoutOutput)
+        rule.tensors.neuromodulator = modulator
+        let cortex = try cortex.with(rule: rule)
+        #expect(cortex.inner.config.vocabularySize > 2 * NeuromodulatorDataset.slotLimit)
+        var engram = cortex.emptyEngram()
+        let texts = users.map { user in
+            cortex.record(cortex.tokenizer.encode(user.text, parsingSpecialTokens: false))
+        }
+        let observing = cortex.startObserving(texts[0], from: engram)
+        while !observing.advance() {}
+        try engram.commit(observing.result.proposal, within: cortex.zone)
+        let keeper = Keeper(rule)
+        let scoring = cortex.startScoring(texts[1], with: engram, recorder: keeper)
+        while !scoring.advance() {}
+        let bits = scoring.result.bits
+        let logged = try #require(
+            NeuromodulatorTrainer.loss(of: modulator, on: keeper.dataset)[.stream])
+        let tokens = Double(scoring.result.tokens)
+        #expect(logged.tokens == scoring.result.tokens)
+        #expect(abs(logged.frozen * tokens - bits.frozen) < 1e-3 * bits.frozen)
+        // Sixteen tokens stand for four hundred of much the same probability here.
+        #expect(abs(logged.modulated * tokens - bits.adapted) < 0.05 * bits.adapted)
+        #expect(abs(bits.adapted - bits.frozen) > 0.1 * bits.frozen)
     }
 
     @Test("gives a rule that learns better than it began, the same on one thread and on two")

@@ -20,6 +20,7 @@ struct NeuromodulatorReference {
     /// One logged token in double precision.
     struct Token {
         let isCandidate: Bool
+        let remainders: Int
         let statistics: [Double]
         let logProbabilities: [Double]
         /// [K][candidates]
@@ -30,7 +31,7 @@ struct NeuromodulatorReference {
         let slots = data.offsets[index]..<data.offsets[index + 1]
         let first = data.statisticCount * index
         return Token(
-            isCandidate: data.areCandidates[index],
+            isCandidate: data.areCandidates[index], remainders: data.remainders[index],
             statistics: data.statistics[first..<first + data.statisticCount].map(Double.init),
             logProbabilities: data.logProbabilities[slots].map(Double.init),
             terms: (0..<data.siteCount).map { site in
@@ -57,7 +58,7 @@ struct NeuromodulatorReference {
         let logits = token.logProbabilities.indices.map { j -> Double in
             var z = token.logProbabilities[j]
             for i in 0..<k { z += gains[i] * token.terms[i][j] }
-            guard j != 1, j != 0 || token.isCandidate else { return z }
+            guard j == 0 ? token.isCandidate : j > token.remainders else { return z }
             for u in 0..<r {
                 var rest = w[layout.readoutBias.lowerBound + u]
                 for i in 0..<h {
@@ -89,6 +90,7 @@ enum MadeUpLog {
             let slots = Int.random(in: slots, using: &generator)
             data.append(
                 kind: NeuromodulatorDataset.Kind.allCases[index % 4], isCandidate: index % 3 > 0,
+                remainders: min(index % 4, slots - 1),
                 statistics: (0..<statistics).map { _ in 2 * generator.normal() },
                 logProbabilities: logDistribution(slots, &generator),
                 terms: (0..<sites * slots).map { _ in generator.normal() })

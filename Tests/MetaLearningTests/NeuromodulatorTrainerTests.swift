@@ -28,6 +28,7 @@ private struct Golden {
             let slots = counts[index]
             data.append(
                 kind: try #require(.init(rawValue: UInt8(kinds[index]))), isCandidate: true,
+                remainders: 1,
                 statistics: Array(statistics[index * 7..<(index + 1) * 7]),
                 logProbabilities: Array(logProbabilities[index * 6..<index * 6 + slots]),
                 terms: (0..<3).flatMap { site in
@@ -164,7 +165,7 @@ struct NeuromodulatorTrainerTests {
                 terms[isRight ? 0 : 2 + Int(generator.next() % 6)] = 2
                 for slot in 0..<8 { terms[8 + slot] = 0.3 * generator.normal() }
                 data.append(
-                    kind: index % 2 == 0 ? .stream : .foreign, isCandidate: true,
+                    kind: index % 2 == 0 ? .stream : .foreign, isCandidate: true, remainders: 1,
                     statistics: statistics,
                     logProbabilities: [Float](repeating: logf(1 / 8), count: 8), terms: terms)
             }
@@ -259,7 +260,8 @@ struct NeuromodulatorDatasetTests {
         for (kind, count) in counts {
             for _ in 0..<count {
                 data.append(
-                    kind: kind, isCandidate: true, statistics: [0], logProbabilities: [-1, -1],
+                    kind: kind, isCandidate: true, remainders: 1, statistics: [0],
+                    logProbabilities: [-1, -1],
                     terms: [0, 0])
             }
         }
@@ -279,7 +281,8 @@ struct NeuromodulatorDatasetTests {
         var data = NeuromodulatorDataset(statisticCount: 3, siteCount: 1)
         for value: Float in [1, 3, 5, 7] {
             data.append(
-                kind: .stream, isCandidate: true, statistics: [value, 10 * value, 4],
+                kind: .stream, isCandidate: true, remainders: 1,
+                statistics: [value, 10 * value, 4],
                 logProbabilities: [-1, -1],
                 terms: [0, 0])
         }
@@ -305,7 +308,8 @@ struct NeuromodulatorDatasetTests {
             #expect(one.logProbabilities == other.logProbabilities)
         }
         joined.append(
-            kind: .next, isCandidate: true, statistics: [Float](repeating: 0, count: 7),
+            kind: .next, isCandidate: true, remainders: 1,
+            statistics: [Float](repeating: 0, count: 7),
             logProbabilities: [-1, -2],
             terms: [1e9, -.infinity, 0, 0, 0, 0.5])
         let terms = NeuromodulatorReference.token(9, of: joined).terms

@@ -127,6 +127,9 @@ import Testing
             ]
             #expect(refusal([:], broken).contains("NaN"))
         }
+        // Finite factors whose scale makes them infinite.
+        let great = [good[0], entry(Self.down + ".lora_B.weight", [8, 2]) { _ in 3e38 }]
+        #expect(refusal(["lora_alpha": 8], great).contains("times α/r"))
         let whole = SafetensorsWriter.Entry.integers32(
             Self.down + ".lora_B.weight", shape: [8, 2], [Int32](repeating: 1, count: 16))
         #expect(refusal([:], [good[0], whole]).contains("I32"))

@@ -25,7 +25,7 @@ import Testing
             #expect(lesson.contains(example.before + example.token + example.after))
             #expect(example.activity > 0)
             let activities = latent.examples?.map(\.activity) ?? []
-            #expect(activities == activities.sorted(by: >))
+            #expect(activities == activities.sorted(by: >) && activities.count <= 3)
             for push in latent.pushes {
                 let weight = push.weight
                 #expect(weight != 0 && push.change == weight)

@@ -69,10 +69,10 @@ public struct PEFTAdapter: Sendable, Equatable {
             let path = String(stem.dropFirst(Self.prefix.count))
             let (rank, scale) = scaling.rankAndScale(of: path)
             let a = try Self.factor(file, name, shape: [rank, size.inputs])
-            let b = try Self.factor(file, stem + Self.suffixB, shape: [size.outputs, rank])
+            let b = try Self.factor(
+                file, stem + Self.suffixB, shape: [size.outputs, rank], scale: scale)
             deltas[site] = LowRankDelta(
-                inputs: size.inputs, outputs: size.outputs, rank: rank, a: a,
-                b: scale == 1 ? b : b.map { $0 * scale })
+                inputs: size.inputs, outputs: size.outputs, rank: rank, a: a, b: b)
         }
         for name in file.names where name.hasSuffix(Self.suffixB) {
             let partner = String(name.dropLast(Self.suffixB.count)) + Self.suffixA
@@ -110,7 +110,7 @@ public struct PEFTAdapter: Sendable, Equatable {
     }
 
     private static func factor(
-        _ file: SafetensorsFile, _ name: String, shape: [Int]
+        _ file: SafetensorsFile, _ name: String, shape: [Int], scale: Float = 1
     ) throws(ModelFormatError) -> [Float] {
         let tensor = try file.tensor(name)
         guard tensor.shape == shape else {
@@ -124,13 +124,15 @@ public struct PEFTAdapter: Sendable, Equatable {
                 file: weightsName, found: "type \(tensor.type.rawValue) of tensor \(quoted(name))",
                 supported: "F32, F16, BF16", remedy: "Convert the adapter.")
         }
-        guard tensor.hasOnlyFiniteValues() else {
+        let values = scale == 1 ? tensor.floats() : tensor.floats().map { $0 * scale }
+        guard values.allSatisfy(\.isFinite) else {
             throw .outOfBounds(
                 file: weightsName, location: "tensor \(quoted(name))",
-                found: "NaN or infinite somewhere", allowed: "finite numbers only",
+                found: "NaN or infinite somewhere" + (scale == 1 ? "" : ", times α/r = \(scale)"),
+                allowed: "finite numbers only",
                 remedy: "The training diverged or the file is damaged.")
         }
-        return tensor.floats()
+        return values
     }
 
     /// Both files, for `peft` and everything that reads its format: one rank for all projections
