@@ -20,8 +20,12 @@ func mutateBytes(_ data: UnsafeMutablePointer<UInt8>?, _ count: Int, _ limit: In
 ///     hebb-fuzz TARGET CORPUS -max_total_time=60 …
 @main
 enum Fuzzer {
-    /// The first argument.
-    static let target = CommandLine.arguments.dropFirst().first.flatMap(FuzzTarget.init)
+    /// The first argument. libFuzzer's merge starts this program again with its own options alone;
+    /// then it is the parent's.
+    static let target = named ?? environment[variable].flatMap(FuzzTarget.init)
+    private static let named = CommandLine.arguments.dropFirst().first.flatMap(FuzzTarget.init)
+    private static let variable = "HEBB_FUZZ_TARGET"
+    private static var environment: [String: String] { ProcessInfo.processInfo.environment }
 
     static func main() throws {
         guard let target else {
@@ -29,7 +33,8 @@ enum Fuzzer {
             FileHandle.standardError.write(Data("Name a target first: \(names)\n".utf8))
             exit(64)
         }
-        let rest = Array(CommandLine.arguments.dropFirst(2))
+        setenv(variable, target.rawValue, 1)
+        let rest = Array(CommandLine.arguments.dropFirst(named == nil ? 1 : 2))
         if rest.first == "--write-seeds", rest.count == 2 {
             try writeSeeds(of: target, folder: rest[1])
         } else {
