@@ -1,13 +1,16 @@
 extension PlasticSites {
-    /// Throws at the first value that is not finite, out of bounds or out of range.
-    /// - Complexity: O(biases + contexts + synapses).
+    /// Throws at the first value that is not finite, out of bounds or out of range, or that would
+    /// push a protected token or begins at a protected latent.
+    /// - Complexity: O(n log n) in biases, contexts, synapses and episodes.
     func check(identity: CortexIdentity, zone: SafeZone) throws(EngramError) {
         let vocabulary = identity.vocabularySize
+        let protected = zone.protected
         guard bias.isEmpty || bias.count == vocabulary else {
             throw .outOfRange(site: "token bias", found: bias.count, limit: vocabulary)
         }
         for (index, value) in bias.enumerated() {
             try Self.check(value, "token bias", index, zone.weightBound)
+            if value != 0 { try protected.check(token: Int32(index), at: "token bias") }
         }
         for (index, gain) in gains.all.enumerated() {
             guard gain.isFinite else { throw .notFinite(site: "site gains", index: index) }
@@ -23,6 +26,9 @@ extension PlasticSites {
             guard synapse.usage.isFinite, synapse.usage >= 0 else {
                 throw .notFinite(site: "feature synapse traces", index: Int(synapse.token))
             }
+            guard synapse.weight != 0 else { continue }
+            try protected.check(token: synapse.token, at: "feature synapses")
+            try protected.check(latent: latent, at: "feature synapses")
         }
         for (index, context) in sequences.sorted().enumerated() {
             guard context.targets.count <= zone.targetsPerContext else {
@@ -36,11 +42,16 @@ extension PlasticSites {
             for target in context.targets {
                 try Self.checkIndex(Int(target.token), "sequence synapses (token)", vocabulary)
                 try Self.check(target.weight, "sequence synapses", index, zone.weightBound)
+                guard target.weight != 0 else { continue }
+                try protected.check(token: target.token, at: "sequence synapses")
             }
         }
         try checkDense(identity: identity, zone: zone)
-        try check(keeping: zone.protected)
-        try checkEpisodes(identity: identity)
+        for latent in protected.latents
+        where !(layer.decoder[latent] ?? []).allSatisfy({ $0 == 0 }) {
+            try protected.check(latent: latent, at: "layer synapses (decoder)")
+        }
+        try checkEpisodes(identity: identity, protected: protected)
         if !familiarity.isEmpty, familiarity.count != identity.latentCount {
             throw .outOfRange(
                 site: "familiarity", found: familiarity.count, limit: identity.latentCount)
@@ -57,10 +68,13 @@ extension PlasticSites {
             zone: zone)
     }
 
-    private func checkEpisodes(identity: CortexIdentity) throws(EngramError) {
+    private func checkEpisodes(
+        identity: CortexIdentity, protected: ProtectedSites
+    ) throws(EngramError) {
         for episode in episodes.stored {
             try Self.checkIndex(
                 Int(episode.token), "episodes (token)", identity.vocabularySize)
+            try protected.check(token: episode.token, at: "episodes")
             for latent in episode.latents {
                 try Self.checkIndex(Int(latent), "episodes (latent)", identity.latentCount)
             }

@@ -231,8 +231,10 @@ final class ProtectionTests {
         return (try open.with(constitution: constitution), constitution.zone.protected)
     }
 
-    private func expectUntouched(_ sites: PlasticSites, _ protected: ProtectedSites) {
-        #expect(throws: Never.self) { try sites.check(keeping: protected) }
+    private func expectUntouched(_ sites: PlasticSites, _ cortex: Cortex) {
+        #expect(throws: Never.self) {
+            try sites.check(identity: cortex.identity, zone: cortex.zone)
+        }
         // Of every site something was learned, so that the check had something to look at.
         #expect(!sites.bias.allSatisfy { $0 == 0 } && !sites.episodes.isEmpty)
         #expect(!sites.features.isEmpty && !sites.sequences.isEmpty && !sites.matrix.isEmpty)
@@ -245,7 +247,7 @@ final class ProtectionTests {
         #expect(protected.tokens.count == 3)
         var engram = cortex.emptyEngram()
         let seen = try cortex.observe(lesson, into: &engram)
-        expectUntouched(engram.sites, protected)
+        expectUntouched(engram.sites, cortex)
         let targets = cortex.encode(lesson).count { protected.hasToken($0.rawValue) }
         #expect(targets > 50)
         #expect(seen.learnedTokens == seen.tokens - targets)
@@ -253,7 +255,13 @@ final class ProtectionTests {
         // Without protection the same text does write them.
         var free = open.emptyEngram()
         _ = try open.observe(lesson, into: &free)
-        #expect(throws: EngramError.self) { try free.sites.check(keeping: protected) }
+        let error = #expect(throws: EngramError.self) {
+            try free.sites.check(identity: cortex.identity, zone: cortex.zone)
+        }
+        guard case .protected("token bias", "token", _) = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
 
         let answer = JudgedAnswer(
             prompt: cortex.encode("The heron"), answer: cortex.encode(" eats the eels there."),
@@ -265,7 +273,7 @@ final class ProtectionTests {
             task.run()
             #expect(task.result.learnedTokens < judged.answer.count)
             try engram.commit(task.result.proposal, within: cortex.zone)
-            expectUntouched(engram.sites, protected)
+            expectUntouched(engram.sites, cortex)
         }
     }
 

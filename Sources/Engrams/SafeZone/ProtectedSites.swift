@@ -31,6 +31,20 @@ public struct ProtectedSites: Sendable, Equatable {
         !latents.isEmpty && Self.contains(latent, in: latents)
     }
 
+    /// Throws for a term that pushes `token`, if it is protected.
+    func check(token: Int32, at site: String) throws(EngramError) {
+        guard !hasToken(token) else {
+            throw .protected(site: site, kind: "token", found: Int(token))
+        }
+    }
+
+    /// Throws for a term that begins at `latent`, if it is protected.
+    func check(latent: Int32, at site: String) throws(EngramError) {
+        guard !hasLatent(latent) else {
+            throw .protected(site: site, kind: "latent", found: Int(latent))
+        }
+    }
+
     private static func contains(_ value: Int32, in sorted: [Int32]) -> Bool {
         var (low, high) = (0, sorted.count)
         while low < high {
@@ -42,45 +56,9 @@ public struct ProtectedSites: Sendable, Equatable {
 }
 
 extension PlasticSites {
-    /// Throws when a synapse or an episode would push a protected token, or a row belongs to a
-    /// protected latent.
+    /// These sites without what `check(identity:zone:)` refuses for its protection: for an engram
+    /// that was not learned under it.
     /// - Complexity: O(biases + contexts + synapses + episodes); at once where none is protected.
-    func check(keeping protected: ProtectedSites) throws(EngramError) {
-        guard !protected.isEmpty else { return }
-        func refuse(_ site: String, token: Int32) -> EngramError {
-            .protected(site: site, kind: "token", found: Int(token))
-        }
-        for token in protected.tokens where bias.indices.contains(Int(token)) {
-            guard bias[Int(token)] == 0 else { throw refuse("token bias", token: token) }
-        }
-        for (latent, synapse) in features.sorted() where synapse.weight != 0 {
-            guard !protected.hasToken(synapse.token) else {
-                throw refuse("feature synapses", token: synapse.token)
-            }
-            guard !protected.hasLatent(latent) else {
-                throw .protected(site: "feature synapses", kind: "latent", found: Int(latent))
-            }
-        }
-        for context in sequences.sorted() {
-            for target in context.targets
-            where target.weight != 0 && protected.hasToken(target.token) {
-                throw refuse("sequence synapses", token: target.token)
-            }
-        }
-        for episode in episodes.stored where protected.hasToken(episode.token) {
-            throw refuse("episodes", token: episode.token)
-        }
-        for latent in protected.latents {
-            guard layer.decoder[latent]?.allSatisfy({ $0 == 0 }) ?? true else {
-                throw .protected(
-                    site: "layer synapses (decoder)", kind: "latent", found: Int(latent))
-            }
-        }
-    }
-
-    /// These sites without what `check(keeping:)` refuses: for an engram that was not learned
-    /// under this protection.
-    /// - Complexity: as of `check(keeping:)`.
     func dropping(_ protected: ProtectedSites) -> PlasticSites {
         guard !protected.isEmpty else { return self }
         var kept = self

@@ -41,19 +41,19 @@ struct EventStreamParser {
 extension ServerClient {
     /// Sends a request whose answer is a stream of events; yields the `data` of each, up to
     /// `[DONE]`. Ending the iteration closes the connection, which cancels the generation.
-    func events(_ call: Call) throws -> AsyncThrowingStream<String, any Error> {
+    func events(_ call: Call) async throws -> AsyncThrowingStream<String, any Error> {
         let request = try request(for: call)
-        return AsyncThrowingStream { continuation in
-            let receiver = EventReceiver(client: self, continuation: continuation)
-            let session = URLSession(
-                configuration: .default, delegate: receiver, delegateQueue: nil)
-            let task = session.dataTask(with: request)
-            continuation.onTermination = { _ in
-                task.cancel()
-                session.finishTasksAndInvalidate()
-            }
-            task.resume()
+        let (events, continuation) = AsyncThrowingStream.makeStream(of: String.self)
+        let receiver = EventReceiver(client: self, continuation: continuation)
+        let session = URLSession(configuration: .default, delegate: receiver, delegateQueue: nil)
+        try await open(session)
+        let task = session.dataTask(with: request)
+        continuation.onTermination = { _ in
+            task.cancel()
+            session.finishTasksAndInvalidate()
         }
+        task.resume()
+        return events
     }
 }
 

@@ -39,6 +39,18 @@ struct ServerClient: Sendable {
         var retries = 0
     }
 
+    /// Opens a connection with one quick question, whose answer does not matter.
+    ///
+    /// Foundation on Linux does not stop asking whether a socket can be written before the first
+    /// answer on it has ended, which takes most of a processor; with later ones it does.
+    func open(_ session: URLSession = .shared) async throws {
+        do {
+            _ = try await session.data(for: request(for: Call(path: "/health")))
+        } catch {
+            throw failure(from: error)
+        }
+    }
+
     /// Sends a request and returns the answer; throws `ClientError` for every other outcome.
     func send(_ call: Call) async throws -> Reply {
         var attempt = 0

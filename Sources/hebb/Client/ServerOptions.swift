@@ -23,13 +23,16 @@ struct ServerOptions: ParsableArguments {
         url ?? Self.environment("HEBB_URL") ?? "http://127.0.0.1:8421"
     }
 
-    /// A client for the address, with the key of `HEBB_API_KEY`.
-    func client() throws -> ServerClient {
+    /// A client for the address, with the key of `HEBB_API_KEY`, its connection open: a wrong
+    /// address fails here, before any file is read.
+    func client() async throws -> ServerClient {
         guard let base = ServerClient.baseURL(from: address) else {
             throw ValidationError("'\(address)' is not an http:// or https:// address")
         }
-        return ServerClient(
+        let client = ServerClient(
             base: base, key: Self.environment("HEBB_API_KEY"), timeoutSeconds: timeout)
+        try await client.open()
+        return client
     }
 
     /// A variable of the environment; one that is set to nothing counts as not set.

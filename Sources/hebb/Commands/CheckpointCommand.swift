@@ -54,7 +54,7 @@ struct CheckpointCommand: AsyncParsableCommand {
 
         func run() async throws {
             let address = try session.address()
-            let client = try server.client()
+            let client = try await server.client()
             var checkpoints: [WireCheckpoint] = []
             var more = true
             while more {

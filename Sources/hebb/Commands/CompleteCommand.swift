@@ -57,7 +57,7 @@ struct CompleteCommand: AsyncParsableCommand {
 
     func run() async throws {
         let address = try session.address()
-        let client = try server.client()
+        let client = try await server.client()
         let streams = mode != .compare && !server.json
         var call = ServerClient.Call(method: "POST", path: "/v1/completions")
         call.headers["Content-Type"] = "application/json"
@@ -70,7 +70,7 @@ struct CompleteCommand: AsyncParsableCommand {
             return try show(reply, path: call.path)
         }
         var id: String?
-        for try await event in try client.events(call) {
+        for try await event in try await client.events(call) {
             let chunk = try WireFormat.decoded(Chunk.self, from: Data(event.utf8), path: call.path)
             if let error = chunk.error {
                 throw ClientError.unexpectedAnswer(path: call.path, reason: error.message)

@@ -21,7 +21,7 @@ struct EventsCommand: AsyncParsableCommand {
 
     func run() async throws {
         let address = try session.address()
-        let client = try server.client()
+        let client = try await server.client()
         var events: [WireEvent] = []
         var more = true
         while more {

@@ -23,7 +23,7 @@ struct ForgetCommand: AsyncParsableCommand {
 
     func run() async throws {
         let address = try session.address()
-        let client = try server.client()
+        let client = try await server.client()
         var receipts: [WireReceipt] = []
         for event in events {
             // Repeating it does no harm, so a broken connection can be tried again.

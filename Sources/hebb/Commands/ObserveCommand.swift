@@ -46,9 +46,7 @@ struct ObserveCommand: AsyncParsableCommand {
 
     func run() async throws {
         let address = try session.address()
-        let client = try server.client()
-        // One cheap question first: a wrong address should fail before any file is read.
-        _ = try await client.send(ServerClient.Call(path: "/health"))
+        let client = try await server.client()
         var lesson = Lesson(
             client: client, address: address, runID: runID ?? Self.freshRunID(), reward: reward,
             pieces: TextPieces(targetSize: piece))

@@ -42,7 +42,7 @@ struct ScoreCommand: AsyncParsableCommand {
 
     func run() async throws {
         let address = try session.address()
-        let client = try server.client()
+        let client = try await server.client()
         var entries: [Entry] = []
         for file in files {
             let input = try InputText(path: file)

@@ -24,7 +24,7 @@ struct SessionsCommand: AsyncParsableCommand {
         @OptionGroup var server: ServerOptions
 
         func run() async throws {
-            let client = try server.client()
+            let client = try await server.client()
             var sessions: [WireSession] = []
             var more = true
             while more {
