@@ -12,8 +12,8 @@ import Synchronization
 public struct NeuromodulatorTrainer: Sendable {
     public struct Options: Sendable, Equatable, Codable {
         /// H and R of a network that starts anew.
-        public var hiddenUnits = 24
-        public var readoutUnits = 12
+        public var hiddenUnits = 48
+        public var readoutUnits = 24
         public var epochs = 8
         /// Tokens a step.
         public var batchSize = 256

@@ -56,6 +56,17 @@ struct CandidateTokens {
 
     func contains(_ token: Int32) -> Bool { place[Int(token)] > 0 }
 
+    /// The most that the readout may add to the logit of one of `tokens`, at least 0: what the
+    /// gathered terms say for it, and half of what they say against it.
+    /// - Complexity: O(sites).
+    func correctionLimit(at index: Int) -> Float {
+        var limit: Float = 0
+        for place in stride(from: index, to: terms.count, by: tokens.count) {
+            limit += max(terms[place], -terms[place] / 2)
+        }
+        return limit
+    }
+
     private mutating func append(_ token: Int32) {
         tokens.append(token)
         place[Int(token)] = Int32(tokens.count)

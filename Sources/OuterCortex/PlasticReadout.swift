@@ -9,8 +9,11 @@ import ModelFormats
 ///     z = z0 + Σ_k g_k·m_k + readout        p = softmax(z)
 ///
 /// m_k are the sites' terms, g_k what the neuromodulator lets each say here (1 without one), and
-/// the readout its nonlinear correction for the tokens in question. Holds the buffers of one
-/// stream, made once.
+/// the readout its nonlinear correction for the tokens in question: at most what the sites say for
+/// a token, P, and half of what they say against it, N. So z − z0 ≤ 2P − N/2, and more words
+/// against a token lower it. Texts alone do not teach the readout so, since they say little against
+/// a token: a disliked answer rose again with the second dislike. They meet the bound so rarely
+/// that training does without it. Holds the buffers of one stream, made once.
 struct PlasticReadout {
     private(set) var terms: SiteTerms
     private(set) var statistics: LocalStatistics
@@ -101,7 +104,7 @@ struct PlasticReadout {
             terms: candidates.terms, logProbabilities: candidates.logProbabilities,
             count: candidates.tokens.count, scratch: &scratch, into: &corrections)
         for (index, token) in candidates.tokens.enumerated() {
-            shift[Int(token)] += corrections[index]
+            shift[Int(token)] += min(corrections[index], candidates.correctionLimit(at: index))
         }
         self.scratch = scratch
     }

@@ -67,6 +67,10 @@ struct FeedbackTests {
         let likelihood = try answer["completions"][0]["logprob"]
         #expect(
             try reward * (likelihood["after"].number - likelihood["before"].number) > 0.5)
+        let again = try await judge(client, given.id, reward)["completions"][0]["logprob"]
+        #expect(
+            try reward * (again["after"].number - likelihood["after"].number) > -0.05,
+            "the same verdict once more undoes the first: \(again)")
         let moved = try await client.score("alice/default", UserText.generic)
         #expect(moved.frozen == generic.frozen)
         #expect(abs(moved.adapted / generic.adapted - 1) <= 0.002, "\(generic) then \(moved)")

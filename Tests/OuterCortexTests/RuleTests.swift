@@ -123,6 +123,40 @@ final class RuleTests {
         #expect(abs(seen.bits.adapted - seen.bits.frozen) < 1e-3 * seen.bits.frozen)
     }
 
+    @Test("A readout adds at most what the sites say for a token and half of what they say against")
+    func boundedReadout() throws {
+        // Its readout is large and random. The core has no autoencoder of a layer.
+        var rule = fullRule(identity: plain.identity)
+        rule.layer = LayerRule()
+        let cortex = try plain.with(rule: rule)
+        var engram = cortex.emptyEngram()
+        _ = try cortex.observe(lesson, into: &engram)
+        var pass = TextPass(cortex: cortex, tokens: cortex.encode(lesson))
+        var (atBound, below, lowered) = (0, 0, 0)
+        while let slice = pass.source.nextSlice(layer: engram.sites.layer) {
+            for position in slice.positions {
+                _ = pass.step(slice, position: position, sites: engram.sites, tokensLearned: 100)
+                let (readout, candidates) = (
+                    pass.predictor.readout, pass.predictor.readout.candidates
+                )
+                for (index, token) in candidates.tokens.enumerated() {
+                    let said = stride(
+                        from: index, to: candidates.terms.count, by: candidates.tokens.count
+                    ).map { candidates.terms[$0] }
+                    let limit = said.reduce(0) { $0 + ($1 > 0 ? $1 : -$1 / 2) }
+                    let added = readout.shift[Int(token)] - said.reduce(0, +)
+                    #expect(added <= limit + 1e-4)
+                    if added < -1e-3 {
+                        lowered += 1
+                    } else if limit > 1e-3 {
+                        if added > limit - 1e-4 { atBound += 1 } else { below += 1 }
+                    }
+                }
+            }
+        }
+        #expect(atBound > 100 && below > 100 && lowered > 100)
+    }
+
     @Test("the same events give the same engram with every site on")
     func isDeterministic() throws {
         var (one, two) = (cortex.emptyEngram(), cortex.emptyEngram())
