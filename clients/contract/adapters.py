@@ -1,6 +1,6 @@
 """Checks that what Hebb exports as an adapter is what other programs then compute.
 
-    pip install torch transformers peft safetensors gguf
+    pip install torch transformers peft safetensors tokenizers gguf
     python clients/contract/adapters.py --hebb .build/release/hebb --core deploy/cores/folio-5m \
         --texts TEXTS
 
@@ -41,6 +41,7 @@ import numpy
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import load_file
+from tokenizers import Tokenizer
 from transformers import AutoModelForCausalLM
 
 SILENT = {"rate": 0}
@@ -170,7 +171,10 @@ def compare(server, core, adapter, stated, learned, others):
         tokens = [entry["token"] for entry in score["per_token"]]
         # Where a part was fitted, the last positions alone were measured.
         last = slice(len(tokens) - int(stated["tokens"]), None)
-        size = sum(len(entry["text"].encode()) for entry in score["per_token"][last])
+        # A token of the byte-level vocabulary has one letter a byte; its text alone may be part of
+        # a character.
+        vocabulary = Tokenizer.from_file(str(core / "tokenizer.json"))
+        size = sum(len(vocabulary.id_to_token(token)) for token in tokens[last])
         for name, found in [("frozen", surprise(frozen, start, tokens)),
                             ("adapter", surprise(model, start, tokens))]:
             bits = found[last].sum() / size
