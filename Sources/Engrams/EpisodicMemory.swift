@@ -19,9 +19,9 @@ public struct Episode: Sendable, Equatable {
 /// E: a bounded memory of positions, indexed by SAE latents, so that a position refers only to the
 /// remembered ones that share some of its strongest latents. The oldest goes when it is full.
 ///
-/// Keys are kept as signed bytes, scaled so that the largest is ±127: at 64 dimensions a cosine is
-/// then off by less than 0.01, and a position takes about a hundred bytes. A checkpoint narrows
-/// them to ±7, which a file writes in 4 bits each.
+/// Keys are kept as signed bytes, scaled so that the largest is ±127: at 64 dimensions and more a
+/// cosine is then off by less than 0.01, and a position takes little more than its key and two
+/// bytes a latent. A checkpoint narrows them to ±7, which a file writes in 4 bits each.
 public struct EpisodicMemory: Sendable, Equatable {
     /// Length of a key; 0 while empty.
     public private(set) var keySize = 0
