@@ -46,7 +46,12 @@ extension ServerClient {
         let (events, continuation) = AsyncThrowingStream.makeStream(of: String.self)
         let receiver = EventReceiver(client: self, continuation: continuation)
         let session = URLSession(configuration: .default, delegate: receiver, delegateQueue: nil)
-        try await open(session)
+        do {
+            try await open(session)
+        } catch {
+            session.invalidateAndCancel()
+            throw error
+        }
         let task = session.dataTask(with: request)
         continuation.onTermination = { _ in
             task.cancel()

@@ -1,4 +1,3 @@
-import Engrams
 import Foundation
 import Kernels
 import ModelFormats
@@ -9,7 +8,7 @@ import TinyCore
 @testable import OuterCortex
 
 /// A core folder with every kind of file, and every site of its rule on.
-private func makeFolder() throws -> String {
+func makeSealableFolder() throws -> String {
     let folder = try TinyCore.make(seed: 5, withLayerAutoencoder: true)
     var rule = fullRule(identity: try Cortex(folder: folder).identity)
     rule.safeZone.learningGate = 1000
@@ -19,7 +18,7 @@ private func makeFolder() throws -> String {
 
 /// Seals a folder as `hebb seal` does.
 @discardableResult
-private func seal(
+func seal(
     _ folder: String, _ draft: ConstitutionDraft = .init(), tokens: [String] = [],
     latents: [Int32] = [], key: SigningKey? = nil
 ) throws -> Constitution {
@@ -38,7 +37,7 @@ private func seal(
 final class SealedCoreTests {
     let folder: String
 
-    init() throws { folder = try makeFolder() }
+    init() throws { folder = try makeSealableFolder() }
 
     deinit { TinyCore.remove(folder) }
 
@@ -205,197 +204,5 @@ final class SealedCoreTests {
             Issue.record("\(String(describing: error))")
             return
         }
-    }
-}
-
-@Suite("Protected tokens and latents")
-final class ProtectionTests {
-    let folder: String
-    let open: Cortex
-    /// Common letters of the lesson, one at a time, so that they are targets and errors both.
-    let tokens = ["e", "t", " th"]
-    let latents: [Int32] = Array(0..<20)
-
-    init() throws {
-        folder = try makeFolder()
-        open = try Cortex(folder: folder)
-    }
-
-    deinit { TinyCore.remove(folder) }
-
-    private func guarded(
-        _ tokens: [String], _ latents: [Int32] = []
-    ) throws -> (cortex: Cortex, sites: ProtectedSites) {
-        let (constitution, _) = try open.constitution(
-            from: .init(), protectingTokens: tokens, latents: latents)
-        return (try open.with(constitution: constitution), constitution.zone.protected)
-    }
-
-    private func expectUntouched(_ sites: PlasticSites, _ cortex: Cortex) {
-        #expect(throws: Never.self) {
-            try sites.check(identity: cortex.identity, zone: cortex.zone)
-        }
-        // Of every site something was learned, so that the check had something to look at.
-        #expect(!sites.bias.allSatisfy { $0 == 0 } && !sites.episodes.isEmpty)
-        #expect(!sites.features.isEmpty && !sites.sequences.isEmpty && !sites.matrix.isEmpty)
-        #expect(!sites.layer.dense.isEmpty)
-    }
-
-    @Test("learn nothing at any site, from text or from verdicts")
-    func learning() throws {
-        let (cortex, protected) = try guarded(tokens, latents)
-        #expect(protected.tokens.count == 3)
-        var engram = cortex.emptyEngram()
-        let seen = try cortex.observe(lesson, into: &engram)
-        expectUntouched(engram.sites, cortex)
-        let targets = cortex.encode(lesson).count { protected.hasToken($0.rawValue) }
-        #expect(targets > 50)
-        #expect(seen.learnedTokens == seen.tokens - targets)
-        #expect(!engram.sites.layer.decoder.isEmpty)
-        // Without protection the same text does write them.
-        var free = open.emptyEngram()
-        _ = try open.observe(lesson, into: &free)
-        let error = #expect(throws: EngramError.self) {
-            try free.sites.check(identity: cortex.identity, zone: cortex.zone)
-        }
-        guard case .protected("token bias", "token", _) = error else {
-            Issue.record("\(String(describing: error))")
-            return
-        }
-
-        let answer = JudgedAnswer(
-            prompt: cortex.encode("The heron"), answer: cortex.encode(" eats the eels there."),
-            drive: 2)
-        for drive in [2.0, -2.0] {
-            var judged = answer
-            judged.drive = drive
-            let task = cortex.startFeedback([judged], from: engram)
-            task.run()
-            #expect(task.result.learnedTokens < judged.answer.count)
-            try engram.commit(task.result.proposal, within: cortex.zone)
-            expectUntouched(engram.sites, cortex)
-        }
-    }
-
-    @Test("get no personal term at readout, whatever an engram holds")
-    func readout() throws {
-        let (cortex, protected) = try guarded(tokens)
-        var engram = open.emptyEngram()
-        _ = try open.observe(lesson, into: &engram)
-        func shifts(_ cortex: Cortex) -> [[Float]] {
-            let text = cortex.encode(lesson).prefix(60)
-            var pass = TextPass(cortex: cortex, tokens: Array(text))
-            var all: [[Float]] = []
-            while var slice = pass.source.nextSlice(layer: engram.sites.layer) {
-                pass.source.readLayer(
-                    &slice, rows: 0..<slice.positions.count, synapses: engram.sites.layer)
-                for position in slice.positions {
-                    _ = pass.step(
-                        slice, position: position, sites: engram.sites, tokensLearned: 100)
-                    all.append(pass.predictor.readout.shift)
-                    for site in pass.predictor.readout.terms.dense where !site.isEmpty {
-                        for token in protected.tokens where cortex !== open {
-                            #expect(site[Int(token)] == 0)
-                        }
-                    }
-                }
-            }
-            return all
-        }
-        let (masked, plain) = (shifts(cortex), shifts(open))
-        #expect(masked.count == 60)
-        for token in protected.tokens {
-            #expect(masked.allSatisfy { $0[Int(token)] == 0 })
-            #expect(plain.contains { $0[Int(token)] != 0 })
-        }
-        #expect(masked.allSatisfy { $0.contains { $0 != 0 } })
-    }
-
-    @Test("Where none is named, the same bytes are learned as without a constitution")
-    func unchanged() throws {
-        let (cortex, protected) = try guarded([])
-        #expect(protected.isEmpty)
-        var (sealed, free) = (cortex.emptyEngram(), open.emptyEngram())
-        let one = try cortex.observe(lesson, into: &sealed)
-        let two = try open.observe(lesson, into: &free)
-        #expect(one.bits == two.bits && one.adaptation == two.adaptation)
-        #expect(sealed.sites == free.sites)
-        #expect(sealed.sites.gains == free.sites.gains)
-    }
-}
-
-@Suite("An audit")
-final class AuditTests {
-    let folder: String
-
-    init() throws { folder = try makeFolder() }
-
-    deinit { TinyCore.remove(folder) }
-
-    private let probes = [
-        Probe(name: "required", prompt: "The heron", required: " swims", margin: 0.5),
-        Probe(name: "forbidden", prompt: "The heron on the", forbidden: " northern", margin: 0.5),
-        Probe(
-            name: "both", prompt: "Ottoline", required: " eats", forbidden: " rests",
-            margin: -900),
-    ]
-
-    /// ln p of a continuation by scoring the whole text, as anybody could.
-    private func likelihood(
-        _ cortex: Cortex, _ prompt: String, _ continuation: String, _ engram: Engram
-    ) -> Probe.Likelihood {
-        let count = cortex.probeTokens(prompt).count
-        let text = cortex.probeTokens(prompt) + cortex.probeTokens(continuation)
-        let task = cortex.startScoring(text, with: engram)
-        task.run()
-        let tokens = task.result.perToken.dropFirst(count)
-        return .init(
-            frozen: -log(2) * tokens.reduce(0) { $0 + $1.frozen },
-            adapted: -log(2) * tokens.reduce(0) { $0 + $1.adapted })
-    }
-
-    /// With the layer site on the probes are read again, and without it from the recording.
-    @Test("measures what scoring the probes' texts measures", arguments: [true, false])
-    func measures(hasLayer: Bool) throws {
-        if !hasLayer {
-            var rule = try PlasticityRule(path: folder)
-            rule.layer = LayerRule()
-            try rule.write(folder: folder)
-        }
-        var draft = ConstitutionDraft()
-        draft.probes = probes
-        try seal(folder, draft)
-        let cortex = try Cortex(folder: folder)
-        let auditor = ProbeAuditor(cortex: cortex)
-        var engram = cortex.emptyEngram()
-        for isTaught in [false, true] {
-            if isTaught { _ = try cortex.observe(lesson, into: &engram) }
-            let task = auditor.startAudit(of: engram)
-            task.run()
-            let readings = task.result
-            #expect(readings.map(\.probe) == ["required", "forbidden", "both"])
-            for (probe, reading) in zip(probes, readings) {
-                func measured(_ text: String?) -> Probe.Likelihood? {
-                    text.map { likelihood(cortex, probe.prompt, $0, engram) }
-                }
-                let expected = probe.reading(
-                    required: measured(probe.required), forbidden: measured(probe.forbidden))
-                #expect(abs(reading.measured - expected.measured) < 1e-6)
-                #expect(abs(reading.slack - expected.slack) < 1e-6)
-            }
-            // The frozen core has the whole margin; a taught one has broken what it was taught.
-            #expect(readings[1].passes == !isTaught)
-            if !isTaught { #expect(abs(readings[0].slack - 0.5) < 1e-9) }
-            #expect(readings[2].passes)
-        }
-    }
-
-    @Test("of a constitution without probes is over at once")
-    func empty() throws {
-        try seal(folder)
-        let auditor = ProbeAuditor(cortex: try Cortex(folder: folder))
-        #expect(auditor.isEmpty)
-        let task = auditor.startAudit(of: auditor.cortex.emptyEngram())
-        #expect(task.advance() && task.result.isEmpty)
     }
 }
