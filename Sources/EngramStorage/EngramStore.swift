@@ -108,8 +108,9 @@ public protocol EngramStore: Sendable {
         async throws(StorageError) -> CheckpointRecord
     /// Deletes, as `deleteCheckpoint` does, the automatic checkpoints of a user without name and
     /// note: all but the newest `count` of them, those that are in use, and those from which alone
-    /// what came later can be rebuilt, because what came before is not on record: the session is
-    /// gone, or its latest event without content lies between.
+    /// what came later can be rebuilt, because what came before is not on record or may not stay on
+    /// it: the session is gone, or since its checkpoint before this one it merged, or learned what
+    /// is not kept and was followed by something that is.
     /// - Returns: How many.
     func pruneCheckpoints(of user: UserID, keeping count: Int) async throws(StorageError) -> Int
     /// Drops the checkpoint's engram, name and note. What it was made from stays on record
@@ -125,8 +126,12 @@ public protocol EngramStore: Sendable {
     /// Changes a user's past in one transaction. Throws what `append` throws, `.eventNotFound` and
     /// `.checkpointNotFound` for what is not there to be changed.
     func rewrite(_ rewrite: HistoryRewrite) async throws(StorageError)
-    /// Makes sure that nothing deleted or overwritten is left in any file of the store. Costs a
-    /// sync; throws `.busy` while another program reads the files.
+    /// Makes sure that no text, answer or engram that was deleted or overwritten is left in any file
+    /// of the store, nor in its log anything else that was. Of what is short and stands before them
+    /// (names and notes of checkpoints, payloads, summaries, numbers) the newest copy is
+    /// overwritten; older ones that the database itself moved about may stay in unused parts of the
+    /// file, readable unless it is sealed. Costs a sync; throws `.busy` while another program reads
+    /// the files.
     func erase() async throws(StorageError)
 
     /// Every later call throws `.closed`.

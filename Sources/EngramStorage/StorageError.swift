@@ -43,8 +43,9 @@ public enum StorageError: Error, Sendable, Equatable, CustomStringConvertible {
     case busy
     /// The disk or the file system failed. `code` is SQLite's extended result code.
     case inputOutput(code: Int)
-    /// The data on disk are damaged. `code` is SQLite's.
-    case corrupt(code: Int)
+    /// The data on disk are damaged. `code` is SQLite's, 0 when SQLite did not notice; `place` is
+    /// the column, as `table.column`, of a value that cannot be.
+    case corrupt(code: Int, place: String? = nil)
     /// SQLite failed in another way. `code` is its extended result code.
     case failed(code: Int)
 
@@ -99,8 +100,9 @@ public enum StorageError: Error, Sendable, Equatable, CustomStringConvertible {
         case .inputOutput(let code):
             "The disk with the data folder failed (SQLite \(code)). Look at the system's log; "
                 + "nothing that was acknowledged is changed."
-        case .corrupt(let code):
-            "The database is damaged (SQLite \(code)). Restore the data folder from a backup."
+        case .corrupt(let code, let place):
+            "The database is damaged (\(place.map { "a value of \($0)" } ?? "SQLite \(code)")). "
+                + "Restore the data folder from a backup."
         case .failed(let code): "The database failed (SQLite \(code)). Nothing was changed."
         }
     }

@@ -103,8 +103,8 @@ public struct HistoryRewrite: Sendable, Equatable {
     public var forgotten: EventID
     public var forgottenBy: EventID
     public var events: [RevisedEvent]
-    /// Checkpoints that are there, with what they are to be. Identifier, session, number, name,
-    /// parent and time stay.
+    /// Checkpoints with what they are to be. Identifier, session, number, name, parent and time stay;
+    /// of one that has been deleted all stays but `base`.
     public var checkpoints: [JournalEntry.NewCheckpoint]
     /// The next event of every session that changes, with its new working state.
     public var entries: [JournalEntry]

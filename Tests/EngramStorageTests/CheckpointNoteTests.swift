@@ -75,15 +75,7 @@ struct CheckpointNoteTests {
         var head: CheckpointID?
         // Events 1 and 3 have no content; c2, c4, c6 and c8 stand between the others.
         for number in stride(from: 1, through: 7, by: 2) {
-            var event = observed(number)
-            event.session.base = head
-            event.event.keepsContent = number > 3
-            try await store.append(event)
-            var entry = checkpointed("c\(number + 1)", number: number + 1, from: head)
-            entry.checkpoint?.record.isAutomatic = true
-            entry.checkpoint?.record.name = nil
-            try await store.append(entry)
-            head = entry.event.target
+            try await learn(number, in: store, from: &head) { $0.keepsContent = number > 3 }
         }
         #expect(try await store.pruneCheckpoints(of: alice.user, keeping: 0) == 2)
         #expect(try await ids(store) == ["c4", "c8"])
@@ -92,5 +84,52 @@ struct CheckpointNoteTests {
         #expect(try await store.pruneCheckpoints(of: alice.user, keeping: 0) == 0)
         #expect(try await ids(store) == ["c4", "c8"])
         await store.close()
+    }
+
+    @Test(
+        "Pruning leaves one after each event that may be impossible to do again",
+        arguments: Driver.allCases)
+    func everyAnchor(driver: Driver) async throws {
+        var store = try driver.open()
+        try await store.createSession(session("alice/default"), engram: nil)
+        var head: CheckpointID?
+        for number in stride(from: 1, through: 11, by: 2) {
+            try await learn(number, in: store, from: &head) {
+                if number % 4 == 3, number < 11 { $0.kind = .merge }
+            }
+        }
+        // Events 3 and 7 merged; c12 is the head.
+        #expect(try await store.pruneCheckpoints(of: alice.user, keeping: 0) == 3)
+        #expect(try await ids(store) == ["c4", "c8", "c12"])
+        await store.close()
+
+        store = try driver.open()
+        try await store.createSession(session("alice/default"), engram: nil)
+        head = nil
+        for number in stride(from: 1, through: 13, by: 2) {
+            try await learn(number, in: store, from: &head) {
+                $0.keepsContent = ![1, 5, 7].contains(number)
+            }
+        }
+        // Between events 5 and 7 nothing could be rebuilt.
+        #expect(try await store.pruneCheckpoints(of: alice.user, keeping: 0) == 4)
+        #expect(try await ids(store) == ["c2", "c8", "c14"])
+        await store.close()
+    }
+
+    /// An event, changed as asked, and an automatic checkpoint after it.
+    private func learn(
+        _ number: Int, in store: any EngramStore, from head: inout CheckpointID?,
+        _ change: (inout EventRecord) -> Void
+    ) async throws {
+        var event = observed(number)
+        event.session.base = head
+        change(&event.event)
+        try await store.append(event)
+        var entry = checkpointed("c\(number + 1)", number: number + 1, from: head)
+        entry.checkpoint?.record.isAutomatic = true
+        entry.checkpoint?.record.name = nil
+        try await store.append(entry)
+        head = entry.event.target
     }
 }

@@ -60,6 +60,32 @@ import Testing
         await store.close()
     }
 
+    @Test("Of a deleted checkpoint a rewrite changes the origin alone", arguments: Driver.allCases)
+    func rewritesDeleted(driver: Driver) async throws {
+        let store = try driver.open()
+        try await store.createSession(session("alice/default"), engram: nil)
+        try await store.append(observed(1))
+        let first = CheckpointID(rawValue: "ckpt-1")
+        try await store.append(checkpointed("ckpt-1", number: 2, from: nil))
+        try await store.append(checkpointed("ckpt-2", number: 3, from: first))
+        try await store.deleteCheckpoint(first, of: alice.user)
+        var expected = try await store.history(of: alice.user).checkpoints
+        var record = expected[0].record
+        record.base = CheckpointID(rawValue: "ckpt-0")
+        expected[0].record = record
+        record.hash = "other"
+        let event = try await store.events(of: alice, after: 0, limit: 1)[0].id
+        var entry = forgetting(4)
+        entry.session.base = CheckpointID(rawValue: "ckpt-2")
+        try await store.rewrite(
+            HistoryRewrite(
+                forgotten: event, forgottenBy: entry.event.id, events: [],
+                checkpoints: [.init(record: record, engram: [9])], entries: [entry]))
+        #expect(try await store.history(of: alice.user).checkpoints == expected)
+        #expect(try await store.engram(of: first, of: alice.user) == nil)
+        await store.close()
+    }
+
     @Test("A refused rewrite changes nothing", arguments: Driver.allCases)
     func atomic(driver: Driver) async throws {
         let store = try driver.open()

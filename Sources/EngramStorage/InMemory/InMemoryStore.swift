@@ -270,10 +270,14 @@ public actor InMemoryStore: EngramStore {
 
     private func replace(_ checkpoint: JournalEntry.NewCheckpoint) throws(StorageError) {
         let record = checkpoint.record
-        guard users[record.user]?.checkpoint(record.id) != nil,
-            let index = users[record.user]?.index(of: record.id)
-        else { throw .checkpointNotFound(record.id) }
-        users[record.user]?.checkpoints[index].content = checkpoint
+        guard let user = users[record.user], let index = user.index(of: record.id) else {
+            throw .checkpointNotFound(record.id)
+        }
+        if user.checkpoints[index].isDeleted {
+            users[record.user]?.checkpoints[index].content.record.base = record.base
+        } else {
+            users[record.user]?.checkpoints[index].content = checkpoint
+        }
     }
 
     private func change(_ id: EventID, _ body: (inout EventRecord) -> Void) throws(StorageError) {
@@ -318,15 +322,22 @@ public actor InMemoryStore: EngramStore {
         return pruned
     }
 
+    /// As `Database.isAnchor`.
     private func isAnchor(_ record: CheckpointRecord) -> Bool {
         guard let sequence = record.sequence else { return true }
-        let id = SessionID(user: record.user, name: record.session)
-        let latest = sessions[id]?.events.last { !$0.keepsContent }?.sequence
-        guard let latest, sequence > latest else { return false }
-        let all = (users[record.user]?.checkpoints ?? []).filter { !$0.isDeleted }
-        return !all.contains {
-            $0.content.record.session == record.session
-                && (latest + 1..<sequence).contains($0.content.record.sequence ?? 0)
+        let others = (users[record.user]?.checkpoints ?? []).filter {
+            !$0.isDeleted && $0.content.record.session == record.session
+        }
+        let previous =
+            others.compactMap(\.content.record.sequence).filter { $0 < sequence }.max() ?? 0
+        let events = sessions[SessionID(user: record.user, name: record.session)]?.events ?? []
+        let lessons = events.filter { $0.kind.bringsContent || $0.kind == .merge }
+        return lessons.indices.contains { index in
+            let lesson = lessons[index]
+            let next = lessons[(index + 1)...].first
+            return previous < lesson.sequence && lesson.sequence < sequence
+                && (lesson.kind == .merge
+                    || !lesson.keepsContent && next?.keepsContent != false)
         }
     }
 

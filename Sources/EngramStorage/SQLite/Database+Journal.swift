@@ -14,9 +14,10 @@ extension Database {
 
     /// The number of a session's last event; nil: there is no such session.
     func sequence(of id: SessionID) throws -> Int? {
-        try Int.fetchOne(
+        try Row.fetchOne(
             self, sql: "SELECT sequence FROM sessions WHERE user = ? AND name = ?",
-            arguments: [id.user.rawValue, id.name.rawValue])
+            arguments: [id.user.rawValue, id.name.rawValue]
+        ).map { try StoredRow($0, of: "sessions").number("sequence") }
     }
 
     func hasCheckpoint(_ id: CheckpointID, of user: UserID) throws -> Bool {
@@ -39,23 +40,32 @@ extension Database {
         return uses != 0
     }
 
-    /// Its row stays, for the history.
-    /// Whether what was learned after a checkpoint can be rebuilt from it alone: its session is
-    /// gone, or it is the first one after the session's latest event that cannot be done again.
+    /// Whether what was learned after a checkpoint may be rebuilt from it alone: its session is
+    /// gone, or it is the first one after an event that cannot be done again, or a merge, which
+    /// cannot once a session that it merged is discarded. Of such events without content in a row
+    /// the last one counts: nothing between them could be rebuilt, and else a server that keeps no
+    /// content would never prune.
     func isAnchor(_ id: CheckpointID, of user: UserID) throws -> Bool {
         try Bool.fetchOne(
             self,
             sql: """
-                SELECT c.sequence IS NULL OR c.sequence =
-                    (SELECT min(o.sequence) FROM checkpoints AS o
-                     WHERE o.user = c.user AND o.session = c.session AND NOT o.deleted
-                       AND o.sequence >
-                         (SELECT max(e.sequence) FROM events AS e
-                          WHERE e.user = c.user AND e.name = c.session AND NOT e.keepsContent))
+                SELECT c.sequence IS NULL OR EXISTS
+                    (SELECT 1 FROM events AS e
+                     WHERE e.user = c.user AND e.name = c.session AND e.sequence < c.sequence
+                       AND e.sequence >
+                         (SELECT coalesce(max(o.sequence), 0) FROM checkpoints AS o
+                          WHERE o.user = c.user AND o.session = c.session AND NOT o.deleted
+                            AND o.sequence < c.sequence)
+                       AND (e.kind = 'merge' OR NOT e.keepsContent AND coalesce(
+                         (SELECT n.keepsContent FROM events AS n
+                          WHERE n.user = e.user AND n.name = e.name AND n.sequence > e.sequence
+                            AND n.kind IN ('observe', 'completion', 'feedback', 'import', 'merge')
+                          ORDER BY n.sequence LIMIT 1), TRUE)))
                 FROM checkpoints AS c WHERE c.user = ? AND c.id = ?
                 """, arguments: [user.rawValue, id.rawValue]) ?? false
     }
 
+    /// Its row stays, for the history.
     func delete(_ id: CheckpointID, of user: UserID) throws {
         try execute(
             sql: """

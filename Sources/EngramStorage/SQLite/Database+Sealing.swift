@@ -1,6 +1,7 @@
 import Engrams
 import Foundation
 import GRDB
+import Synchronization
 
 // Which key a data folder wants, and the folder's way from readable to sealed.
 
@@ -9,35 +10,19 @@ extension DatabaseQueue {
     /// one transaction, then the file is written anew and the log emptied, so that no page keeps a
     /// readable copy. A process that dies in between finishes at the next start.
     ///
-    /// - Parameter folder: for messages.
-    /// - Throws: `.keyMissing`, `.keyWrong`, or SQLite's failure. Needs free space of about twice
-    ///   the file's size when it seals.
+    /// - Parameter folder: the database's, also for messages.
+    /// - Throws: what `existingSeal` throws, or SQLite's failure. Needs free space of about three
+    ///   times the file's size when it seals.
     func seal(with key: DataKey?, folder: String) throws -> RowSeal {
-        let salt = try inDatabase { try $0.property(.salt) }
-        guard let key else {
-            if salt != nil { throw StorageError.keyMissing(path: folder) }
-            return .none
-        }
-        let seal: RowSeal
-        if let salt {
-            seal = RowSeal(key, salt: salt)
-            guard try inDatabase({ try $0.isChecked(by: seal) }) else {
-                throw StorageError.keyWrong(path: folder)
+        let seal = try inDatabase { db in
+            if let seal = try db.existingSeal(for: key, folder: folder) {
+                try db.markAsSealed()
+                return seal
             }
-        } else {
-            let salt = Data((0..<32).map { _ in UInt8.random(in: 0...255) })
-            seal = RowSeal(key, salt: salt)
-            try inDatabase { db in
-                try db.inTransaction(.immediate) {
-                    for table in SealedTable.allCases { try db.sealAll(of: table, with: seal) }
-                    try db.set(.salt, to: salt)
-                    try db.set(.check, to: seal.seal([], at: .keyCheck))
-                    try db.set(.erasure, to: Data())
-                    return .commit
-                }
-            }
+            guard let key else { return RowSeal.none }
+            return try db.sealEverything(with: key)
         }
-        try inDatabase { try $0.finishErasure() }
+        try inDatabase { try $0.finishErasure(folder: folder, isSealed: key != nil) }
         return seal
     }
 }
@@ -49,27 +34,79 @@ extension Database {
         case salt
         /// A sealed nothing: tells the right key from a wrong one.
         case check
-        /// There while readable copies may be left from before the sealing.
+        /// There while copies may be left in the file of what was in it before it was sealed, or
+        /// before content was laid out to be erased.
         case erasure
     }
 
+    /// Nil also for a file from before there were properties.
     func property(_ name: Property) throws -> Data? {
-        try Data.fetchOne(
+        guard try tableExists("properties") else { return nil }
+        return try Data.fetchOne(
             self, sql: "SELECT value FROM properties WHERE name = ?", arguments: [name.rawValue])
     }
 
-    fileprivate func set(_ name: Property, to value: Data) throws {
+    private func set(_ name: Property, to value: Data) throws {
         try execute(
-            sql: "INSERT INTO properties (name, value) VALUES (?, ?)",
+            sql: "INSERT OR REPLACE INTO properties (name, value) VALUES (?, ?)",
             arguments: [name.rawValue, value])
     }
 
-    fileprivate func isChecked(by seal: RowSeal) throws -> Bool {
-        guard let check = try property(.check) else { return false }
-        return (try? seal.open(check, at: .keyCheck)) == []
+    /// The file's header says so once more (`user_version`, which nothing else uses): without it, a
+    /// sealed file that lost its properties would look like one that was never sealed, and what is
+    /// sealed would be taken for what was written, and sealed again.
+    private static let sealedVersion = 1
+
+    private func isMarkedAsSealed() throws -> Bool {
+        try Int.fetchOne(self, sql: "PRAGMA user_version") == Self.sealedVersion
     }
 
-    fileprivate func sealAll(of table: SealedTable, with seal: RowSeal) throws {
+    /// For files that were sealed before there was the mark.
+    fileprivate func markAsSealed() throws {
+        guard try !isMarkedAsSealed() else { return }
+        try execute(sql: "PRAGMA user_version = \(Self.sealedVersion)")
+    }
+
+    /// Whether anything says that values are sealed.
+    func isSealed() throws -> Bool {
+        if try isMarkedAsSealed() { return true }
+        return try property(.salt) != nil || property(.check) != nil
+    }
+
+    /// The seal of a database that is sealed; nil: it is not. Changes nothing.
+    ///
+    /// - Throws: `.keyMissing`, `.keyWrong`, and `.corrupt` when what tells the key is not all there.
+    func existingSeal(for key: DataKey?, folder: String) throws -> RowSeal? {
+        guard try isSealed() else { return nil }
+        guard let salt = try property(.salt) else {
+            throw StorageError.corrupt(code: 0, place: "properties.salt")
+        }
+        guard let check = try property(.check) else {
+            throw StorageError.corrupt(code: 0, place: "properties.check")
+        }
+        guard let key else { throw StorageError.keyMissing(path: folder) }
+        let seal = RowSeal(key, salt: salt)
+        guard (try? seal.open(check, at: .keyCheck)) == [] else {
+            throw StorageError.keyWrong(path: folder)
+        }
+        return seal
+    }
+
+    fileprivate func sealEverything(with key: DataKey) throws -> RowSeal {
+        let salt = Data((0..<32).map { _ in UInt8.random(in: 0...255) })
+        let seal = RowSeal(key, salt: salt)
+        try inTransaction(.immediate) {
+            for table in SealedTable.allCases { try sealAll(of: table, with: seal) }
+            try set(.salt, to: salt)
+            try set(.check, to: seal.seal([], at: .keyCheck))
+            try set(.erasure, to: Data())
+            try markAsSealed()
+            return .commit
+        }
+        return seal
+    }
+
+    private func sealAll(of table: SealedTable, with seal: RowSeal) throws {
         let identity = table.identity
         let names = identity.joined(separator: ", ")
         let condition = identity.map { "\($0) = ?" }.joined(separator: " AND ")
@@ -106,14 +143,39 @@ extension Database {
 
     /// `secure_delete` leaves the copies of cells that SQLite itself moved within the file when it
     /// balanced its trees; writing the file anew does not.
-    fileprivate func finishErasure() throws {
+    fileprivate func finishErasure(folder: String, isSealed: Bool) throws {
         guard try property(.erasure) != nil else { return }
-        try execute(sql: "VACUUM")
+        if isSealed {
+            try vacuumThroughFile(in: folder)
+        } else {
+            // In memory (`temp_store`), of which it takes as much as the file is long: what is
+            // readable must not lie in the free blocks of a deleted file, which nothing overwrites.
+            try execute(sql: "VACUUM")
+        }
         try emptyLog()
         try execute(
             sql: "DELETE FROM properties WHERE name = ?",
             arguments: [Property.erasure.rawValue])
     }
+
+    /// `VACUUM` with the new file in a temporary one of the folder, not in memory: a folder may be
+    /// larger than that, and who was killed for it would be at every start. It is safe because the
+    /// temporary file gets no more than the present content, of which all that is personal is
+    /// sealed. In the folder because `/tmp` is often memory again.
+    private func vacuumThroughFile(in folder: String) throws {
+        let path = folder.replacingOccurrences(of: "'", with: "''")
+        try Self.temporaryFolder.withLock { _ in
+            try execute(sql: "PRAGMA temp_store_directory = '\(path)'")
+            try execute(sql: "PRAGMA temp_store = FILE")
+            let outcome = Result { try execute(sql: "VACUUM") }
+            try execute(sql: "PRAGMA temp_store = MEMORY")
+            try execute(sql: "PRAGMA temp_store_directory = ''")
+            try outcome.get()
+        }
+    }
+
+    /// Held while SQLite's one setting for the whole process is a folder of ours.
+    private static let temporaryFolder = Mutex(())
 }
 
 extension SealedPlace {

@@ -25,13 +25,7 @@ final class FolderLock: Sendable {
         }
         let descriptor = open(folder + "/lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw Self.refusal(of: folder, errno) }
-        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
-            let code = errno
-            let holder = FolderLock.processIdentifier(in: descriptor)
-            _ = close(descriptor)
-            if code == EWOULDBLOCK { throw .folderInUse(path: folder, processIdentifier: holder) }
-            throw Self.refusal(of: folder, code)
-        }
+        try Self.lock(descriptor, folder: folder)
         // Who holds it is told to people only: failing to write it is no reason to stop.
         let line = Array("\(getpid())\n".utf8)
         _ = ftruncate(descriptor, 0)
@@ -39,7 +33,26 @@ final class FolderLock: Sendable {
         self.descriptor = Mutex(descriptor)
     }
 
+    /// Holds a folder without writing to it; nil: nobody has ever held it.
+    init?(reading folder: String) throws(StorageError) {
+        let descriptor = open(folder + "/lock", O_RDONLY | O_CLOEXEC)
+        if descriptor < 0, errno == ENOENT { return nil }
+        guard descriptor >= 0 else { throw Self.refusal(of: folder, errno) }
+        try Self.lock(descriptor, folder: folder)
+        self.descriptor = Mutex(descriptor)
+    }
+
     deinit { release() }
+
+    /// Closes the descriptor when it cannot be locked.
+    private static func lock(_ descriptor: Int32, folder: String) throws(StorageError) {
+        guard flock(descriptor, LOCK_EX | LOCK_NB) != 0 else { return }
+        let code = errno
+        let holder = processIdentifier(in: descriptor)
+        _ = close(descriptor)
+        if code == EWOULDBLOCK { throw .folderInUse(path: folder, processIdentifier: holder) }
+        throw refusal(of: folder, code)
+    }
 
     /// Lets the folder go before it returns. Unlocked first: a process that another thread is just
     /// starting has the descriptor too, and would keep the lock for a moment.

@@ -4,61 +4,68 @@ import GRDB
 
 // Between rows and records. GRDB stores bytes as `Data`; an `[UInt8]` bound as it is would go
 // through `Codable` and become JSON, so the conversion is spelled out here, in one place. What
-// `SealedTable` lists passes a `RowSeal` on the way.
+// `SealedTable` lists passes a `RowSeal` on the way; every value passes a `StoredRow`.
 
 extension SessionRecord {
     init(row: Row, under seal: RowSeal) throws {
-        let id = try SessionID(userText: row["user"], nameText: row["name"])
+        let row = StoredRow(row, of: "sessions")
+        let id = try SessionID(row)
+        let largest = StoredRow.largestNumber
         self.init(
-            id: id, base: CheckpointID(text: row["base"]),
-            origin: CheckpointID(text: row["origin"]), learn: row["learn"],
-            sequence: row["sequence"], tokensLearned: row["tokensLearned"],
-            tokensSinceCheckpoint: row["tokensSinceCheckpoint"],
-            feedbackStreak: row["feedbackStreak"],
-            summary: try seal.open(row["summary"] as Data, at: .session(id, "summary")),
-            ledger: try seal.open(row["ledger"] as Data, at: .session(id, "ledger")),
-            created: row["created"], updated: row["updated"])
+            id: id, base: CheckpointID(text: try row.value("base")),
+            origin: CheckpointID(text: try row.value("origin")), learn: try row.value("learn"),
+            sequence: try row.number("sequence"),
+            tokensLearned: try row.number("tokensLearned"),
+            tokensSinceCheckpoint: try row.number("tokensSinceCheckpoint"),
+            feedbackStreak: try row.number("feedbackStreak", in: -largest...largest),
+            summary: try seal.open(row.value("summary") as Data, at: .session(id, "summary")),
+            ledger: try seal.open(row.value("ledger") as Data, at: .session(id, "ledger")),
+            created: try row.time("created"), updated: try row.time("updated"))
     }
 }
 
 extension UserRecord {
     init(row: Row) throws {
-        guard let id = UserID(rawValue: row["id"]) else { throw StorageError.corrupt(code: 0) }
+        let row = StoredRow(row, of: "users")
+        guard let id = UserID(rawValue: try row.value("id")) else { throw row.damage("id") }
         self.init(
-            id: id, head: CheckpointID(text: row["head"]),
-            checkpointsMade: row["checkpointsMade"], created: row["created"])
+            id: id, head: CheckpointID(text: try row.value("head")),
+            checkpointsMade: try row.number("checkpointsMade"), created: try row.time("created"))
     }
 }
 
 extension EventRecord {
     init(row: Row, under seal: RowSeal) throws {
-        guard let kind = EventKind(rawValue: row["kind"]) else {
-            throw StorageError.corrupt(code: 0)
-        }
-        let id = EventID(rawValue: row["id"])
-        let session = try SessionID(userText: row["user"], nameText: row["name"])
-        let sequence: Int = row["sequence"]
+        let row = StoredRow(row, of: "events")
+        let kind = try EventKind(row)
+        let id = EventID(rawValue: try row.value("id"))
+        let session = try SessionID(row)
+        let sequence = try row.number("sequence")
         func bytes(_ column: String) throws -> [UInt8]? {
-            let stored: Data? = row[column]
+            let stored: Data? = try row.value(column)
             let place = SealedPlace.event(id, of: session, sequence, column)
             return try stored.map {
                 try column == SealedTable.events.erasableColumn
                     ? seal.openErasable($0, at: place) : seal.open($0, at: place)
             }
         }
-        let reward: Double? = row["reward"]
-        let requestHash: String? = row["requestHash"]
+        guard let tokens = try bytes("tokens").flatMap(tokenIDs) else { throw row.damage("tokens") }
+        let reward: Double? = try row.value("reward")
+        guard reward?.isFinite ?? true else { throw row.damage("reward") }
+        let requestHash: String? = try row.value("requestHash")
+        let forgottenBy: String? = try row.value("forgottenBy")
         let hashPlace = SealedPlace.event(id, of: session, sequence, "requestHash")
         self.init(
             id: id, session: session, sequence: sequence, kind: kind,
-            tokens: try tokenIDs(try bytes("tokens") ?? []), tokenCount: row["tokenCount"],
+            tokens: tokens, tokenCount: try row.number("tokenCount"),
             reward: reward.map { Float($0) }, engram: try bytes("engram"),
-            target: CheckpointID(text: row["target"]), idempotencyKey: row["idempotencyKey"],
+            target: CheckpointID(text: try row.value("target")),
+            idempotencyKey: try row.value("idempotencyKey"),
             requestHash: try requestHash.map { try seal.open($0, at: hashPlace) },
             answer: try bytes("answer"), payload: try bytes("payload"),
-            keepsContent: row["keepsContent"],
-            forgottenBy: (row["forgottenBy"] as String?).map(EventID.init(rawValue:)),
-            created: row["created"])
+            keepsContent: try row.value("keepsContent"),
+            forgottenBy: forgottenBy.map(EventID.init(rawValue:)),
+            created: try row.time("created"))
     }
 
     /// In the order of `columns`.
@@ -87,20 +94,20 @@ extension EventRecord {
 }
 
 extension EventOutline {
-    init(row: Row, of session: SessionID, under seal: RowSeal) throws {
-        guard let kind = EventKind(rawValue: row["kind"]) else {
-            throw StorageError.corrupt(code: 0)
-        }
-        let id = EventID(rawValue: row["id"])
-        let payload: Data? = row["payload"]
-        let forgottenBy: String? = row["forgottenBy"]
+    /// - Parameter sequence: the number that it must have.
+    init(row: Row, of session: SessionID, _ sequence: Int, under seal: RowSeal) throws {
+        let row = StoredRow(row, of: "events")
+        guard try row.number("sequence") == sequence else { throw row.damage("sequence") }
+        let id = EventID(rawValue: try row.value("id"))
+        let payload: Data? = try row.value("payload")
+        let forgottenBy: String? = try row.value("forgottenBy")
         self.init(
-            id: id, kind: kind, tokenCount: row["tokenCount"],
-            target: CheckpointID(text: row["target"]),
+            id: id, kind: try EventKind(row), tokenCount: try row.number("tokenCount"),
+            target: CheckpointID(text: try row.value("target")),
             payload: try payload.map {
-                try seal.open($0, at: .event(id, of: session, row["sequence"], "payload"))
-            }, keepsContent: row["keepsContent"], isForgotten: forgottenBy != nil,
-            created: row["created"])
+                try seal.open($0, at: .event(id, of: session, sequence, "payload"))
+            }, keepsContent: try row.value("keepsContent"), isForgotten: forgottenBy != nil,
+            created: try row.time("created"))
     }
 
     static let columns = """
@@ -110,8 +117,9 @@ extension EventOutline {
 
 extension SnapshotRecord {
     init(row: Row, of session: SessionID, under seal: RowSeal) throws {
-        let sequence: Int = row["sequence"]
-        let stored: Data = row["engram"]
+        let row = StoredRow(row, of: "snapshots")
+        let sequence = try row.number("sequence")
+        let stored: Data = try row.value("engram")
         self.init(
             sequence: sequence,
             engram: try seal.openErasable(stored, at: .snapshot(sequence, of: session)))
@@ -120,22 +128,28 @@ extension SnapshotRecord {
 
 extension CheckpointRecord {
     init(row: Row, under seal: RowSeal) throws {
-        guard let user = UserID(rawValue: row["user"]),
-            let session = SessionName(rawValue: row["session"])
-        else { throw StorageError.corrupt(code: 0) }
-        let id = CheckpointID(rawValue: row["id"])
-        let revision: Int64 = row["revision"]
-        let (name, note): (String?, String?) = (row["name"], row["note"])
+        let row = StoredRow(row, of: "checkpoints")
+        guard let user = UserID(rawValue: try row.value("user")) else { throw row.damage("user") }
+        guard let session = SessionName(rawValue: try row.value("session")) else {
+            throw row.damage("session")
+        }
+        let id = CheckpointID(rawValue: try row.value("id"))
+        let revision: Int64 = try row.value("revision")
+        let name: String? = try row.value("name")
+        let note: String? = try row.value("note")
         self.init(
-            id: id, user: user, session: session, sequence: row["sequence"],
+            id: id, user: user, session: session, sequence: try row.numberIfPresent("sequence"),
             name: try name.map { try seal.open($0, at: .checkpoint(id, of: user, "name")) },
             note: try note.map { try seal.open($0, at: .checkpoint(id, of: user, "note")) },
-            isAutomatic: row["automatic"],
-            parent: CheckpointID(text: row["parent"]), base: CheckpointID(text: row["base"]),
+            isAutomatic: try row.value("automatic"),
+            parent: CheckpointID(text: try row.value("parent")),
+            base: CheckpointID(text: try row.value("base")),
             revision: Revision(rawValue: UInt64(bitPattern: revision)),
-            tokensLearned: row["tokensLearned"], byteCount: row["byteCount"],
-            hash: try seal.open(row["hash"] as String, at: .checkpoint(id, of: user, "hash")),
-            created: row["created"])
+            tokensLearned: try row.number("tokensLearned"),
+            byteCount: try row.number("byteCount"),
+            hash: try seal.open(
+                row.value("hash") as String, at: .checkpoint(id, of: user, "hash")),
+            created: try row.time("created"))
     }
 
     /// All but the engram's bytes.
@@ -147,9 +161,11 @@ extension CheckpointRecord {
 
 extension CheckpointHistory {
     init(row: Row, under seal: RowSeal) throws {
+        let record = try CheckpointRecord(row: row, under: seal)
+        let row = StoredRow(row, of: "checkpoints")
         self.init(
-            record: try CheckpointRecord(row: row, under: seal), isDeleted: row["deleted"],
-            hasUnknownSources: row["hasUnknownSources"])
+            record: record, isDeleted: try row.value("deleted"),
+            hasUnknownSources: try row.value("hasUnknownSources"))
     }
 }
 
@@ -161,10 +177,22 @@ extension CheckpointID {
 }
 
 extension SessionID {
-    init(userText: String, nameText: String) throws {
-        guard let user = UserID(rawValue: userText), let name = SessionName(rawValue: nameText)
-        else { throw StorageError.corrupt(code: 0) }
+    /// From the columns `user` and `name`.
+    init(_ row: StoredRow) throws {
+        guard let user = UserID(rawValue: try row.value("user")) else { throw row.damage("user") }
+        guard let name = SessionName(rawValue: try row.value("name")) else {
+            throw row.damage("name")
+        }
         self.init(user: user, name: name)
+    }
+}
+
+extension EventKind {
+    fileprivate init(_ row: StoredRow) throws {
+        guard let kind = EventKind(rawValue: try row.value("kind")) else {
+            throw row.damage("kind")
+        }
+        self = kind
     }
 }
 
@@ -206,8 +234,9 @@ private func littleEndian(_ tokens: [Int32]) -> [UInt8] {
     return bytes
 }
 
-private func tokenIDs(_ bytes: [UInt8]) throws -> [Int32] {
-    guard bytes.count % 4 == 0 else { throw StorageError.corrupt(code: 0) }
+/// Nil for bytes that are no whole number of tokens.
+private func tokenIDs(_ bytes: [UInt8]) -> [Int32]? {
+    guard bytes.count % 4 == 0 else { return nil }
     return stride(from: 0, to: bytes.count, by: 4).map { start in
         var pattern: UInt32 = 0
         for offset in 0..<4 { pattern |= UInt32(bytes[start + offset]) << UInt32(8 * offset) }

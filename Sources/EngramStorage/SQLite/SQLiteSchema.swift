@@ -22,7 +22,7 @@ enum SQLiteSchema {
                     ALTER TABLE events ADD COLUMN payload BLOB;
                     """)
         }
-        migrator.registerMigration(erasableContent) { db in
+        migrator.registerMigration("4: forgetting, notes, events without their content") { db in
             db.add(function: erasable)
             defer { db.remove(function: erasable) }
             try db.execute(sql: fourth)
@@ -34,13 +34,13 @@ enum SQLiteSchema {
                         name TEXT NOT NULL PRIMARY KEY,
                         value BLOB NOT NULL
                     ) STRICT, WITHOUT ROWID;
+                    -- Before the fourth, the file may have left copies in unused parts of pages. A
+                    -- process may die between any two steps: the debt is on disk with the last one.
+                    INSERT INTO properties SELECT 'erasure', x'' WHERE EXISTS (SELECT * FROM users);
                     """)
         }
         return migrator
     }
-
-    /// What the file held before this migration may have left copies in unused parts of pages.
-    static let erasableContent = "4: forgetting, notes, events without their content"
 
     /// `ErasableContent.stored`, for content that is in the file already.
     private static let erasable = DatabaseFunction("erasable", argumentCount: 1, pure: true) {

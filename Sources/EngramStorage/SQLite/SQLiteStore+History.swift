@@ -9,11 +9,14 @@ extension SQLiteStore {
         try await read { [seal] db in
             guard let record = try db.session(session, under: seal) else { return nil }
             let snapshot = try db.snapshot(of: session, under: seal)
-            return StoredSession(
-                record: record, snapshot: snapshot,
-                events: try db.events(
-                    of: session, after: snapshot?.sequence ?? 0, limit: record.sequence,
-                    under: seal))
+            let start = snapshot?.sequence ?? 0
+            let events = try db.events(
+                of: session, after: start, limit: record.sequence, under: seal)
+            // Without one of them, what is rebuilt would be another state than it was.
+            guard events.map(\.sequence) == Array(start + 1..<start + 1 + events.count),
+                start + events.count == record.sequence
+            else { throw StorageError.corrupt(code: 0, place: "events.sequence") }
+            return StoredSession(record: record, snapshot: snapshot, events: events)
         }
     }
 
@@ -86,18 +89,26 @@ extension Database {
         of record: SessionRecord, under seal: RowSeal
     ) throws -> SessionHistory {
         let names: StatementArguments = [record.id.user.rawValue, record.id.name.rawValue]
+        let events = try Row.fetchAll(
+            self,
+            sql: """
+                SELECT \(EventOutline.columns) FROM events WHERE user = ? AND name = ?
+                ORDER BY sequence
+                """, arguments: names)
+        guard events.count == record.sequence else {
+            throw StorageError.corrupt(code: 0, place: "sessions.sequence")
+        }
+        let snapshot = try Row.fetchOne(
+            self, sql: "SELECT sequence FROM snapshots WHERE user = ? AND name = ?",
+            arguments: names)
         return SessionHistory(
             record: record,
-            snapshotSequence: try Int.fetchOne(
-                self, sql: "SELECT sequence FROM snapshots WHERE user = ? AND name = ?",
-                arguments: names),
-            events: try Row.fetchAll(
-                self,
-                sql: """
-                    SELECT \(EventOutline.columns) FROM events WHERE user = ? AND name = ?
-                    ORDER BY sequence
-                    """, arguments: names
-            ).map { try EventOutline(row: $0, of: record.id, under: seal) })
+            snapshotSequence: try snapshot.map {
+                try StoredRow($0, of: "snapshots").number("sequence", in: 0...events.count)
+            },
+            events: try events.enumerated().map { index, row in
+                try EventOutline(row: row, of: record.id, index + 1, under: seal)
+            })
     }
 
     fileprivate func replace(
@@ -120,6 +131,11 @@ extension Database {
                 try seal.sealErasable(checkpoint.engram, at: place("engram")),
                 record.user.rawValue, record.id.rawValue,
             ])
+        if changesCount == 0 {
+            try execute(
+                sql: "UPDATE checkpoints SET base = ? WHERE user = ? AND id = ? AND deleted",
+                arguments: [record.base?.rawValue, record.user.rawValue, record.id.rawValue])
+        }
         guard changesCount == 1 else { throw StorageError.checkpointNotFound(record.id) }
     }
 
@@ -128,8 +144,9 @@ extension Database {
             self, sql: "SELECT user, name, sequence FROM events WHERE id = ?",
             arguments: [event.rawValue])
         guard let row else { throw StorageError.eventNotFound(event) }
-        let session = try SessionID(userText: row["user"], nameText: row["name"])
-        return .event(event, of: session, row["sequence"], column)
+        let stored = StoredRow(row, of: "events")
+        return .event(
+            event, of: try SessionID(stored), try stored.number("sequence"), column)
     }
 
     fileprivate func revise(

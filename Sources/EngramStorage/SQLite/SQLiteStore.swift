@@ -9,10 +9,12 @@ import Synchronization
 /// content is overwritten with zeros (`secure_delete`, `ErasableContent`). All work happens on the
 /// database's own serial queue, never on a task's thread.
 public final class SQLiteStore: EngramStore {
-    private let path: String
     private let folder: String
     let queue: DatabaseQueue
     let seal: RowSeal
+    /// Why something deleted may still be in the log of the folder that was opened; nil: nothing is.
+    /// `erase` tries again.
+    public let erasureFailure: StorageError?
     /// Nil once closed, which lets the folder go.
     private let lock: Mutex<FolderLock?>
 
@@ -35,7 +37,7 @@ public final class SQLiteStore: EngramStore {
         configuration.journalMode = .wal
         configuration.foreignKeysEnabled = true
         configuration.busyMode = .timeout(busyTimeoutSeconds)
-        path = folder + "/hebb.sqlite"
+        let path = folder + "/hebb.sqlite"
         do {
             // SQLite gives the log and its index the mode of the file, so that comes first.
             let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
@@ -52,19 +54,29 @@ public final class SQLiteStore: EngramStore {
             if try queue.read(migrator.hasBeenSuperseded) {
                 throw StorageError.newerFormat(path: folder)
             }
-            let applied = try queue.read(migrator.appliedIdentifiers)
+            // Before anything is changed: who has not the key may not.
+            _ = try queue.inDatabase { try $0.existingSeal(for: key, folder: folder) }
             try migrator.migrate(queue)
-            if !applied.isEmpty, !applied.contains(SQLiteSchema.erasableContent) {
-                try queue.vacuum()
-            }
             // SQLite opens a file that it may not write without a word, to read it.
             try queue.inDatabase { db in try db.inTransaction(.immediate) { .commit } }
             seal = try queue.seal(with: key, folder: folder)
+            erasureFailure = Self.foldLog(of: queue, folder: folder)
         } catch {
             throw StorageError(error, folder: folder)
         }
         self.folder = folder
         self.lock = Mutex(lock)
+    }
+
+    /// For what a process had deleted that died before it could do this. A failure is no reason not
+    /// to start: another program may be reading, and what is served is right.
+    private static func foldLog(of queue: DatabaseQueue, folder: String) -> StorageError? {
+        do {
+            try queue.inDatabase { try $0.emptyLog() }
+            return nil
+        } catch {
+            return StorageError(error, folder: folder)
+        }
     }
 
     public func user(_ id: UserID) async throws(StorageError) -> UserRecord? {
@@ -117,16 +129,13 @@ public final class SQLiteStore: EngramStore {
     }
 
     public func discardSession(_ id: SessionID) async throws(StorageError) {
-        try await write { db in
+        try await writeAndErase { db in
             try db.orphanCheckpoints(of: id)
             try db.execute(
                 sql: "DELETE FROM sessions WHERE user = ? AND name = ?",
                 arguments: [id.user.rawValue, id.name.rawValue])
             guard db.changesCount == 1 else { throw StorageError.sessionNotFound(id) }
         }
-        // It is gone from every answer already: a failure here, which the next time makes good, is
-        // none of this call.
-        try? await erase()
     }
 
     // MARK: - The journal
@@ -236,20 +245,19 @@ public final class SQLiteStore: EngramStore {
     }
 
     public func deleteCheckpoint(_ id: CheckpointID, of user: UserID) async throws(StorageError) {
-        try await write { db in
+        try await writeAndErase { db in
             guard try db.hasCheckpoint(id, of: user) else {
                 throw StorageError.checkpointNotFound(id)
             }
             guard try !db.isInUse(id, of: user) else { throw StorageError.checkpointInUse(id) }
             try db.delete(id, of: user)
         }
-        try? await erase()
     }
 
     public func describeCheckpoint(
         _ id: CheckpointID, of user: UserID, name: String?, note: String?
     ) async throws(StorageError) -> CheckpointRecord {
-        try await write { [seal] db in
+        try await writeAndErase { [seal] db in
             for (column, text) in [("name", name), ("note", note)] {
                 guard let text else { continue }
                 let sealed = try seal.seal(text, at: .checkpoint(id, of: user, column))
@@ -334,6 +342,22 @@ public final class SQLiteStore: EngramStore {
             }
             return value!
         }
+    }
+
+    /// A `write` of which what it takes away shall be in no file. What it changed is gone from every
+    /// answer already: a failure to fold the log in, which the next time makes good, is none of the
+    /// call. So the log is folded in too where the call finds nothing: it may be the second one.
+    private func writeAndErase<Value: Sendable>(
+        _ body: @escaping @Sendable (Database) throws -> Value
+    ) async throws(StorageError) -> Value {
+        let outcome: Result<Value, StorageError>
+        do throws(StorageError) {
+            outcome = .success(try await write(body))
+        } catch {
+            outcome = .failure(error)
+        }
+        try? await erase()
+        return try outcome.get()
     }
 
     /// Not GRDB's `async` calls: those are interrupted when the task is cancelled, and a caller

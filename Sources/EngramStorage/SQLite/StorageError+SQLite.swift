@@ -19,7 +19,8 @@ extension StorageError {
             return
         }
         guard let error = error as? DatabaseError else {
-            self = .failed(code: 0)
+            // GRDB's only other error: a value that is not of its column's type.
+            self = error is RowDecodingError ? .corrupt(code: 0) : .failed(code: 0)
             return
         }
         let code = Int(error.extendedResultCode.rawValue)

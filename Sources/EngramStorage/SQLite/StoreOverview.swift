@@ -18,40 +18,31 @@ public struct StoreOverview: Sendable, Equatable {
 extension SQLiteStore {
     /// - Complexity: O(events); reads a few bytes of each.
     public func overview() async throws(StorageError) -> StoreOverview {
-        try await read { db in
-            let kinds = EventKind.allCases.filter(\.bringsContent)
-                .map { "'\($0.rawValue)'" }.joined(separator: ", ")
-            let row = try Row.fetchOne(
-                db,
-                sql: """
-                    SELECT (SELECT count(*) FROM sessions) AS sessions, count(*) AS learning,
-                        coalesce(sum(keepsContent), 0) AS kept
-                    FROM events WHERE kind IN (\(kinds))
-                    """)
-            guard let row else { throw StorageError.corrupt(code: 0) }
-            return StoreOverview(
-                sessions: row["sessions"], learningEvents: row["learning"],
-                eventsWithContent: row["kept"])
-        }
+        try await read { db in try db.overview() }
     }
 }
 
-extension SQLiteStore {
-    /// Whether a folder's data need a key; false for a folder that is not there or holds nothing.
-    /// Changes nothing. Meant for before the store is opened: it does not take the folder's lock.
-    public static func isEncrypted(folder: String) throws(StorageError) -> Bool {
-        let path = folder + "/hebb.sqlite"
-        guard FileManager.default.fileExists(atPath: path) else { return false }
-        var configuration = Configuration()
-        configuration.readonly = true
-        do {
-            let queue = try DatabaseQueue(path: path, configuration: configuration)
-            return try queue.read { db in
-                guard try db.tableExists("properties") else { return false }
-                return try db.property(.salt) != nil
-            }
-        } catch {
-            throw StorageError(error, folder: folder)
+extension Database {
+    /// Of a file of any version.
+    func overview() throws -> StoreOverview {
+        guard try tableExists("events") else {
+            return StoreOverview(sessions: 0, learningEvents: 0, eventsWithContent: 0)
         }
+        // At first all events kept it.
+        let isKept = try columns(in: "events").contains { $0.name == "keepsContent" }
+        let kinds = EventKind.allCases.filter(\.bringsContent)
+            .map { "'\($0.rawValue)'" }.joined(separator: ", ")
+        let row = try Row.fetchOne(
+            self,
+            sql: """
+                SELECT (SELECT count(*) FROM sessions) AS sessions, count(*) AS learning,
+                    count(CASE WHEN \(isKept ? "keepsContent" : "1") THEN 1 END) AS kept
+                FROM events WHERE kind IN (\(kinds))
+                """)
+        guard let row else { throw StorageError.corrupt(code: 0) }
+        let counts = StoredRow(row, of: "events")
+        return StoreOverview(
+            sessions: try counts.number("sessions"), learningEvents: try counts.number("learning"),
+            eventsWithContent: try counts.number("kept"))
     }
 }

@@ -41,7 +41,7 @@ final class HTTPServer: Sendable {
         let socket = try ListeningSocket(host: configuration.host, port: configuration.port)
         let pointer = hebb_mhd_start(
             socket.descriptor, socket.isIPv6 ? 1 : 0,
-            CUnsignedInt(configuration.maximumConnections),
+            CUnsignedInt(clamping: configuration.maximumConnections),
             Self.connectionMemoryBytes,
             CUnsignedInt(max(1, configuration.requestDeadlineSeconds.rounded(.up))),
             Unmanaged.passUnretained(self).toOpaque(),
@@ -151,7 +151,8 @@ final class HTTPServer: Sendable {
             watch.receives(key, restart: false, bytes: bytes)
             // libmicrohttpd takes no answer amid a body: what exceeds the limit is let go by, up
             // to as much again, so that most clients get their 413; then the connection is cut.
-            return bytes <= 2 * limit ? .YES : .NO
+            // Not `2 * limit`, which no Int holds for the largest limits.
+            return bytes - limit <= limit ? .YES : .NO
         }
         if let response = exchange.response { return queue(response, connection, exchange) }
         if exchange.bodyBytes > limit { return refuse(connection, exchange) }

@@ -2,16 +2,14 @@ import EngramStorage
 import Foundation
 
 /// The data folder: that it can be written, that nobody else has it, and that what is stored is
-/// whole. Makes nothing.
+/// whole. Makes and changes nothing.
 enum DataFolderCheck {
     /// - Parameter key: of the folder; nil: none was named.
-    static func findings(folder: String, key: Result<DataKey?, any Error>) async -> [Finding] {
-        [await access(folder, key), space(folder)]
+    static func findings(folder: String, key: Result<DataKey?, any Error>) -> [Finding] {
+        [access(folder, key), space(folder)]
     }
 
-    private static func access(
-        _ folder: String, _ key: Result<DataKey?, any Error>
-    ) async -> Finding {
+    private static func access(_ folder: String, _ key: Result<DataKey?, any Error>) -> Finding {
         let files = FileManager.default
         guard files.fileExists(atPath: folder) else {
             let parent = existingParent(of: folder)
@@ -26,22 +24,18 @@ enum DataFolderCheck {
                 "data", .fail, "\(folder) is not writable",
                 remedy: "give yourself access to it, or name another folder with --data")
         }
-        // Opening makes the files, so an empty folder is left as it is.
-        guard files.fileExists(atPath: folder + "/hebb.sqlite") else {
-            return Finding("data", .ok, "\(folder), nothing stored yet")
+        let file = folder + "/hebb.sqlite"
+        if files.fileExists(atPath: file), !files.isWritableFile(atPath: file) {
+            return Finding(
+                "data", .fail, "\(file) is not writable",
+                remedy: "give yourself access to it, or name another folder with --data")
         }
         do {
             let key = try key.get()
-            if key != nil, try !SQLiteStore.isEncrypted(folder: folder) {
-                return Finding(
-                    "data", .warn, "\(folder) is not encrypted",
-                    remedy: "hebb serve --data-key FILE encrypts it when it starts")
+            guard let found = try SQLiteStore.inspect(folder: folder, key: key) else {
+                return Finding("data", .ok, "\(folder), nothing stored yet")
             }
-            let store = try SQLiteStore(folder: folder, key: key)
-            let overview = try await store.overview()
-            try await store.checkIntegrity()
-            await store.close()
-            return finding(of: overview, folder: folder, isEncrypted: key != nil)
+            return finding(of: found, folder: folder, hasKey: key != nil)
         } catch StorageError.folderInUse(_, let process) {
             let holder = process.map { "process \($0)" } ?? "another process"
             return Finding(
@@ -53,15 +47,24 @@ enum DataFolderCheck {
     }
 
     private static func finding(
-        of overview: StoreOverview, folder: String, isEncrypted: Bool
+        of found: FolderInspection, folder: String, hasKey: Bool
     ) -> Finding {
+        let overview = found.overview
         let bare = overview.learningEvents - overview.eventsWithContent
         let detail =
             "\(folder), \(overview.sessions) sessions, "
             + "\(overview.learningEvents) learning events"
             + (bare > 0 ? " (\(bare) without their text)" : "")
-            + (isEncrypted ? ", encrypted" : ", not encrypted")
-        return Finding("data", .ok, detail)
+            + (found.isEncrypted ? ", encrypted" : ", not encrypted")
+            + (found.isOutdated ? ", of an earlier version" : "")
+            + (found.owesErasure ? ", to be written anew once" : "")
+        if hasKey, !found.isEncrypted {
+            return Finding(
+                "data", .warn, detail,
+                remedy: "hebb serve --data-key FILE encrypts it when it starts")
+        }
+        guard found.isOutdated || found.owesErasure else { return Finding("data", .ok, detail) }
+        return Finding("data", .ok, detail, remedy: "nothing: hebb serve does it when it starts")
     }
 
     private static func space(_ folder: String) -> Finding {

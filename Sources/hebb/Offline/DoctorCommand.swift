@@ -37,7 +37,7 @@ struct DoctorCommand: AsyncParsableCommand {
     func run() async throws {
         var findings = MachineCheck.findings()
         findings += CoreCheck.findings(folder: Result { try core.folder() })
-        findings += await DataFolderCheck.findings(
+        findings += DataFolderCheck.findings(
             folder: data.folder(), key: Result { try data.key() })
         if port > 0 { findings.append(await PortCheck.finding(port: port)) }
         let healthy = findings.allSatisfy { $0.verdict != .fail }

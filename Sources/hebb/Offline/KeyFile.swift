@@ -38,8 +38,25 @@ enum KeyFile {
                 description: "\(path) cannot be created: \(String(cString: strerror(errno)))")
         }
         let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
-        try handle.write(contentsOf: Data(text.utf8))
-        try handle.synchronize()
+        do {
+            try handle.write(contentsOf: Data(text.utf8))
+            try handle.synchronize()
+        } catch {
+            // A part of a key is of no use, and would be in the way.
+            unlink(path)
+            throw Failure(description: "\(path) cannot be written: \(error)")
+        }
+        synchronizeFolder(of: path)
+    }
+
+    /// Has the names in the file's folder on disk, too. A file system that cannot do this for a
+    /// folder has its own ways.
+    private static func synchronizeFolder(of path: String) {
+        let folder = URL(fileURLWithPath: path).deletingLastPathComponent().path
+        let descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0 else { return }
+        _ = fsync(descriptor)
+        _ = close(descriptor)
     }
 
     private static func contents(_ path: String) throws -> [UInt8] {

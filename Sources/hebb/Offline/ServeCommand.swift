@@ -95,18 +95,20 @@ struct ServeCommand: AsyncParsableCommand {
         guard (0...65_535).contains(port) else {
             throw ValidationError("--port must be from 0 to 65535")
         }
-        guard keepCheckpoints >= 0 else {
-            throw ValidationError("--keep-checkpoints must not be negative")
+        guard (0...1_000_000_000).contains(keepCheckpoints) else {
+            throw ValidationError("--keep-checkpoints must be from 0 to 1000000000")
         }
         if newDataKey != nil, data.dataKey != nil {
             throw ValidationError("--new-data-key makes a key; name it as --data-key next time")
         }
-        let positive = [
-            ("--max-body", maxBody), ("--max-text", maxText), ("--queue", queue),
-            ("--max-connections", maxConnections), ("--memory", memory),
+        // Far beyond any machine, and far from where sums and products of them overflow.
+        let bounds = [
+            ("--max-body", maxBody, 1 << 40), ("--max-text", maxText, 1 << 40),
+            ("--queue", queue, 1_000_000), ("--max-connections", maxConnections, 1_000_000),
+            ("--memory", memory, 1 << 30),
         ]
-        for (name, value) in positive where value < 1 {
-            throw ValidationError("\(name) must be at least 1")
+        for (name, value, largest) in bounds where !(1...largest).contains(value) {
+            throw ValidationError("\(name) must be from 1 to \(largest)")
         }
     }
 

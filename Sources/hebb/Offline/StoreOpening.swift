@@ -35,6 +35,11 @@ struct StoreOpening {
                 metadata: ["file": "\(file)"])
         }
         let store = try SQLiteStore(folder: folder, key: key)
+        if let failure = store.erasureFailure {
+            logger.warning(
+                "what was deleted may still be in the folder's log until the next deletion",
+                metadata: ["reason": "\(failure)"])
+        }
         try await tellOfTheJournal(of: store, logger: logger)
         return store
     }

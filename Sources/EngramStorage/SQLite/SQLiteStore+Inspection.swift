@@ -1,0 +1,94 @@
+import Foundation
+import GRDB
+
+/// What a data folder is found to be that nobody works on.
+public struct FolderInspection: Sendable, Equatable {
+    public var overview: StoreOverview
+    public var isEncrypted: Bool
+    /// An earlier version wrote it: opening the store brings it up to date.
+    public var isOutdated: Bool
+    /// Something was interrupted after which the file must be written anew: opening the store does.
+    public var owesErasure: Bool
+
+    public init(
+        overview: StoreOverview, isEncrypted: Bool, isOutdated: Bool, owesErasure: Bool
+    ) {
+        self.overview = overview
+        self.isEncrypted = isEncrypted
+        self.isOutdated = isOutdated
+        self.owesErasure = owesErasure
+    }
+}
+
+extension SQLiteStore {
+    /// Reads a whole folder, with what its log holds, and checks that its pages, indexes and
+    /// references fit together. Holds the folder meanwhile and changes nothing in it, save that
+    /// SQLite makes the index of a log anew that a dead process has left.
+    ///
+    /// - Parameter key: nil: none is at hand. Not looked at when the folder is not encrypted.
+    /// - Returns: Nil for a folder that is not there or holds nothing.
+    /// - Throws: `.folderInUse`, `.newerFormat`, `.keyMissing`, `.keyWrong`, `.corrupt`, or SQLite's
+    ///   failure.
+    /// - Complexity: O(bytes stored). Blocks.
+    public static func inspect(
+        folder: String, key: DataKey?
+    ) throws(StorageError) -> FolderInspection? {
+        guard FileManager.default.fileExists(atPath: folder + "/hebb.sqlite") else { return nil }
+        let lock = try FolderLock(reading: folder)
+        defer { lock?.release() }
+        do {
+            let queue = try reader(of: folder)
+            defer { try? queue.close() }
+            return try queue.inDatabase { db in
+                let migrator = SQLiteSchema.migrator
+                if try migrator.hasBeenSuperseded(db) {
+                    throw StorageError.newerFormat(path: folder)
+                }
+                let seal = try db.existingSeal(for: key, folder: folder)
+                try db.checkIntegrity()
+                return FolderInspection(
+                    overview: try db.overview(), isEncrypted: seal != nil,
+                    isOutdated: try !migrator.hasCompletedMigrations(db),
+                    owesErasure: try db.property(.erasure) != nil)
+            }
+        } catch {
+            throw StorageError(error, folder: folder)
+        }
+    }
+
+    /// Whether a folder's data need a key; false for a folder that is not there or holds nothing.
+    /// Changes nothing. Meant for before the store is opened: it does not take the folder's lock.
+    public static func isEncrypted(folder: String) throws(StorageError) -> Bool {
+        guard FileManager.default.fileExists(atPath: folder + "/hebb.sqlite") else { return false }
+        do {
+            let queue = try reader(of: folder)
+            defer { try? queue.close() }
+            return try queue.inDatabase { try $0.isSealed() }
+        } catch {
+            throw StorageError(error, folder: folder)
+        }
+    }
+
+    /// A connection that leaves a folder as it finds it. Beside a file without a log, SQLite makes
+    /// one to read, and takes it away at the end only if it may write; beside a file with a log,
+    /// who may write folds that in.
+    private static func reader(of folder: String) throws -> DatabaseQueue {
+        let path = folder + "/hebb.sqlite"
+        var configuration = Configuration()
+        configuration.readonly = FileManager.default.fileExists(atPath: path + "-wal")
+        configuration.prepareDatabase { db in
+            try db.execute(sql: "PRAGMA query_only = ON; PRAGMA temp_store = MEMORY")
+        }
+        return try DatabaseQueue(path: path, configuration: configuration)
+    }
+}
+
+extension Database {
+    fileprivate func checkIntegrity() throws {
+        let pages = try String.fetchAll(self, sql: "PRAGMA integrity_check")
+        let references = try Row.fetchCursor(self, sql: "PRAGMA foreign_key_check")
+        guard pages == ["ok"], try references.next() == nil else {
+            throw StorageError.corrupt(code: Int(ResultCode.SQLITE_CORRUPT.rawValue))
+        }
+    }
+}

@@ -1,0 +1,23 @@
+import ArgumentParser
+import Testing
+
+@testable import hebb
+
+struct ServeOptionsTests {
+    @Test(
+        "A bound that no machine has is refused with its name",
+        arguments: [
+            "max-body", "max-text", "queue", "max-connections", "memory", "keep-checkpoints",
+        ])
+    func hugeBounds(option: String) throws {
+        for value in ["9223372036854775807", "-1"] {
+            do {
+                _ = try ServeCommand.parse(["--\(option)=\(value)"])
+                Issue.record("--\(option) \(value) is taken")
+            } catch {
+                #expect(ServeCommand.message(for: error).contains("--\(option) must be from"))
+            }
+        }
+        _ = try ServeCommand.parse(["--\(option)=4096"])
+    }
+}
