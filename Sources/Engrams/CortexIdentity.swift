@@ -44,3 +44,45 @@ public struct CortexIdentity: Hashable, Sendable, Codable {
         self.projections = projections
     }
 }
+
+extension CortexIdentity {
+    /// Whether both name the same core, SAE, rule and constitution. Their numbers then agree too,
+    /// save for what a file of version 2 leaves open.
+    func isSameCortex(as other: CortexIdentity) -> Bool { differences(from: other).isEmpty }
+
+    /// The numbers beside the hashes, as messages call them; the projections' are apart.
+    var dimensions: [(name: String, size: Int)] {
+        [
+            ("vocabulary", vocabularySize), ("SAE's latents", latentCount),
+            ("hidden size", hiddenSize), ("episode keys' size", episodeKeySize),
+            ("layer SAE's latents", layerLatentCount),
+        ]
+    }
+
+    private var projectionDimensions: [(name: String, size: Int)] {
+        [
+            ("blocks", projections.layers), ("projections' hidden size", projections.hidden),
+            ("inner size", projections.intermediate), ("queries' size", projections.queries),
+            ("keys' size", projections.keys), ("unembedding's size", projections.vocabulary),
+        ]
+    }
+
+    /// Throws for the first number that is not that of the cortex with the same hashes. No tensor
+    /// need use it: what is done with the engram later relies on all of them.
+    func checkDimensions(against other: CortexIdentity) throws(EngramError) {
+        var pairs = Array(zip(dimensions, other.dimensions))
+        // A file of version 2 names no projections.
+        if projections != ProjectionShapes() {
+            guard projections.family == other.projections.family else {
+                throw .malformed(
+                    file: "The engram",
+                    reason: "it names this core and blocks of another family than the core's")
+            }
+            pairs += zip(projectionDimensions, other.projectionDimensions)
+        }
+        for (found, expected) in pairs where found.size != expected.size {
+            throw .otherShape(
+                dimension: found.name, found: found.size, expected: expected.size)
+        }
+    }
+}

@@ -1,28 +1,36 @@
 extension Engram {
-    /// What this engram holds beyond `base`: weight by weight, self − base, and the episodes that
-    /// `base` does not have.
+    /// What this engram says beyond `base`, and the episodes that `base` does not have:
     ///
-    /// Its gains and counters are this engram's, so that a difference from nothing is the engram.
+    ///     w = w_self − (g_base/g_self)·w_base
+    ///
+    /// at each site, since what speaks is gain times weight. Its gains and counters are this
+    /// engram's, so that a difference from nothing is the engram.
     /// - Precondition: Both were learned on one cortex.
     public func difference(from base: Engram) -> Engram {
-        precondition(identity == base.identity, "engrams of two cortices do not subtract")
+        precondition(
+            identity.isSameCortex(as: base.identity), "engrams of two cortices do not subtract")
         var delta = self
         delta.sites = sites.combined(
-            with: base.sites, scale: SiteFactors(repeating: -1), counts: -1)
+            with: base.sites.voiced(under: sites.gains), scale: SiteFactors(repeating: -1),
+            counts: -1)
         delta.sites.episodes = sites.episodes.without(base.sites.episodes)
         delta.tokensLearned = max(0, tokensLearned - base.tokensLearned)
         return delta
     }
 
-    /// This engram with a delta added, projected into the safe zone.
+    /// This engram with a delta added, projected into the safe zone:
+    ///
+    ///     w = (g_self/g_delta)·w_self + w_delta
+    ///
+    /// at each site, under the delta's gains, so that what both said keeps its volume.
     /// - Parameter episodes: how many the sum may remember; the newest of both stay.
     /// - Precondition: Both were learned on one cortex.
     public func adding(_ delta: Engram, within zone: SafeZone, episodes: Int) -> Engram {
-        precondition(identity == delta.identity, "engrams of two cortices do not add")
+        precondition(
+            identity.isSameCortex(as: delta.identity), "engrams of two cortices do not add")
         var sum = self
-        sum.sites = sites.combined(
+        sum.sites = sites.voiced(under: delta.sites.gains).combined(
             with: delta.sites, scale: SiteFactors(repeating: 1), counts: 1)
-        sum.sites.gains = delta.sites.gains
         sum.sites.episodes = .joined(
             [sites.episodes, delta.sites.episodes], capacity: episodes)
         sum.kernelClass = Self.joined(kernelClass, delta.kernelClass)
@@ -40,7 +48,34 @@ extension Engram {
     }
 }
 
+extension SiteFactors {
+    /// A gain below this is silence. Weights under it are not scaled up to make it heard.
+    private static let silence: Float = 1e-6
+
+    /// What weights under these gains are multiplied by to say the same under others: g/g', and 1
+    /// where g' is silence.
+    func ratios(to other: SiteFactors) -> SiteFactors {
+        SiteFactors(all: zip(all, other.all).map { $1 < Self.silence ? 1 : $0 / $1 })
+    }
+}
+
+extension Float {
+    /// The nearest number in a range; NaN has none and stays.
+    func clipped(to range: ClosedRange<Float>) -> Float {
+        if self < range.lowerBound { return range.lowerBound }
+        return self > range.upperBound ? range.upperBound : self
+    }
+}
+
 extension PlasticSites {
+    /// What says the same under other gains. Where a gain stays, the weights do, to the last bit.
+    func voiced(under gains: SiteFactors) -> PlasticSites {
+        var copy = self
+        copy.decay(self.gains.ratios(to: gains))
+        copy.gains = gains
+        return copy
+    }
+
     /// self + scale·other, without traces and episodes, within no bounds.
     /// - Parameters:
     ///   - scale: of each site's weights; the gains stay self's.
@@ -92,23 +127,23 @@ extension PlasticSites {
     }
 
     func projected(into zone: SafeZone) -> PlasticSites {
-        func clipped(_ x: Float) -> Float { max(-zone.weightBound, min(zone.weightBound, x)) }
+        let range = -zone.weightBound...zone.weightBound
         var result = self
-        result.bias = bias.map(clipped)
+        result.bias = bias.map { $0.clipped(to: range) }
         result.matrix = DenseSynapses().combined(
             with: matrix, scale: 1, bound: zone.matrixBound)
         result.layer = LayerSynapses().combined(with: layer, scale: 1, bound: zone.matrixBound)
         result.features = FeatureSynapses(
             features.sorted().map { latent, synapse in
                 var synapse = synapse
-                synapse.weight = clipped(synapse.weight)
+                synapse.weight = synapse.weight.clipped(to: range)
                 return (latent, synapse)
             })
         result.sequences = SequenceSynapses(
             sequences.sorted().map { context in
                 var context = context
                 context.targets = context.targets.map {
-                    .init(token: $0.token, weight: clipped($0.weight))
+                    .init(token: $0.token, weight: $0.weight.clipped(to: range))
                 }
                 let surplus = context.targets.count - zone.targetsPerContext
                 if surplus > 0 {

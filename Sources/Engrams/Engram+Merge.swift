@@ -62,11 +62,12 @@ extension Engram {
         sum.sites = PlasticSites()
         sum.sites.gains = meanGains(of: parts)
         for part in parts {
-            precondition(part.engram.identity == sum.identity, "engrams of one cortex")
-            let gains = zip(part.engram.sites.gains.all, sum.sites.gains.all)
+            precondition(
+                part.engram.identity.isSameCortex(as: sum.identity), "engrams of one cortex")
+            let ratios = part.engram.sites.gains.ratios(to: sum.sites.gains)
             sum.sites = sum.sites.combined(
                 with: part.engram.sites,
-                scale: SiteFactors(all: gains.map { part.scale * ($0 / $1) }),
+                scale: SiteFactors(all: ratios.all.map { part.scale * $0 }),
                 counts: part.scale)
             sum.kernelClass = joined(sum.kernelClass, part.engram.kernelClass)
         }

@@ -48,29 +48,31 @@ extension Engram {
     /// dropped when the SAE is another: its latents are in an order of their own, and a weight from
     /// latent 17 is noise there. The rest is projected into the safe zone and stripped of traces.
     ///
-    /// - Throws: `.outOfRange` naming the first dimension that differs: such an engram cannot be
-    ///   read there at all.
+    /// - Parameter episodes: how many may stay, the newest.
+    /// - Throws: `.otherShape` naming the first dimension that differs: such an engram cannot be
+    ///   read there at all. `.notFinite` and `.outOfRange` for what no bound can mend.
     public func transferred(
-        to other: CortexIdentity, within zone: SafeZone
+        to other: CortexIdentity, within zone: SafeZone, episodes: Int = .max
     ) throws(EngramError) -> (Engram, TransferReport) {
-        let shape: [(String, KeyPath<CortexIdentity, Int>)] = [
-            ("vocabulary", \.vocabularySize), ("SAE's latents", \.latentCount),
-            ("hidden size", \.hiddenSize), ("episode keys' size", \.episodeKeySize),
-            ("layer SAE's latents", \.layerLatentCount),
-            ("blocks", \.projections.layers), ("inner size", \.projections.intermediate),
-        ]
-        // What changes no weight inside of the network fits any network, and a file of version 2
-        // does not say on which it was learned.
-        let inside = Set(["blocks", "inner size"])
-        for (name, path) in shape
-        where !(sites.layer.isEmpty && inside.contains(name))
-            && identity[keyPath: path] != other[keyPath: path]
-        {
-            throw .otherShape(
-                dimension: name, found: identity[keyPath: path], expected: other[keyPath: path])
+        func shape(_ identity: CortexIdentity) -> [(name: String, size: Int)] {
+            // What changes no weight inside of the network fits any network, and a file of version
+            // 2 does not say on which it was learned.
+            identity.dimensions
+                + (self.sites.layer.isEmpty
+                    ? []
+                    : [
+                        ("blocks", identity.projections.layers),
+                        ("inner size", identity.projections.intermediate),
+                    ])
         }
+        for (found, expected) in zip(shape(identity), shape(other)) where found != expected {
+            throw .otherShape(
+                dimension: found.name, found: found.size, expected: expected.size)
+        }
+        try self.sites.check(identity: other, zone: .boundless)
         let changes = identity.differences(from: other)
-        var sites = sites.withoutTraces()
+        var sites = self.sites.withoutTraces()
+        sites.episodes = .joined([sites.episodes], capacity: episodes)
         if changes.contains(where: { $0.part == "SAE" }) {
             sites.features = FeatureSynapses()
             sites.episodes = EpisodicMemory()
@@ -81,7 +83,7 @@ extension Engram {
             identity: other, revision: revision.next, tokensLearned: tokensLearned, parent: nil,
             kernelClass: kernelClass, sites: sites)
         engram.sites.gains = SiteFactors(
-            all: sites.gains.all.map { max(zone.minimumGain, min(zone.maximumGain, $0)) })
+            all: sites.gains.all.map { $0.clipped(to: zone.minimumGain...zone.maximumGain) })
         engram = engram.projected(into: zone).pruned(within: zone)
         return (
             engram,
@@ -108,6 +110,17 @@ extension CortexIdentity {
             ("core", core), ("SAE", sparseAutoencoder), ("rule", rule),
             ("constitution", constitution),
         ]
+    }
+}
+
+extension SafeZone {
+    /// Asks of numbers that they are some, and of indices that they are there.
+    fileprivate static var boundless: SafeZone {
+        var zone = SafeZone()
+        (zone.weightBound, zone.matrixBound) = (.infinity, .infinity)
+        (zone.minimumGain, zone.maximumGain) = (-.infinity, .infinity)
+        zone.targetsPerContext = .max
+        return zone
     }
 }
 

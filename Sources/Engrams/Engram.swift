@@ -6,14 +6,15 @@ import Kernels
 /// against the safe zone and written by `commit`, or the engram stays as it was.
 public struct Engram: Sendable, Equatable {
     /// What it was learned on.
-    public let identity: CortexIdentity
+    public internal(set) var identity: CortexIdentity
     public internal(set) var revision: Revision
     /// Tokens it learned from, over its whole lineage; 0...`tokensLearnedMaximum`.
     public internal(set) var tokensLearned: Int
     /// The checkpoint it came from; nil for one that started from the frozen core.
     public var parent: CheckpointID?
-    /// The instruction sets whose kernels it learned with, joined by `+`; empty before the first
-    /// commit. Replaying its events gives the same bytes on the same ones only.
+    /// The instruction sets whose kernels it learned with, joined by `+`, `other` for those that
+    /// have no name here; empty before the first commit. Replaying its events gives the same bytes
+    /// on the same ones only.
     public internal(set) var kernelClass = ""
     public internal(set) var sites: PlasticSites
 
@@ -56,10 +57,29 @@ public struct Engram: Sendable, Equatable {
         tokensLearned += min(max(0, tokens), room)
     }
 
+    /// The names of `KernelClass`.
+    static let kernelClasses: Set = ["avx512", "avx2", "neon", "scalar"]
+
     /// Both lists of kernel classes as one, sorted, each once.
-    static func joined(_ classes: String, _ others: String) -> String {
-        Set((classes.split(separator: "+") + others.split(separator: "+")).map(String.init))
+    ///
+    /// A name that is none becomes `other`: names out of strangers' files would add up, and a list
+    /// that is too long makes a file that no reader takes.
+    static func joined(_ classes: String, _ others: String = "") -> String {
+        let names = (classes.split(separator: "+") + others.split(separator: "+")).map(String.init)
+        return Set(names.map { kernelClasses.contains($0) ? $0 : "other" })
             .sorted().joined(separator: "+")
+    }
+
+    /// This engram as one of the cortex that it may be used on: with that one's identity, since a
+    /// file of version 2 leaves some of it open.
+    /// - Throws: What `check(on:within:)` does.
+    public func admitted(
+        on expected: CortexIdentity, within zone: SafeZone
+    ) throws(EngramError) -> Engram {
+        try check(on: expected, within: zone)
+        var copy = self
+        copy.identity = expected
+        return copy
     }
 
     /// Throws unless this engram may be used on a core: learned on it, in range, finite and within
@@ -69,6 +89,7 @@ public struct Engram: Sendable, Equatable {
             throw .wrongCortex(
                 part: change.part, found: change.learnedOn, expected: change.here)
         }
+        try identity.checkDimensions(against: expected)
         try sites.check(identity: expected, zone: zone)
         guard sites.features.count <= zone.synapseBudget else {
             throw .outOfRange(

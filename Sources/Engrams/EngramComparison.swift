@@ -80,7 +80,8 @@ extension Engram {
     public func comparison(
         with other: Engram, limit: Int, pushLimit: Int
     ) -> EngramComparison {
-        precondition(identity == other.identity, "engrams of two cortices do not compare")
+        precondition(
+            identity.isSameCortex(as: other.identity), "engrams of two cortices do not compare")
         var comparing = SiteComparing(limit: limit, pushLimit: pushLimit)
         return comparing.compare(sites, other.sites)
     }

@@ -22,12 +22,15 @@ extension Engram {
                     "layer_latent_count", limit: Int(Int32.max)),
                 constitution: try reader.constitution(),
                 projections: try reader.projections()),
-            revision: Revision(rawValue: UInt64(try reader.number("revision", limit: .max))),
+            revision: Revision(
+                rawValue: UInt64(
+                    try reader.number("revision", limit: Int(Revision.maximum.rawValue)))),
             tokensLearned: try reader.number(
                 "tokens_learned", limit: Self.tokensLearnedMaximum),
             parent: try reader.text("parent").isEmpty
                 ? nil : CheckpointID(rawValue: try reader.text("parent")),
-            kernelClass: try reader.text("kernel_class"), sites: try reader.sites())
+            kernelClass: Self.joined(try reader.text("kernel_class")),
+            sites: try reader.sites())
     }
 }
 
@@ -162,6 +165,9 @@ struct EngramReader {
         let vocabulary = try vocabularySize
         var bias = [Float](repeating: 0, count: vocabulary)
         let tokens = try numbers("bias.token", count: weights.count)
+        guard Set(tokens).count == tokens.count else {
+            throw malformed("bias.token names a token twice")
+        }
         for (token, weight) in zip(tokens, weights) {
             guard bias.indices.contains(Int(token)) else {
                 throw .outOfRange(site: "token bias", found: Int(token), limit: vocabulary)

@@ -74,11 +74,13 @@ public struct Revision: RawRepresentable, Hashable, Comparable, Sendable, Codabl
     public let rawValue: UInt64
     public init(rawValue: UInt64) { self.rawValue = rawValue }
     public static let zero = Revision(rawValue: 0)
+    /// The last revision that a file may name. No history comes near it, and a reader refuses a
+    /// later one: what counts on from a stranger's number must stay readable.
+    public static let maximum = Revision(rawValue: 1_000_000_000_000_000)
 
-    /// The revision after this one. A counter at its end stays there rather than trap.
+    /// The revision after this one. A counter at its end stays there.
     public var next: Revision {
-        let (value, overflow) = rawValue.addingReportingOverflow(1)
-        return Revision(rawValue: overflow ? rawValue : value)
+        self < Self.maximum ? Revision(rawValue: rawValue + 1) : Self.maximum
     }
 
     public static func < (a: Revision, b: Revision) -> Bool { a.rawValue < b.rawValue }

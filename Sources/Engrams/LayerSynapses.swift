@@ -99,12 +99,19 @@ public struct LayerSynapses: Sendable, Equatable {
         for (site, delta) in other.deltas {
             let total =
                 deltas[site].map { $0.adding(delta, scale: scale) } ?? delta.scaled(by: scale)
-            sum.deltas[site] = total.map { total in
-                let norm = total.frobeniusNorm
-                return norm > bound ? total.scaled(by: bound / norm) : total
-            }
+            sum.deltas[site] = total.map { Self.bounded($0, to: bound) }
         }
         return sum
+    }
+
+    private static func bounded(_ delta: LowRankDelta, to bound: Float) -> LowRankDelta {
+        let norm = delta.frobeniusNorm
+        guard norm > bound else { return delta }
+        let scaled = delta.scaled(by: bound / norm)
+        // Where columns nearly cancel, rounding makes another sum of them; a power of two rounds
+        // nothing.
+        return scaled.frobeniusNorm <= bound * 1.0005
+            ? scaled : delta.scaled(by: (bound / norm).binade)
     }
 }
 
@@ -122,9 +129,12 @@ extension LayerSynapses {
         for latent in sortedLatents {
             try PlasticSites.checkIndex(
                 Int(latent), "layer synapses (latent)", identity.layerLatentCount)
-            try Self.check(
-                "layer synapses (decoder)", decoder[latent] ?? [], count: identity.hiddenSize,
-                zone: zone)
+            let name = "layer synapses (decoder)"
+            let row = decoder[latent] ?? []
+            guard row.count == identity.hiddenSize else {
+                throw .outOfRange(site: name, found: row.count, limit: identity.hiddenSize)
+            }
+            try Self.check(name, row, count: row.count, zone: zone)
         }
         for site in deltas.keys.sorted() {
             guard let delta = deltas[site] else { continue }

@@ -42,7 +42,7 @@ extension PlasticSites {
             for target in context.targets {
                 try Self.checkIndex(Int(target.token), "sequence synapses (token)", vocabulary)
                 try Self.check(target.weight, "sequence synapses", index, zone.weightBound)
-                guard target.weight != 0 else { continue }
+                // Whatever its weight: learning moves every target of a context that it meets.
                 try protected.check(token: target.token, at: "sequence synapses")
             }
         }
@@ -56,8 +56,17 @@ extension PlasticSites {
             throw .outOfRange(
                 site: "familiarity", found: familiarity.count, limit: identity.latentCount)
         }
-        if let average = frozenLossAverage, !average.isFinite {
-            throw .notFinite(site: "running loss", index: 0)
+        try checkAverage()
+    }
+
+    /// Learning averages losses of at most 1000 nats; one beyond that would hold the learning gate
+    /// open or shut for longer than any text does.
+    private func checkAverage() throws(EngramError) {
+        guard let average = frozenLossAverage else { return }
+        guard average.isFinite else { throw .notFinite(site: "running loss", index: 0) }
+        // The margin is for the rounding of losses and of their mean.
+        guard (-1...1001).contains(average) else {
+            throw .outOfBounds(site: "running loss", found: abs(average), allowed: 1000)
         }
     }
 

@@ -186,9 +186,17 @@ public final class Cortex: Sendable {
 
     public func emptyEngram() -> Engram { .empty(identity: identity) }
 
-    /// Throws unless an engram from elsewhere may be used here; it says why not.
-    public func admit(_ engram: Engram) throws(EngramError) {
-        try engram.check(on: identity, within: zone)
+    /// An engram from elsewhere as one of this cortex.
+    /// - Throws: `EngramError` unless it may be used here; it says why not.
+    @discardableResult
+    public func admit(_ engram: Engram) throws(EngramError) -> Engram {
+        let admitted = try engram.admitted(on: identity, within: zone)
+        // Every token walks the episodes: their number bounds what a token costs.
+        let (found, limit) = (admitted.sites.episodes.count, rule.episode.capacity)
+        guard found <= limit else {
+            throw .outOfRange(site: "number of episodes", found: found, limit: limit)
+        }
+        return admitted
     }
 
     /// Starts learning a text.

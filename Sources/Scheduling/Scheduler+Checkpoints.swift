@@ -95,7 +95,8 @@ extension Scheduler {
                 sequence: session.record.sequence + 1, name: name, note: note,
                 isAutomatic: isAutomatic, parent: head, base: base,
                 revision: made.state.revision, tokensLearned: made.state.tokensLearned,
-                byteCount: made.blob.count, hash: made.hash, created: now())
+                byteCount: made.blob.count, hash: made.hash,
+                created: try await moment(for: id.user))
             var change = SessionChange(.checkpoint, engram: made.state, base: checkpoint)
             change.target = checkpoint
             change.audit = audit

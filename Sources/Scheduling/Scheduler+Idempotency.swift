@@ -4,6 +4,7 @@ import Foundation
 
 /// An answer that is kept with its event, and says when it is given again.
 protocol RepeatableAnswer: Codable {
+    var revision: Revision { get set }
     var replayed: Bool { get set }
 }
 
@@ -28,7 +29,18 @@ extension Scheduler {
             throw ServiceError.idempotencyKeyReused
         }
         var result = try JSONDecoder().decode(type, from: Data(answer))
+        if try await madeCheckpoint(event) { result.revision = result.revision.next }
         result.replayed = true
         return result
+    }
+
+    /// Whether the request that brought an event consolidated it, too: after the answer had been
+    /// stored, but before it was given.
+    private func madeCheckpoint(_ event: EventRecord) async throws -> Bool {
+        let next = try await store.events(of: event.session, after: event.sequence, limit: 1)
+        guard let next = next.first, next.kind == .checkpoint else { return false }
+        // In the history: the checkpoint may have been pruned since.
+        return try await store.history(of: event.session.user).checkpoints
+            .contains { $0.record.id == next.target && $0.record.isAutomatic }
     }
 }

@@ -86,7 +86,7 @@ extension Scheduler {
     func prepare(_ change: SessionChange, to session: ResidentSession) async throws
         -> (JournalEntry, ResidentSession)
     {
-        let moment = now()
+        let moment = try await moment(for: session.id.user)
         var record = session.record
         record.sequence += 1
         record.base = change.base

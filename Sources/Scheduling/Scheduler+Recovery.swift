@@ -81,7 +81,7 @@ extension Scheduler {
         defer { leases.release(.user(id.user)) }
         let base = try await checkpoint(for: target, of: id.user)
         let engram = try await engram(standingOn: base, of: id.user)
-        let moment = now()
+        let moment = try await moment(for: id.user)
         let record = SessionRecord(
             id: id, base: base, origin: base, learn: learn.rawValue,
             tokensLearned: engram.tokensLearned, summary: try await summary(of: engram),
@@ -122,9 +122,7 @@ extension Scheduler {
     /// A stored engram, if it belongs to this cortex.
     /// - Parameter name: what errors call it.
     static func engram(stored blob: [UInt8], name: String, on cortex: Cortex) throws -> Engram {
-        let engram = try Engram(serialized: blob, name: name)
-        try cortex.admit(engram)
-        return engram
+        try cortex.admit(Engram(serialized: blob, name: name))
     }
 
     func summary(of engram: Engram) async throws -> [UInt8] {

@@ -12,7 +12,7 @@ extension Scheduler {
         return try await serveQueued {
             let (engram, rounded, comparison) = try await atDesk { [cortex] in
                 let engram = try Engram(serialized: exact.file, name: "The export")
-                // A difference of two engrams may reach twice the bound.
+                // A difference of two engrams may pass the bound that both keep.
                 let rounded = engram.rounded(
                     within: scope == .session ? .infinity : cortex.zone.weightBound)
                 return (

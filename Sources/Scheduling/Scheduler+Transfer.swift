@@ -30,7 +30,8 @@ extension Scheduler {
             let (engram, report, blob) = try await atDesk { [cortex] in
                 let given = try Engram(serialized: file, name: "The uploaded file")
                 let (engram, report) = try given.transferred(
-                    to: cortex.identity, within: cortex.zone)
+                    to: cortex.identity, within: cortex.zone,
+                    episodes: cortex.rule.episode.capacity)
                 try cortex.admit(engram)
                 return (engram, report, try engram.serialized(as: .workingState))
             }
@@ -42,13 +43,14 @@ extension Scheduler {
         }
     }
 
-    /// The session for a change that puts another engram in its place: one whose own engram
-    /// belongs to another core, SAE or rule, and cannot be loaded, is still its owner's to replace.
+    /// The session for a change that puts another engram in its place: one whose own engram cannot
+    /// be loaded, because it belongs to another core, SAE or rule or is none that may be used here,
+    /// is still its owner's to replace.
     /// - Precondition: The caller's change does not depend on the session's engram.
     func replaceable(_ id: SessionID) async throws -> ResidentSession {
         do {
             return try await resident(id)
-        } catch EngramError.wrongCortex {
+        } catch is EngramError {
             let record = try await record(of: id)
             return ResidentSession(
                 record: record, engram: cortex.emptyEngram(), ledger: ledger(of: record),

@@ -37,6 +37,8 @@ public actor Scheduler: PersonalModels {
     var residency: EngramResidency
     var loads: [SessionID: (number: Int, task: Task<ResidentSession, any Error>)] = [:]
     var memory: CompletionMemory
+    /// The newest on record, of users that something was written for lately.
+    var moments: [UserID: Double] = [:]
     var counts = Statistics()
     private var nextNumber = 0
     private var running = 0
@@ -46,7 +48,7 @@ public actor Scheduler: PersonalModels {
     /// - Parameters:
     ///   - store: this scheduler must be its only user.
     ///   - now: seconds since 1970, the system's clock when nil; only for records, never in an
-    ///     engram.
+    ///     engram. It may be set back (`moment`).
     public init(
         cortex: Cortex, store: any EngramStore,
         configuration: SchedulerConfiguration = .init(),

@@ -126,6 +126,54 @@ struct LayerDeltaTests {
         #expect(abs(try #require(bounded.deltas[down]).frobeniusNorm - 2) < 1e-3)
     }
 
+    @Test(
+        "are as large as they are where their columns nearly cancel",
+        arguments: [Float(0x1p-10), 0x1p-13, 0x1p-20, 0x1p-23])
+    func cancelling(rest: Float) throws {
+        let site = ProjectionSite.block(1, .down)
+        func pair(_ size: Float) -> LowRankDelta {
+            var (a, b) = ([Float](repeating: 0, count: 24), [Float](repeating: 0, count: 16))
+            (a[0], a[12]) = (size, size)
+            (b[0], b[1]) = (1, rest - 1)
+            return LowRankDelta(inputs: 12, outputs: 8, rank: 2, a: a, b: b)
+        }
+        let huge = pair(0x1p40)
+        #expect(huge.frobeniusNorm >= 0x1p40 * rest)
+        #expect(throws: EngramError.self) {
+            try engram([site: huge]).check(on: home, within: SafeZone())
+        }
+        for bound in [Float(64), 50] {
+            let bounded = LayerSynapses().combined(
+                with: LayerSynapses(deltas: [site: huge]), scale: 1, bound: bound)
+            let found = try #require(bounded.deltas[site])
+            // In these numbers the true norm is exact.
+            let norm = abs(Double(found.a[0]) * (Double(found.b[0]) + Double(found.b[1])))
+            #expect(norm <= 1.001 * Double(bound))
+        }
+    }
+
+    @Test("of an ordinary adapter measure what they are, and pass up to the bound")
+    func ordinary() throws {
+        let site = ProjectionSite.block(1, .down)
+        for rank in [1, 7, 64] {
+            let delta = delta(site, rank: rank)
+            let exact = delta.product.reduce(0.0) { $0 + Double($1) * Double($1) }.squareRoot()
+            #expect(abs(Double(delta.frobeniusNorm) / exact - 1) < 1e-5)
+            let widest = delta.scaled(by: 64 / delta.frobeniusNorm)
+            try engram([site: widest]).check(on: home, within: SafeZone())
+        }
+    }
+
+    @Test("of one adapter at two volumes add up without a rank more")
+    func volumes() throws {
+        let site = ProjectionSite.block(1, .down)
+        let delta = delta(site, rank: 3)
+        let sum = try #require(delta.adding(delta.scaled(by: 2), scale: -0.25))
+        #expect(sum.rank == 3)
+        #expect(zip(sum.product, delta.product).allSatisfy { abs($0 - $1 / 2) < 1e-5 })
+        #expect(delta.scaled(by: 2).adding(delta, scale: -2) == nil)
+    }
+
     @Test("sums of more than 64 directions keep the strongest")
     func largeSums() throws {
         let site = ProjectionSite.unembedding

@@ -65,6 +65,21 @@ struct ProtectedSitesTests {
         }
     }
 
+    @Test("is refused as a target of weight 0 too: learning in its context would move it")
+    func silentTarget() throws {
+        var sites = PlasticSites()
+        sites.sequences = SequenceSynapses([
+            SequenceContext(
+                key: ContextKey(token: 1), order: 1, targets: [.init(token: 6, weight: 0)])
+        ])
+        var engram = Engram.empty(identity: identity)
+        try engram.commit(Proposal(base: .zero, sites: sites, tokens: 1), within: SafeZone())
+        #expect(throws: EngramError.self) {
+            try engram.check(on: identity, within: zone(tokens: [6]))
+        }
+        try engram.check(on: identity, within: zone(tokens: [5]))
+    }
+
     @Test("An engram from elsewhere loses what would push, and nothing else")
     func dropped() throws {
         var engram = Engram.empty(identity: identity)

@@ -69,4 +69,25 @@ struct TransferTests {
             try engram.transferred(to: other { $0.episodeKeySize = 4 }, within: SafeZone())
         }
     }
+
+    @Test("is refused with a value that is no number: no bound is near it", arguments: 0..<9)
+    func notFinite(site: Int) throws {
+        var engram = try randomEngram(seed: 34)
+        let damages: [(inout PlasticSites) -> Void] = [
+            { $0.bias[7] = .nan }, { $0.bias[7] = .infinity }, { $0.gains.sequence = .nan },
+            { $0.features.update(latent: 3) { $0[0].weight = .nan } },
+            { $0.sequences.update(at: 4) { $0.targets[0].weight = .nan } },
+            { $0.matrix = DenseSynapses(size: 8, weights: [Float](repeating: .nan, count: 64)) },
+            { $0.layer = LayerSynapses(decoder: [2: [Float](repeating: .nan, count: 8)]) },
+            { $0.features.update(latent: 3) { $0[0].weight = -.infinity } },
+            { $0.bias[7] = -.infinity },
+        ]
+        damages[site](&engram.sites)
+        let here = other { $0.core = String(repeating: "d", count: 64) }
+        #expect(throws: EngramError.self) {
+            try engram.transferred(to: here, within: SafeZone())
+        }
+        guard engram.sites.bias[7].isNaN else { return }
+        #expect(engram.projected(into: SafeZone()).sites.bias[7].isNaN)
+    }
 }

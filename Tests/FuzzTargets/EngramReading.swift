@@ -22,6 +22,7 @@ enum EngramReading {
             try combine(engram, zone)
         }
         try use(engram)
+        if let own = try? cortex.get().admit(engram) { try exchange(own, on: cortex.get()) }
         return true
     }
 
@@ -41,6 +42,33 @@ enum EngramReading {
         for (step, result) in results {
             _ = try must(step) { try result.check(on: engram.identity, within: zone) }
             _ = try must(step) { try result.contentHash() }
+        }
+    }
+
+    /// What a server does with an engram of its own core beside its owner's others, and with what
+    /// becomes of it.
+    private static func exchange(_ engram: Engram, on cortex: Cortex) throws {
+        let (empty, zone) = (cortex.emptyEngram(), cortex.zone)
+        let capacity = cortex.rule.episode.capacity
+        _ = empty.comparison(with: engram, limit: 4, pushLimit: 4)
+        let merged = Engram.merged(
+            [.init(engram, scale: 1)], onto: empty, rescale: .sqrt, within: zone,
+            episodes: capacity)
+        let sum = empty.adding(
+            engram.difference(from: empty), within: zone, episodes: capacity)
+        var next = engram
+        let proposal = Proposal(base: engram.revision, sites: engram.sites, tokens: 1)
+        _ = try must("committing") { try next.commit(proposal, within: zone) }
+        for (step, result) in [("merging", merged), ("adding", sum), ("committing", next)] {
+            for kind in [Engram.FileKind.workingState, .checkpoint] {
+                _ = try must("reading back after \(step)") {
+                    let bytes = try result.serialized(as: kind)
+                    try cortex.admit(try Engram(serialized: bytes, name: step))
+                }
+            }
+        }
+        _ = try must("writing its negative") {
+            try empty.difference(from: engram).serialized(as: .checkpoint)
         }
     }
 

@@ -93,6 +93,24 @@ import Testing
             refusal(["init_lora_weights": "gaussian", "some_later_option": [String]()]).isEmpty)
     }
 
+    @Test("A configuration of more than a megabyte is refused before it is parsed")
+    func size() throws {
+        let weights = try SafetensorsWriter.serialize(pair(Self.down, 12, 8))
+        let config = try config()
+        let limit = 1 << 20
+        func padded(to count: Int) -> [UInt8] {
+            config + [UInt8](repeating: UInt8(ascii: " "), count: count - config.count)
+        }
+        #expect(throws: Never.self) {
+            try PEFTAdapter(config: padded(to: limit), weights: weights, shapes: shapes)
+        }
+        let error = #expect(throws: ModelFormatError.self) {
+            try PEFTAdapter(config: padded(to: limit + 1), weights: weights, shapes: shapes)
+        }
+        let reason = try #require(error).description
+        #expect(reason.contains("adapter_config.json") && reason.contains("\(limit) bytes"))
+    }
+
     @Test("Tensors that are no plain LoRA of this core are refused by their name")
     func tensors() throws {
         let good = pair(Self.down, 12, 8)

@@ -147,6 +147,24 @@ private func make(
         #expect(await scheduler.statistics().safety.audits == statistics.audits)
     }
 
+    @Test("An automatic checkpoint is tried again however much another session has consolidated")
+    func automaticBesideOthers() async throws {
+        let scheduler = make { $0.automaticCheckpointTokens = 100 }
+        // Stands on the frozen core, and not on what the other session consolidates.
+        _ = try await scheduler.session(alice)
+        try await scheduler.makeWorkSession()
+        try await scheduler.observe(work, harmless)
+        _ = try await scheduler.checkpoint(work, name: nil, ifMatch: nil)
+        try await scheduler.observe(alice, lesson + lesson + lesson)
+        let audits = await scheduler.statistics().safety.audits
+        let failed = try #require(try await scheduler.safety(alice).lastAudit)
+        #expect(!failed.passed)
+        #expect(failed.tokensLearned == (try await scheduler.session(alice).tokensLearned))
+        // More than an eighth of the limit, and less than the other session learned.
+        try await scheduler.observe(alice, "The heron stood in the reeds.")
+        #expect(await scheduler.statistics().safety.audits == audits + 1)
+    }
+
     @Test("What an audit found outlives the server, with the event that followed")
     func isKept() async throws {
         let folder = temporaryFolder()

@@ -85,6 +85,63 @@ import Testing
         #expect(try await scheduler.hash(alice) == twin.hash(alice))
     }
 
+    @Test("After a merge the one is kept from which to rebuild, should who was merged be discarded")
+    func forgettingAfterMerge() async throws {
+        let texts = ["One.", "Two.", "The quorvath hums at dusk.", lesson]
+        let (scheduler, twin) = (keeping(1), makeScheduler())
+        var events: [EventID] = []
+        for one in [scheduler, twin] {
+            try await one.makeWorkSession()
+            try await one.observe(work, lesson)
+            for (index, text) in texts.enumerated() {
+                if index == 1 {
+                    let merged = MergeRequest(terms: [.init(.session(work.name))])
+                    _ = try await one.merge(alice, merged)
+                }
+                if one === scheduler {
+                    events.append(try await one.observe(alice, text).event)
+                } else {
+                    if index != 2 { try await one.observe(alice, text) }
+                    _ = try await one.checkpoint(alice, name: nil, ifMatch: nil)
+                }
+            }
+            try await one.discard(work, ifMatch: nil)
+        }
+        // The first after the merge, and the head.
+        #expect(try await all(scheduler).map(\.id.rawValue) == ["ckpt-2", "ckpt-4"])
+        _ = try await scheduler.forget(alice, event: events[2], ifMatch: nil)
+        #expect(try await scheduler.hash(alice) == twin.hash(alice))
+    }
+
+    @Test("A repeated request is told the revision of the first answer, with its checkpoint")
+    func repeatedRequests() async throws {
+        let scheduler = keeping(1)
+        func observe() async throws -> ObserveResult {
+            try await scheduler.observe(alice, lesson, key: "k")
+        }
+        func judge() async throws -> FeedbackResult {
+            try await scheduler.feedback(alice, "cmpl-1", [1], key: "f")
+        }
+        try await scheduler.answer(alice, "cmpl-1")
+        let learned = try await observe()
+        let judged = try await judge()
+        #expect(learned.revision.rawValue == 2 && !learned.replayed)
+        for _ in 0..<3 {
+            let (again, verdict) = (try await observe(), try await judge())
+            #expect(again.replayed && again.revision == learned.revision)
+            #expect(verdict.replayed && verdict.revision == judged.revision)
+            // Prunes the checkpoints of both.
+            try await scheduler.observe(alice, "and more of it")
+        }
+        #expect(try await all(scheduler).count == 1)
+        // One that somebody asked for afterwards is none of the request's.
+        let other = makeScheduler()
+        let first = try await other.observe(alice, lesson, key: "k")
+        _ = try await other.checkpoint(alice, name: nil, ifMatch: nil)
+        let again = try await other.observe(alice, lesson, key: "k")
+        #expect(again.replayed && again.revision == first.revision)
+    }
+
     @Test("A checkpoint's name and note are given, changed and removed by whom it belongs to")
     func descriptions() async throws {
         let scheduler = makeScheduler()
@@ -144,7 +201,7 @@ import Testing
         #expect(try await scheduler.session(alice).revision == Revision(rawValue: 2))
     }
 
-    @Test("A delta that is added to a moved head keeps both lessons' weights, once each")
+    @Test("A delta that is added to a moved head keeps what both lessons say, once each")
     func addition() async throws {
         let scheduler = makeScheduler()
         try await scheduler.makeWorkSession()
@@ -164,8 +221,12 @@ import Testing
         let (a, b) = (weights(head), weights(delta))
         let all = weights(sum)
         #expect(all.count > a.count)
+        // What speaks is gain times weight: the head's weights go on under the delta's gain.
+        #expect(sum.sites.gains == delta.sites.gains)
+        let volume = head.sites.gains.feature / delta.sites.gains.feature
+        #expect(abs(volume - 1) > 0.01)
         for (key, weight) in all {
-            let expected = (a[key] ?? 0) + (b[key] ?? 0)
+            let expected = volume * (a[key] ?? 0) + (b[key] ?? 0)
             // Two roundings to a grid, and the bound of the safe zone.
             #expect(abs(weight - max(-8, min(8, expected))) < 0.05 * (abs(expected) + 0.1))
         }

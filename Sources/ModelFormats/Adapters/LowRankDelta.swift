@@ -50,24 +50,48 @@ public struct LowRankDelta: Sendable, Equatable {
             a: b.span, b: a.span, m: outputs, k: rank, n: inputs, alpha: scale, beta: 1, into: &all)
     }
 
-    /// ‖B·A‖_F = √Σ_kl (AAᵀ)_kl·(BᵀB)_kl; not a number when a factor has none or is huge.
+    /// ‖B·A‖_F = √Σ_kl (AAᵀ)_kl·(BᵀB)_kl, never below the true one: an adapter whose columns nearly
+    /// cancel is as large as it is, whatever rounding makes of the sum. Not a number when a factor
+    /// has none.
+    ///
+    /// The products of two Floats are exact in Double, so that only sums round, of `inputs`,
+    /// `outputs` and r² numbers by at most 2⁻⁵³ each. With T = Σ_k ‖a_k‖·‖b_k‖, which bounds the sum
+    /// of all magnitudes by T², the square is thus off by less than
+    ///
+    ///     (inputs + outputs + r²)·2⁻⁵²·T²
+    ///
+    /// where the factor of 2 is for the terms of higher order. That much is added: of an adapter
+    /// whose columns do not cancel it is a share of 10⁻⁹.
     /// - Complexity: O(r²·(inputs + outputs)).
     public var frobeniusNorm: Float {
-        let none = [Float](repeating: 0, count: rank * rank)
-        var (rows, columns) = (none, none)
-        do {
-            var gram = rows.mutableSpan
-            BLAS.multiply(
-                a: a.span, b: a.span, m: rank, k: inputs, n: rank, transposeB: true, into: &gram)
+        let rows = gram(count: inputs) { a[$1 * inputs + $0] }
+        let columns = gram(count: outputs) { b[$0 * rank + $1] }
+        var (square, reach) = (0.0, 0.0)
+        for k in 0..<rank {
+            for l in 0..<k { square += 2 * rows[k * rank + l] * columns[k * rank + l] }
+            let own = rows[k * rank + k] * columns[k * rank + k]
+            square += own
+            reach += own.squareRoot()
         }
-        do {
-            var gram = columns.mutableSpan
-            BLAS.multiply(
-                a: b.span, b: b.span, m: rank, k: outputs, n: rank, transposeA: true, into: &gram)
+        let rounding = Double(inputs + outputs + rank * rank) * 0x1p-52 * reach * reach
+        // What is not a number must not become 0.
+        let norm = ((square < 0 ? 0 : square) + rounding).squareRoot()
+        let rounded = Float(norm)
+        return Double(rounded) < norm ? rounded.nextUp : rounded
+    }
+
+    /// Σ_i x_ik·x_il over `count` vectors x_i of length r: shape [r, r], where l ≤ k.
+    private func gram(count: Int, _ value: (_ i: Int, _ k: Int) -> Float) -> [Double] {
+        var sums = [Double](repeating: 0, count: rank * rank)
+        var vector = [Double](repeating: 0, count: rank)
+        for i in 0..<count {
+            for k in 0..<rank { vector[k] = Double(value(i, k)) }
+            for k in 0..<rank {
+                let (x, row) = (vector[k], k * rank)
+                for l in 0...k { sums[row + l] += x * vector[l] }
+            }
         }
-        let square = VectorKernels.dot(rows.span, columns.span)
-        // Rounding can leave a hair below 0; what is not a number must not become 0.
-        return square < 0 ? 0 : square.squareRoot()
+        return sums
     }
 
     /// The first of A, then of B, that is NaN or infinite; nil when all are finite.
@@ -105,6 +129,13 @@ public struct LowRankDelta: Sendable, Equatable {
     public func adding(_ other: LowRankDelta, scale: Float) -> LowRankDelta? {
         precondition(inputs == other.inputs && outputs == other.outputs, "deltas of one projection")
         if self == other { return scale == -1 ? nil : scaled(by: 1 + scale) }
+        if a == other.a {
+            // One adapter twice, each at a volume of its own.
+            let sum = zip(b, other.b).map { $0 + scale * $1 }
+            return sum.allSatisfy { $0 == 0 }
+                ? nil
+                : LowRankDelta(inputs: inputs, outputs: outputs, rank: rank, a: a, b: sum)
+        }
         guard rank + other.rank <= Self.maximumRank else {
             var sum = product
             other.add(scale, to: &sum)

@@ -28,7 +28,17 @@ struct PEFTScaling {
     /// Initialisations that leave the base model as it is.
     private static let harmlessStarts: Set = ["gaussian", "eva", "orthogonal"]
 
+    /// A configuration with a rank and an alpha for each of 1,000 modules takes a tenth of it. A
+    /// file of small objects takes many times its bytes once it is parsed.
+    private static let maximumBytes = 1 << 20
+
     init(_ json: [UInt8]) throws(ModelFormatError) {
+        guard json.count <= Self.maximumBytes else {
+            throw .outOfBounds(
+                file: Self.file, location: "the file's size", found: "\(json.count) bytes",
+                allowed: "at most \(Self.maximumBytes) bytes",
+                remedy: "Only r, lora_alpha and their patterns are read: leave the rest out.")
+        }
         let fields = try JSONFields(bytes: json, file: Self.file)
         guard let type = try fields.string("peft_type") else { throw fields.missing("peft_type") }
         func refuse(_ key: String, _ found: String, _ supported: String) -> ModelFormatError {

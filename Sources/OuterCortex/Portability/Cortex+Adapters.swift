@@ -14,9 +14,7 @@ extension Cortex {
     public func engram(uploaded file: [UInt8], name: String) throws -> Engram {
         guard TapeArchive.isArchive(file) else {
             try refuseBareAdapter(file, name)
-            let engram = try Engram(serialized: file, name: name)
-            try admit(engram)
-            return engram
+            return try admit(Engram(serialized: file, name: name))
         }
         return try engram(
             adapter: try PEFTAdapter(archive: file, shapes: inner.projections, name: name))

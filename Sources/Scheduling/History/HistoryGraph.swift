@@ -159,20 +159,30 @@ struct HistoryGraph: Sendable {
                 : .lost(.notKept(event.id), sources: sources)
         case .merge:
             let references = merges[event.id]?.references ?? []
-            for case .session(let name, let sequence) in references
-            where !wasThere(name, sequence, at: event.created) {
-                return .lost(.mergedSession(event.id, name), sources: [before])
-            }
-            return .event(itself, sources: [before] + references.map(\.point))
+            let gone = references.compactMap { goneSession(of: $0, at: event.created) }
+            // What is left of a merge that lost a session still came from the others.
+            let sources =
+                [before]
+                + references.filter { goneSession(of: $0, at: event.created) == nil }.map(\.point)
+            return gone.first.map { .lost(.mergedSession(event.id, $0), sources: sources) }
+                ?? .event(itself, sources: sources)
         case .reset, .restore, .checkpoint: return Self.standing(on: event.target)
         case .forget: return .same(before)
         }
     }
 
-    /// Whether the session is still the one that had such an event at that time, and not a later one
-    /// of the same name.
-    private func wasThere(_ name: SessionName, _ sequence: Int, at time: Double) -> Bool {
-        guard let session = sessions[name] else { return false }
-        return session.record.created <= time && sequence <= session.events.count
+    /// The session that a merge of that time named and that is not there any more; nil: it is still
+    /// the one that had such an event then, and not a later one of the same name.
+    private func goneSession(
+        of reference: MergeRecord.Reference, at time: Double
+    ) -> SessionName? {
+        switch reference {
+        case .checkpoint: return nil
+        case .session(let name, let sequence), .base(let name, let sequence):
+            guard let session = sessions[name], session.record.created < time,
+                sequence <= session.events.count
+            else { return name }
+            return nil
+        }
     }
 }

@@ -77,18 +77,23 @@ struct HistoryPlan: Sendable {
         Set(history.checkpoints.filter(\.isDeleted).map(\.record.id))
     }
 
-    /// Points that come out differently; a verdict that is in another streak now comes from a changed
-    /// state too, since what starts a streak anew takes the engram's place as well. One that merely comes from such a point counts: whether
-    /// the bytes differ is seen when it has been made.
+    /// Points that come out differently; a verdict that is in another streak now comes from a
+    /// changed state too, since what starts a streak anew takes the engram's place as well. One
+    /// that merely comes from such a point counts: whether the bytes differ is seen when it has
+    /// been made.
+    ///
+    /// So does one that came from nobody knows what, because a session has been discarded, unless
+    /// it is older than the event. Moments can tell: those of one user only grow
+    /// (`Scheduler.moment`). Without them, who merges in a session of its own and then discards
+    /// that could forget nothing any more.
     private static func changed(
         _ omitted: HistoryGraph.Omission, from past: HistoryGraph, to graph: HistoryGraph,
         in history: UserHistory
     ) throws -> Set<HistoryPoint> {
         let time = past.event(omitted.session, omitted.sequence)?.created ?? 0
-        let withUnknownSources = Set(
+        var changed = Set(
             history.checkpoints.filter { $0.hasUnknownSources && $0.record.created >= time }
                 .map { HistoryPoint.checkpoint($0.record.id) })
-        var changed = withUnknownSources
         changed.insert(.state(omitted.session, omitted.sequence))
         let order = try order(graph.points) { try graph.recipe(of: $0).sources }
         for point in order {
@@ -96,6 +101,11 @@ struct HistoryPlan: Sendable {
             if recipe.sources.contains(where: changed.contains) {
                 changed.insert(point)
             } else if try past.recipe(of: point) != recipe {
+                changed.insert(point)
+            } else if case .state(let name, let sequence) = point,
+                case .lost(.mergedSession, _) = recipe,
+                (graph.event(name, sequence)?.created ?? time) >= time
+            {
                 changed.insert(point)
             }
         }

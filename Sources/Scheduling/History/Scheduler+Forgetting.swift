@@ -87,7 +87,7 @@ extension Scheduler {
         let omission = HistoryGraph.Omission(
             session: event.session.name, sequence: event.sequence)
         let (history, plan, outcome) = try await rebuild(without: event, omission)
-        let moment = now()
+        let moment = try await moment(for: event.session.user)
         var changes: [SessionForgetting] = []
         for session in history.sessions where plan.sessions.contains(session.record.id.name) {
             changes.append(try await change(of: session, by: plan, outcome))
@@ -99,7 +99,8 @@ extension Scheduler {
             created: event.created, forgotten: moment, sessions: changes.map(\.receipt),
             checkpoints: checkpoints.map(\.receipt), replayedEvents: outcome.replayedEvents)
         try await write(
-            receipt, changes, checkpoints: checkpoints.map(\.content),
+            receipt, changes,
+            checkpoints: checkpoints.map(\.content) + Self.rebased(by: plan, of: history),
             events: outcome.events.values.sorted { $0.id.rawValue < $1.id.rawValue })
         try forgetAnswers(that: event)
         return receipt
@@ -187,6 +188,22 @@ extension Scheduler {
                 ))
         }
         return all
+    }
+
+    /// Deleted checkpoints whose session stood elsewhere then, as the history is now. What they
+    /// came from is all that is left of them; once that session is gone, nothing else tells of it.
+    private static func rebased(
+        by plan: HistoryPlan, of history: UserHistory
+    ) -> [JournalEntry.NewCheckpoint] {
+        history.checkpoints.compactMap { checkpoint in
+            var record = checkpoint.record
+            guard checkpoint.isDeleted, let sequence = record.sequence,
+                let bearings = plan.graph.bearings(of: record.session, at: sequence - 1),
+                bearings.base != record.base
+            else { return nil }
+            record.base = bearings.base
+            return JournalEntry.NewCheckpoint(record: record, engram: [])
+        }
     }
 
     /// One transaction, and then everybody sees it.

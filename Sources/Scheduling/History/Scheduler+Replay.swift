@@ -37,8 +37,8 @@ extension Scheduler {
             return Replayed(engram: engram, learnedTokens: outcome.learnedTokens)
         case .import:
             guard let blob = event.engram else { throw StorageError.corrupt(code: 0) }
-            let engram = try await atDesk {
-                try Engram(serialized: blob, name: "Event \(event.id)")
+            let engram = try await atDesk { [cortex] in
+                try cortex.admit(Engram(serialized: blob, name: "Event \(event.id)"))
             }
             return Replayed(engram: engram)
         case .merge:

@@ -8,7 +8,7 @@ public struct ProbeAudit: Sendable, Equatable, Codable {
     public var occasion: AuditOccasion
     /// The session's, when it was audited.
     public var revision: Revision
-    /// By the audited engram.
+    /// By the session's engram then. The audited one may count what another session learned, too.
     public var tokensLearned: Int
     public var probes: Int
     /// Of the probe nearest to its bound, or farthest beyond it.

@@ -21,8 +21,8 @@ extension Scheduler {
     ) async throws -> ProbeAudit? {
         guard let worst = try await worstReading(of: engram, for: session.id) else { return nil }
         let audit = ProbeAudit(
-            occasion: occasion, revision: session.revision, tokensLearned: engram.tokensLearned,
-            probes: auditor.probes.count, worst: worst)
+            occasion: occasion, revision: session.revision,
+            tokensLearned: session.engram.tokensLearned, probes: auditor.probes.count, worst: worst)
         guard audit.passed else {
             note(audit, of: session)
             throw ServiceError.probeFailed(worst)

@@ -18,11 +18,14 @@ enum Deed: Sendable {
     case restore(SessionID, CheckpointID)
     case checkpoint(SessionID)
     case delete(CheckpointID)
+    case discard(SessionID)
+    /// A session that had been discarded is made anew.
+    case create(SessionID)
 
     var isForgettable: Bool {
         switch self {
         case .observe, .completion, .feedback, .importFile, .merge, .reset: true
-        case .restore, .checkpoint, .delete: false
+        case .restore, .checkpoint, .delete, .discard, .create: false
         }
     }
 
@@ -31,7 +34,7 @@ enum Deed: Sendable {
         switch self {
         case .observe(_, let text, _), .completion(_, let text): [text]
         case .feedback(_, _, let prompt, let answers, _): [prompt] + answers
-        case .importFile, .merge, .reset, .restore, .checkpoint, .delete: []
+        case .importFile, .merge, .reset, .restore, .checkpoint, .delete, .discard, .create: []
         }
     }
 }
@@ -76,28 +79,45 @@ extension Scheduler {
             id = session
             _ = try await checkpoint(id, name: nil, ifMatch: nil)
         case .delete(let checkpoint):
-            try await deleteCheckpoint(alice, checkpoint: checkpoint)
+            try await deleteCheckpoint(session(of: alice.user), checkpoint: checkpoint)
+            return nil
+        case .discard(let session):
+            try await discard(session, ifMatch: nil)
+            return nil
+        case .create(let session):
+            _ = try await createSession(CreateSession(user: session.user, name: session.name))
             return nil
         }
         let sequence = try await resident(id).record.sequence
         let event = try await store.events(of: id, after: sequence - 1, limit: 1)[0]
         return (id, event.id)
     }
+
+    /// Any of a user's sessions: `default` would be made where it has been discarded.
+    private func session(of user: UserID) async throws -> SessionID {
+        try await store.sessions(of: user, after: nil, limit: 1)[0].id
+    }
 }
 
 /// A seeded history of one to three sessions of a user.
 struct RandomHistory {
     private var generator: SeededGenerator
-    let sessions: [SessionID]
+    /// Whether sessions are discarded and made anew now and then.
+    private let isDiscarding: Bool
+    private let all: [SessionID]
+    /// Those that are there now.
+    private(set) var sessions: [SessionID]
     let length: Int
     private(set) var made: [CheckpointID] = []
     private var textCount = 0
 
-    init(seed: UInt64) {
+    init(seed: UInt64, isDiscarding: Bool) {
+        self.isDiscarding = isDiscarding
         generator = SeededGenerator(seed: seed)
         let names = ["default", "work", "play"]
         let count = Int.random(in: 1...3, using: &generator)
-        sessions = names[..<count].map { SessionID("alice/\($0)")! }
+        all = names[..<count].map { SessionID("alice/\($0)")! }
+        sessions = all
         length = Int.random(in: 5...40, using: &generator)
     }
 
@@ -113,6 +133,7 @@ struct RandomHistory {
     }
 
     mutating func next(file: (inout SeededGenerator) -> [UInt8]) -> Deed {
+        if isDiscarding, pick(below: 8) == 0, let deed = discardOrCreate() { return deed }
         let id = sessions.randomElement(using: &generator)!
         let checkpoint = made.randomElement(using: &generator)
         switch pick(below: 20) {
@@ -148,6 +169,20 @@ struct RandomHistory {
         case 15: return checkpoint.map { .delete($0) } ?? .checkpoint(id)
         default: return .checkpoint(id)
         }
+    }
+
+    /// Nil for who has but one session.
+    private mutating func discardOrCreate() -> Deed? {
+        let gone = all.filter { !sessions.contains($0) }
+        if let id = gone.randomElement(using: &generator), pick(below: 2) == 0 {
+            sessions = all.filter { $0 == id || sessions.contains($0) }
+            return .create(id)
+        }
+        guard sessions.count > 1, let id = sessions.randomElement(using: &generator) else {
+            return nil
+        }
+        sessions.removeAll { $0 == id }
+        return .discard(id)
     }
 
     mutating func note(_ checkpoint: CheckpointID) { made.append(checkpoint) }

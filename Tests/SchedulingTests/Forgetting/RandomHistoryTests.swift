@@ -24,29 +24,39 @@ import Testing
         return files
     }
 
+    /// Why forgetting was refused.
+    private enum Refusal: String {
+        /// A session would have come to stand on a checkpoint that is not there.
+        case deletedBase = "which has been deleted"
+        /// What would change came from a session that is not there.
+        case discardedSession = "has been discarded"
+    }
+
+    /// Where forgetting is refused, the history stays byte for byte as it is.
     @Test("A history without an event is byte for byte one that never had it, and no trace is left")
     func histories() async throws {
         let files = try await Self.files.value
         let lanes = max(1, min(4, ProcessInfo.processInfo.activeProcessorCount))
-        var refused = 0
-        try await withThrowingTaskGroup(of: Int.self) { group in
+        var refusals: [Refusal] = []
+        try await withThrowingTaskGroup(of: [Refusal].self) { group in
             for lane in 0..<lanes {
                 group.addTask {
-                    var refused = 0
+                    var refusals: [Refusal] = []
                     for seed in stride(from: lane, to: Self.count, by: lanes) {
-                        refused += try await Self.check(UInt64(seed), files) ? 0 : 1
+                        refusals += try await Self.check(UInt64(seed), files)
                     }
-                    return refused
+                    return refusals
                 }
             }
-            for try await lane in group { refused += lane }
+            for try await lane in group { refusals += lane }
         }
-        // Those whose session would have come to stand on a deleted checkpoint.
-        #expect(refused * 20 < Self.count)
+        #expect(refusals.count { $0 == .deletedBase } * 20 < Self.count)
+        // Less than half of the quarter that discards.
+        #expect(refusals.count { $0 == .discardedSession } * 8 < Self.count)
     }
 
-    /// - Returns: False when forgetting was refused, with reason.
-    private static func check(_ seed: UInt64, _ files: [[UInt8]]) async throws -> Bool {
+    /// - Returns: Each refusal.
+    private static func check(_ seed: UInt64, _ files: [[UInt8]]) async throws -> [Refusal] {
         let folder = temporaryFolder()
         defer { removeTemporary(folder) }
         let store = try SQLiteStore(folder: folder)
@@ -56,8 +66,9 @@ import Testing
             $0.snapshotEvents = snapshots
             if seed % 4 == 0 { $0.residentBytesMaximum = 1 }
         }
-        var history = RandomHistory(seed: seed)
-        for id in history.sessions {
+        var history = RandomHistory(seed: seed, isDiscarding: seed % 4 == 3)
+        let begun = history.sessions
+        for id in begun {
             _ = try await scheduler.createSession(CreateSession(user: id.user, name: id.name))
         }
         var deeds: [(deed: Deed, event: (SessionID, EventID)?)] = []
@@ -66,6 +77,11 @@ import Testing
             do {
                 let event = try await scheduler.perform(deed)
                 deeds.append((deed, event))
+                if case .discard(let gone) = deed {
+                    for index in deeds.indices where deeds[index].event?.0 == gone {
+                        deeds[index].event = nil
+                    }
+                }
                 if case .checkpoint = deed, let event,
                     let target = try await store.event(event.1, of: event.0)?.target
                 {
@@ -75,8 +91,11 @@ import Testing
                 // It has been deleted before, or may not be.
             }
         }
-        let candidates = deeds.indices.filter { deeds[$0].deed.isForgettable }
-        guard !candidates.isEmpty else { return true }
+        let candidates = deeds.indices.filter {
+            deeds[$0].deed.isForgettable && deeds[$0].event != nil
+        }
+        guard !candidates.isEmpty else { return [] }
+        var refusals: [Refusal] = []
         var omitted = Set([candidates[history.pick(below: candidates.count)]])
         if seed % 5 == 0 { omitted.insert(candidates[history.pick(below: candidates.count)]) }
         for index in omitted.sorted() {
@@ -84,13 +103,19 @@ import Testing
             do {
                 _ = try await scheduler.forget(id, event: event, ifMatch: nil)
             } catch ServiceError.cannotForget(_, let reason) {
-                #expect(reason.contains("which has been deleted"), "seed \(seed): \(reason)")
-                guard case .reset = deeds[index].deed else {
-                    Issue.record("seed \(seed): only a reset decides what a session stands on")
-                    return false
+                let refusal: Refusal =
+                    seed % 4 == 3 && reason.contains(Refusal.discardedSession.rawValue)
+                    ? .discardedSession : .deletedBase
+                #expect(reason.contains(refusal.rawValue), "seed \(seed): \(reason)")
+                if refusal == .deletedBase {
+                    guard case .reset = deeds[index].deed else {
+                        Issue.record("seed \(seed): only a reset decides what a session stands on")
+                        return refusals
+                    }
                 }
-                await scheduler.shutdown()
-                return false
+                refusals.append(refusal)
+                omitted.remove(index)
+                continue
             }
             for text in deeds[index].deed.texts {
                 #expect(try !holds(text, folder), "seed \(seed)")
@@ -98,7 +123,7 @@ import Testing
         }
 
         let twin = makeScheduler { $0.automaticCheckpointTokens = nil }
-        for id in history.sessions {
+        for id in begun {
             _ = try await twin.createSession(CreateSession(user: id.user, name: id.name))
         }
         for index in deeds.indices where !omitted.contains(index) {
@@ -114,7 +139,7 @@ import Testing
         }
         try await compare(restarted, twin, history.sessions, "seed \(seed), restarted")
         await scheduler.shutdown()
-        return true
+        return refusals
     }
 
     private static func compare(

@@ -1,0 +1,69 @@
+import Engrams
+import ModelFormats
+import Testing
+import TinyCore
+
+@testable import OuterCortex
+
+@Suite("The door of a cortex")
+final class AdmissionTests {
+    let folder: String
+    let cortex: Cortex
+
+    init() throws {
+        folder = try TinyCore.make()
+        var rule = PlasticityRule()
+        rule.safeZone.learningGate = 1000
+        rule.episode.capacity = 8
+        rule.episode.isPersisted = true
+        rule.episode.minimumSurprise = 0
+        rule.tensors = RuleTensors(keyProjection: .identity(size: TinyCore.hiddenSize))
+        cortex = try Cortex(folder: folder, rule: rule)
+    }
+
+    deinit { TinyCore.remove(folder) }
+
+    /// One that remembers so many positions, whatever the rule allows.
+    private func engram(episodes: Int) throws -> Engram {
+        var engram = cortex.emptyEngram()
+        var sites = engram.sites
+        for index in 0..<episodes {
+            let key = (0..<TinyCore.hiddenSize).map { Float(($0 + index) % 5) }
+            sites.episodes.append(
+                Episode(key: key, latents: [Int32(index)], token: Int32(index)),
+                capacity: episodes, isKept: true)
+        }
+        try engram.commit(
+            Proposal(base: .zero, sites: sites, tokens: episodes), within: cortex.zone)
+        return engram
+    }
+
+    @Test("lets in as many episodes as the rule remembers, and not one more")
+    func episodes() throws {
+        try cortex.admit(try engram(episodes: 8))
+        let error = #expect(throws: EngramError.self) {
+            try cortex.admit(try engram(episodes: 9))
+        }
+        #expect(error == .outOfRange(site: "number of episodes", found: 9, limit: 8))
+    }
+
+    @Test("makes an engram of a file that names no projections one of its own")
+    func adoption() throws {
+        let own = try engram(episodes: 2)
+        let bytes = try own.serialized(as: .workingState)
+        let file = try SafetensorsFile(bytes: bytes, name: "own")
+        let entries = try file.names.map { name in
+            let tensor = try file.tensor(name)
+            return SafetensorsWriter.Entry(
+                name: name, type: tensor.type, shape: tensor.shape,
+                bytes: tensor.withUnsafeBytes { Array($0) })
+        }
+        let older = try Engram(
+            serialized: SafetensorsWriter.serialize(
+                entries,
+                metadata: file.metadata.merging(["projections": ProjectionShapes().text]) { $1 }),
+            name: "older")
+        #expect(older.identity != cortex.identity)
+        #expect(try cortex.admit(older) == own)
+    }
+}
