@@ -29,15 +29,19 @@ public struct Sampler: Sendable {
     /// NaN counts as −∞: such a token is never drawn while any other is possible. When nothing is
     /// possible (all −∞ or NaN), token 0 is returned.
     /// - Parameters:
-    ///   - logits: shape [vocabulary], not empty; log-probabilities serve as well, except that a
-    ///     repetition penalty acts on the numbers it is given.
+    ///   - logits: shape [vocabulary], not empty. Shifted ones, such as log-probabilities, serve as
+    ///     well, but not for a repetition penalty: it goes by the sign, and a log-probability is
+    ///     never above 0, so that a likely token would hardly feel it.
     ///   - history: tokens that the repetition penalty applies to.
     /// - Complexity: O(vocabulary), and O(kept·log kept) where top-k or top-p sorts.
     public mutating func next(logits: Span<Float>, history: ArraySlice<TokenID>) -> TokenID {
         precondition(!logits.isEmpty, "Sampler: no logits")
         prepare(logits, history)
         if options.temperature == 0 { return TokenID(best()) }
-        soften()
+        let peak = VectorKernels.maximum(scores.span)
+        // A softmax would make all tokens equally probable here.
+        if peak == -.infinity { return TokenID(0) }
+        soften(peak: peak)
         if options.topK == 0 && options.topP >= 1 { return TokenID(drawFromAll()) }
         return TokenID(drawFromSorted())
     }
@@ -75,8 +79,7 @@ public struct Sampler: Sendable {
     }
 
     /// probabilities = softmax(scores / temperature).
-    private mutating func soften() {
-        let peak = VectorKernels.maximum(scores.span)
+    private mutating func soften(peak: Float) {
         if options.temperature != 1 && peak.isFinite {
             // From the peak down, so that a small temperature overflows to −∞ and never to +∞.
             for index in scores.indices {

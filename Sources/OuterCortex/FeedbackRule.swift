@@ -28,7 +28,8 @@ public enum FeedbackRule {
     static let minimumFactor: Float = 0.01
 
     /// The advantage of each answer, dimensionless: r itself for one answer; for several
-    /// (r − mean)/std with the standard deviation of just these, and 0 for all when they are equal.
+    /// (r − mean)/std with the standard deviation of just these, and 0 for all when they are equal
+    /// or so close that their squared differences underflow to 0.
     /// - Parameter rewards: each in −1...1.
     public static func advantages(of rewards: [Double]) -> [Double] {
         guard rewards.count > 1 else { return rewards }
@@ -39,6 +40,7 @@ public enum FeedbackRule {
         let count = Double(rewards.count)
         let mean = rewards.reduce(0, +) / count
         let variance = rewards.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / count
+        guard variance > 0 else { return rewards.map { _ in 0 } }
         return rewards.map { ($0 - mean) / variance.squareRoot() }
     }
 

@@ -108,9 +108,8 @@ public final class GenerationTask: CortexTask {
         forward(position..<tokens.count)
         read = tokens.count
         predict(position: position, row: 0)
-        let logits = predictor.output.map { log(max($0, .leastNormalMagnitude)) }
-        logProbabilities = logits
-        let token = sampler.next(logits: logits.span, history: tokens[...])
+        logProbabilities = predictor.output.map { log(max($0, .leastNormalMagnitude)) }
+        let token = sampler.next(logits: penalizableLogits().span, history: tokens[...])
         let outcome = settle(position: position, row: 0, target: token.rawValue)
         if cortex.inner.config.endOfText.contains(token) || token == cortex.startOfText {
             finish(.stop)
@@ -126,6 +125,16 @@ public final class GenerationTask: CortexTask {
         } else if tokens.count - promptLength >= request.maxTokens {
             finish(.length)
         }
+    }
+
+    /// What the sampler draws from: ln p, which is as good as logits until a repetition penalty asks
+    /// for their sign. Then they stand on the frozen core's scale, ln p + ln Σ exp z0: z0 itself
+    /// where nothing was learned, so that a penalty does there what it does in any other server.
+    private func penalizableLogits() -> [Float] {
+        guard request.sampling.repetitionPenalty != 1 else { return logProbabilities }
+        guard !predictor.readout.isSilent else { return slice.logits }
+        let normalizer = predictor.readout.frozenNormalizer
+        return logProbabilities.map { $0 + normalizer }
     }
 
     private func forward(_ positions: Range<Int>) {

@@ -22,10 +22,12 @@ public struct LayerRule: Sendable, Equatable, Codable {
     public var isOn: Bool { dense.isOn || decoder.isOn }
 
     /// The chunk that begins at a row of a slice of `count` rows, or nil when none begins there.
-    /// Chunks do not reach across slices; with the site off there are none.
+    /// Chunks do not reach across slices. With the site off a slice is one chunk: its synapses stay
+    /// the same then, but an imported adapter among them speaks.
     func chunk(startingAt row: Int, of count: Int) -> Range<Int>? {
-        guard isOn, row % chunkLength == 0 else { return nil }
-        return row..<min(count, row + chunkLength)
+        let length = isOn ? chunkLength : max(1, count)
+        guard row % length == 0 else { return nil }
+        return row..<min(count, row + length)
     }
 
     private enum CodingKeys: String, CodingKey {

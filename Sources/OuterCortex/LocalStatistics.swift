@@ -29,8 +29,8 @@ struct LocalStatistics {
         averages = RunningAverages(orders: orders)
     }
 
-    /// F.
-    static func count(orders: Int) -> Int { 38 + 8 * orders }
+    /// F: 39 that there always are, 7 an order, and 1 a pair of neighbouring orders.
+    static func count(orders: Int) -> Int { 39 + 7 * orders + max(0, orders - 1) }
 
     /// Begins a context: the running averages start again.
     mutating func startContext() { averages = RunningAverages(orders: orders) }

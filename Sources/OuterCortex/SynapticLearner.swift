@@ -35,16 +35,18 @@ struct SynapticLearner {
     ///   - readout: what was predicted here, from these sites.
     ///   - row: of the slice.
     ///   - target: y, the token that came.
-    ///   - reward: the third factor, in −1...1; 1 is plain learning from the error.
-    /// - Returns: False when the learning gate kept it shut, or y is protected: nothing but the gate
-    ///   moved.
+    ///   - reward: the third factor, in −1...1; 1 is plain learning from the error, 0 teaches nothing.
+    /// - Returns: False when the learning gate kept it shut, y is protected or the reward is 0:
+    ///   nothing but the gate moved.
     /// - Complexity: O(vocabulary + synapses of the active latents), and O(hidden²) for M.
     mutating func learn(
         _ sites: inout PlasticSites, readout: PlasticReadout, slice: FrozenSlice, row: Int,
         target: Int32, frozenLoss: Float, reward: Float
     ) -> Bool {
         guard rule.opensGate(&sites, frozenLoss: frozenLoss, limit: zone.learningGate),
-            !zone.protected.hasToken(target)
+            !zone.protected.hasToken(target),
+            // Not left to the product: visits and places in a full context are no product of it.
+            reward != 0
         else { return false }
         errors.collect(
             adapted: readout.adapted, target: target, threshold: rule.errorThreshold,

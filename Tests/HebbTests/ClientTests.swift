@@ -48,6 +48,25 @@ struct TextPiecesTests {
         }
     }
 
+    @Test("The largest pieces fit into what a server takes at once; no larger ones are made")
+    func largestPieces() throws {
+        let size = 524_288
+        let command = try ObserveCommand.parse(["--piece", "\(size)", "notes.txt"])
+        #expect(command.piece == size)
+        // A first line that just does not end within two pieces, one that does, and a rest.
+        for length in [2 * size, 2 * size - 1, size + size / 4] {
+            let line = [UInt8](repeating: UInt8(ascii: "x"), count: length)
+            let text = line + [UInt8(ascii: "\n")] + line
+            let ranges = TextPieces(targetSize: command.piece).ranges(of: text)
+            #expect(ranges.allSatisfy { $0.count <= 1_048_576 })
+        }
+        #expect {
+            try ObserveCommand.parse(["--piece", "\(size + 1)", "notes.txt"])
+        } throws: {
+            ObserveCommand.message(for: $0).contains("a megabyte at once")
+        }
+    }
+
     @Test("A text that fits, or nearly, is one piece")
     func smallTextsStayWhole() {
         #expect(TextPieces(targetSize: 100).ranges(of: []).isEmpty)
@@ -100,6 +119,19 @@ struct ClientErrorTests {
         let bare = ServerClient.refusal(status: 502, headers: [:], body: Data("Bad Gateway".utf8))
         #expect(bare.description.contains("Bad Gateway"))
         #expect(!bare.isTransient)
+    }
+
+    @Test(
+        "What is too large names the limit that it met",
+        arguments: [
+            ("text_too_large", "--max-text"), ("request_too_large", "--max-body"),
+            (nil, "--max-body"),
+        ])
+    func tooLarge(code: String?, option: String) {
+        let error = ClientError.refused(
+            status: 413, message: "too large", code: code, retryAfterSeconds: nil)
+        let options = ["--max-text", "--max-body"].filter(error.description.contains)
+        #expect(options == [option])
     }
 
     @Test("No server: the message says how to start one")

@@ -148,6 +148,21 @@ import Testing
         }
     }
 
+    @Test("Where no token is possible, token 0 comes at every temperature")
+    func nothingIsPossible() {
+        for options: SamplingOptions in [
+            .init(), .init(temperature: 0), .init(temperature: 0.5), .init(topK: 3),
+            .init(topP: 0.9), .init(minP: 0.5), .init(temperature: 2, repetitionPenalty: 2),
+        ] {
+            for z: [Float] in [
+                [Float](repeating: -.infinity, count: 5), [Float](repeating: .nan, count: 5),
+                [.nan, -.infinity, .nan, -.infinity, -.infinity],
+            ] {
+                #expect(shares(options, z, history: [TokenID(1)], draws: 50) == [1, 0, 0, 0, 0])
+            }
+        }
+    }
+
     @Test("Options outside of their bounds are refused by name")
     func validation() {
         let refused: [(SamplingOptions, String)] = [

@@ -82,6 +82,34 @@ final class AdapterExportTests {
         #expect(export.fidelity.tokens == cortex.encode(lesson).count)
     }
 
+    @Test("An imported adapter acts on a text that is observed as on one that is scored")
+    func observed() throws {
+        // Nothing but the adapter: no site learns, so that every token sees the same engram.
+        let still = try Cortex(folder: folder, rule: openRule())
+        let engram = try still.engram(adapter: adapter(still, rank: 4))
+        let scored = still.score(lesson, with: engram)
+        #expect(scored.bits.adapted != scored.bits.frozen)
+        let observing = still.startObserving(still.encode(lesson), from: engram)
+        observing.run()
+        #expect(observing.result.bits == scored.bits)
+        #expect(observing.result.adaptation == scored.adaptation)
+        let recorded = still.startObserving(still.record(still.encode(lesson)), from: engram)
+        recorded.run()
+        #expect(recorded.result.bits == scored.bits)
+
+        // Where sites learn, the first token still comes before anything was learned.
+        var rule = PlasticityRule()
+        rule.safeZone.learningGate = 100
+        let learning = try Cortex(folder: folder, rule: rule)
+        let start = try learning.engram(adapter: adapter(learning, rank: 4))
+        let task = learning.startObserving(learning.encode(lesson), from: start)
+        task.run()
+        let first = try #require(learning.score(lesson, with: start).perToken.first)
+        let gain = try #require(task.result.gains.first).gain
+        #expect(gain != 0)
+        #expect(abs(Double(gain) - (first.frozen - first.adapted) * log(2)) < 1e-6)
+    }
+
     @Test("What the layer site learned is a LoRA, as true as it says")
     func learned() throws {
         let cortex = try Cortex(

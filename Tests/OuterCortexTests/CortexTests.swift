@@ -140,6 +140,22 @@ final class CortexTests {
         }
     }
 
+    @Test("a text with reward 0 is measured, and teaches nothing")
+    func rewardOfZero() throws {
+        var engram = cortex.emptyEngram()
+        _ = try cortex.observe("The heron eats eels.", into: &engram)
+        let task = cortex.startObserving(cortex.encode(lesson), from: engram, reward: 0)
+        task.run()
+        #expect(task.result.learnedTokens == 0)
+        #expect(task.result.bits == cortex.score(lesson, with: engram).bits)
+        // The learning gate alone has read the text.
+        var sites = task.result.proposal.sites
+        #expect(sites.frozenLossAverage != engram.sites.frozenLossAverage)
+        sites.frozenLossAverage = engram.sites.frozenLossAverage
+        let isSame = sites == engram.sites
+        #expect(isSame)
+    }
+
     @Test("text that the core finds far from language teaches nothing")
     func learningGate() throws {
         var rule = PlasticityRule()

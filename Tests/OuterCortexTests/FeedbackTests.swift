@@ -181,6 +181,8 @@ struct FeedbackRuleTests {
             ([1, 0, 0.5], [1.224744871391589, -1.224744871391589, 0]),
             ([0.1, 0.1, 0.1], [0, 0, 0]), ([1, 1], [0, 0]),
             ([1, 0, 0, 0], [1.7320508075688772, -0.5773502691896258]),
+            // Different, but the square of their difference is not.
+            ([0, 1e-170], [0, 0]), ([0, Double.leastNonzeroMagnitude], [0, 0]),
         ])
     func advantages(rewards: [Double], expected: [Double]) {
         let found = FeedbackRule.advantages(of: rewards)

@@ -93,6 +93,26 @@ final class RuleTests {
         #expect(throws: CortexError.self) { try PlasticityRule(path: target.path) }
     }
 
+    @Test("counts the statistics of a position as they are made", arguments: 0...8)
+    func statisticCount(orders: Int) throws {
+        var rule = PlasticityRule()
+        rule.safeZone.learningGate = 100
+        rule.orderRates = [Float](repeating: 1, count: orders)
+        let cortex = try plain.with(rule: rule)
+        var engram = cortex.emptyEngram()
+        _ = try cortex.observe("The heron eats eels.", into: &engram)
+        var pass = TextPass(cortex: cortex, tokens: cortex.encode("Ottoline"))
+        var readout = PlasticReadout(cortex: cortex, logsTokens: true)
+        let read = pass.source.nextSlice(layer: engram.sites.layer)
+        let slice = try #require(read)
+        for row in 0..<slice.positions.count {
+            readout.compute(
+                slice, row: row, history: pass.history[...row], sites: engram.sites,
+                tokensLearned: 9)
+            #expect(readout.statistics.values.count == rule.statisticCount)
+        }
+    }
+
     @Test("with a neutral neuromodulator predicts as the same rule without one")
     func neutralGate() throws {
         var rule = cortex.rule

@@ -94,6 +94,66 @@ struct CompletionTests {
         }
     }
 
+    @Test(
+        "Several prompts are not learned from, whoever asks for it, before or after the first",
+        arguments: Transport.allCases, [true, false])
+    func promptsThatLearn(transport: Transport, streams: Bool) async throws {
+        try await withClient(transport) { client in
+            _ = try await client.send(
+                "POST", "/v1/sessions", body: #"{"user":"bob","id":"diary","learn":"prompt"}"#)
+            let ann = #""user":"ann","plasticity":{"learn":"prompt"}"#
+            let bob = #""plasticity":{"session":"bob/diary"}"#
+            for whose in [ann, bob] {
+                for prompts in [#"["a","b"]"#, #"["a","FULL"]"#, "[[1],[2]]"] {
+                    let refused = try await client.send(
+                        "POST", path,
+                        body: #"{"prompt":\#(prompts),"stream":\#(streams),\#(whose)}"#)
+                    #expect(refused.status == 400)
+                    #expect(try refused.error().parameter == "prompt")
+                }
+                #expect(client.models.state.withLock { $0.completions.isEmpty })
+            }
+            let one = #"{"prompt":["a"],"stream":\#(streams),\#(bob)}"#
+            #expect(try await client.send("POST", path, body: one).status == 200)
+            #expect(client.models.state.withLock { $0.completions.map(\.learn) } == [nil])
+            // Said with each, for the session may be another one before the last.
+            let bare = #"{"prompt":["a","b"],"stream":\#(streams)}"#
+            #expect(try await client.send("POST", path, body: bare).status == 200)
+            let learn = client.models.state.withLock { $0.completions.suffix(2).map(\.learn) }
+            #expect(learn == [LearnMode.none, LearnMode.none])
+        }
+    }
+
+    @Test("best_of without effect passes: up to n answers are drawn anyway")
+    func bestOf() async throws {
+        try await withClient(.router) { client in
+            for (count, bestOf, status) in [(3, 3, 200), (3, 2, 200), (3, 4, 400), (1, 2, 400)] {
+                let answer = try await client.send(
+                    "POST", path,
+                    body: #"{"prompt":"a","max_tokens":1,"n":\#(count),"best_of":\#(bestOf)}"#)
+                #expect(answer.status == status)
+            }
+        }
+    }
+
+    @Test("Offsets count the characters of the text, of which a token may hold a part")
+    func offsetsOfParts() {
+        func token(_ bytes: [UInt8]) -> TokenLogprob {
+            TokenLogprob(
+                text: String(decoding: bytes, as: UTF8.self), bytes: bytes, logprob: -1)
+        }
+        // "é—x": the dash in three tokens.
+        let parts: [[UInt8]] = [[0xc3, 0xa9], [0xe2], [0x80], [0x94], [0x78]]
+        var logprobs = CompletionLogprobs()
+        var offset = 0
+        for part in parts {
+            let piece = CompletionPiece(choice: 0, text: "", logprobs: [(token(part), [])])
+            logprobs.append(piece, offset: &offset)
+        }
+        #expect(logprobs.json["text_offset"] == [0, 1, 2, 2, 2])
+        #expect(offset == 3)
+    }
+
     @Test("Log-probabilities are four arrays of one length", arguments: Transport.allCases)
     func logprobs(transport: Transport) async throws {
         try await withClient(transport) { client in

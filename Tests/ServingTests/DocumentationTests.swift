@@ -73,6 +73,43 @@ struct DocumentationTests {
         }
     }
 
+    @Test("What is described is what is served: statuses, bodies and media types")
+    func bodies() async throws {
+        try await withClient(.router) { client in
+            let document = try await client.send("GET", "/openapi.json").json()
+            let paths = try #require(document["paths"])
+            for path in paths.names {
+                for method in paths[path]!.names {
+                    let responses = paths[path]![method]!["responses"]!
+                    let statuses = responses.names
+                    #expect(Set(statuses).count == statuses.count)
+                    #expect(statuses.contains("403") && statuses.contains("500"))
+                }
+            }
+            func content(_ path: String, _ status: String) -> JSONValue? {
+                paths[path]?["get"]?["responses"]?[status]?["content"]
+            }
+            func reference(_ name: String) -> JSONValue {
+                ["schema": ["$ref": .string("#/components/schemas/" + name)]]
+            }
+            #expect(content("/health", "503")?["application/json"] == reference("Health"))
+            #expect(content("/v1/models", "500")?["application/json"] == reference("Error"))
+            let delta = content("/v1/sessions/{user}/{name}/delta", "200")
+            #expect(delta?.names == ["application/octet-stream", "application/x-tar"])
+
+            let answers = paths["/v1/completions"]?["post"]?["responses"]?["200"]?["content"]
+            #expect(answers?["text/event-stream"] == reference("CompletionChunk"))
+            let schemas = document["components"]?["schemas"]
+            let usage = schemas?["CompletionChunk"]?["properties"]?["usage"]
+            #expect(usage?["oneOf"]?.elements.last == ["type": "null"])
+            #expect(schemas?["Completion"]?["properties"]?["usage"]?["oneOf"] == nil)
+
+            let foreign = try await client.send(
+                "GET", "/health", headers: ["Origin": "https://example.org"])
+            #expect(foreign.status == 403)
+        }
+    }
+
     private static func collect(_ name: String, in value: JSONValue, into found: inout [String]) {
         switch value {
         case .object(let members):

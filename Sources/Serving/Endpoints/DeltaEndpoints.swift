@@ -14,7 +14,9 @@ struct DeltaEndpoints: Sendable {
                 "GET", Self.path,
                 Operation(
                     id: "exportDelta", tag: "delta", summary: "Export what was learned, as a file.",
-                    parameters: [.scope, .format, .bits, .partial], response: .binary,
+                    parameters: [.scope, .format, .bits, .partial],
+                    response: .files(
+                        mediaTypes: ["application/octet-stream", "application/x-tar"]),
                     errors: [400, 404, 422, 429])
             ) { request, path in try await export(request, path.session()) },
             Route(
@@ -24,7 +26,10 @@ struct DeltaEndpoints: Sendable {
                     summary:
                         "Replace the session's delta by an engram file, or by a PEFT LoRA (a tar of "
                         + "its two files), if it fits the core.",
-                    parameters: [.ifMatch, .force], request: .binary, response: .schema("Session"),
+                    parameters: [.ifMatch, .force],
+                    request: .files(
+                        mediaTypes: ["application/octet-stream", "application/x-tar"]),
+                    response: .schema("Session"),
                     errors: [400, 404, 409, 413, 422, 429, 503])
             ) { request, path in
                 guard !request.body.isEmpty else { throw RequestError.missing(parameter: "body") }

@@ -12,7 +12,8 @@ struct ServiceEndpoints: Sendable {
                 "GET", "/health",
                 Operation(
                     id: "health", tag: "service", summary: "200 when ready, 503 when not.",
-                    response: .schema("Health"), errors: [503])
+                    response: .schema("Health"), errors: [503],
+                    errorBodies: [503: .schema("Health")])
             ) { _, _ in
                 let health = await models.health()
                 return .json(

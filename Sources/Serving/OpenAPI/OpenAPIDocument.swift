@@ -35,13 +35,15 @@ enum OpenAPIDocument {
                     "description": "Done.", "content": content(operation.response),
                 ]))
         ]
-        for status in operation.errors + [500] {
+        // Any caller may be turned away, and anything may break.
+        for status in operation.errors + [403, 500] {
             responses.append(
                 .init(
                     name: String(status),
                     value: [
                         "description": .string(meaning(of: status)),
-                        "content": content(.schema("Error")) ?? [:],
+                        "content": content(
+                            operation.errorBodies[status] ?? .schema("Error")) ?? [:],
                     ]))
         }
         let parameters = pathParameters(of: route) + operation.parameters.map(parameter)
@@ -78,7 +80,9 @@ enum OpenAPIDocument {
         switch content {
         case .schema(let name): ["application/json": ["schema": reference(name)]]
         case .list(let name): ["application/json": ["schema": list(of: name)]]
-        case .binary: ["application/octet-stream": ["schema": ["type": "string"]]]
+        case .files(let mediaTypes):
+            .object(
+                mediaTypes.map { .init(name: $0, value: ["schema": ["type": "string"]]) })
         case .text(let mediaType):
             .object([.init(name: mediaType, value: ["schema": ["type": "string"]])])
         case .schemaOrEvents(let name, let events):
@@ -108,6 +112,7 @@ enum OpenAPIDocument {
     private static func meaning(of status: Int) -> String {
         switch status {
         case 400: "Malformed; the error names the parameter."
+        case 403: "A caller on another machine, or a page of another site."
         case 404: "Not there."
         case 409: "In conflict with what is there, e.g. another revision."
         case 413: "Larger than allowed."

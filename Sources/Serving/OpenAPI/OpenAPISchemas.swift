@@ -94,10 +94,14 @@ enum OpenAPISchemas {
     private static let completionProperties: JSONValue = [
         "model": string,
         "prompt": [
+            "description": .string(
+                "Several prompts are answered one after another. Where the request learns, by its "
+                    + "own word or its session's, they are refused (400) and have to be sent one by "
+                    + "one, so that an error status always means that nothing was learned."),
             "oneOf": [
                 string, ["type": "array", "items": string], integers,
                 ["type": "array", "items": integers],
-            ]
+            ],
         ],
         "max_tokens": bounded("integer", 1, 1_000_000, default: 16),
         "temperature": bounded("number", 0, 2, default: 1),
@@ -123,14 +127,26 @@ enum OpenAPISchemas {
 
     // MARK: answers
 
-    private static let answers: [JSONValue.Member] = [
+    private static let usage: JSONValue = ["$ref": "#/components/schemas/Usage"]
+
+    private static func completion(_ name: String, usage: JSONValue) -> JSONValue.Member {
         object(
-            "Completion", required: ["id", "object", "created", "model", "choices"],
+            name, required: ["id", "object", "created", "model", "choices"],
             [
                 "id": string, "object": ["const": "text_completion"], "created": integer,
-                "model": string, "choices": array(of: "Choice"),
-                "usage": ["$ref": "#/components/schemas/Usage"],
+                "model": string, "choices": array(of: "Choice"), "usage": usage,
                 "plasticity": ["$ref": "#/components/schemas/Plasticity"],
+            ])
+    }
+
+    private static let answers: [JSONValue.Member] = [
+        completion("Completion", usage: usage),
+        completion(
+            "CompletionChunk",
+            usage: [
+                "description":
+                    "With include_usage: null in every chunk but the last; without it there is none.",
+                "oneOf": [usage, ["type": "null"]],
             ]),
         object(
             "Choice", required: ["index", "text", "logprobs", "finish_reason"],

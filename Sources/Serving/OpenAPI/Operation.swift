@@ -12,7 +12,7 @@ struct Operation: Sendable {
     enum Content: Sendable {
         case schema(String)
         case list(of: String)
-        case binary
+        case files(mediaTypes: [String])
         case text(mediaType: String)
         /// JSON, or server-sent events of the second schema when the request asks for a stream.
         case schemaOrEvents(String, events: String)
@@ -29,6 +29,8 @@ struct Operation: Sendable {
     var response: Content
     /// The error statuses that this route may answer besides those that every route may.
     var errors: [Int] = []
+    /// What error statuses carry that carry no `Error`.
+    var errorBodies: [Int: Content] = [:]
 }
 
 extension Operation.Parameter {

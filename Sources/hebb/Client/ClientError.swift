@@ -20,8 +20,8 @@ enum ClientError: Error, Equatable, CustomStringConvertible {
             "no server at \(url); start one with `hebb serve`, or name another with --url"
         case .connection(let url, let reason):
             "the connection to \(url) failed: \(reason)"
-        case .refused(let status, let message, _, _):
-            "the server refused (\(status)): \(message)\(Self.advice(status: status))"
+        case .refused(let status, let message, let code, _):
+            "the server refused (\(status)): \(message)\(Self.advice(status: status, code: code))"
         case .unexpectedAnswer(let path, let reason):
             "\(path) answered something this client does not understand (\(reason)); "
                 + "are the client and the server of one version?"
@@ -34,9 +34,11 @@ enum ClientError: Error, Equatable, CustomStringConvertible {
         }
     }
 
-    private static func advice(status: Int) -> String {
+    private static func advice(status: Int, code: String?) -> String {
         switch status {
         case 401: "; set HEBB_API_KEY to a key of this server"
+        case 413 where code == "text_too_large":
+            "; send less at once, or start the server with a larger --max-text"
         case 413: "; send less at once, or start the server with a larger --max-body"
         case 429: "; its queue is full, try again later"
         case 503: "; it is loading or shutting down, try again"

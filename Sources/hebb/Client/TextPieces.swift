@@ -4,7 +4,10 @@
 /// is longer than two pieces is cut after a space, or at least between two characters. The same
 /// text always gives the same pieces, so that a repeated run can name each piece as before.
 struct TextPieces {
-    /// Bytes a piece should have.
+    /// Pieces of this size are at most twice as large, 1 MiB: what a server takes at once by default.
+    static let largestTarget = 1 << 19
+
+    /// Bytes a piece should have; one may have up to twice as many.
     let targetSize: Int
 
     init(targetSize: Int = 4_096) {

@@ -25,7 +25,7 @@ struct ObserveCommand: AsyncParsableCommand {
     @OptionGroup var session: SessionOptions
     @OptionGroup var server: ServerOptions
 
-    @Option(help: "Bytes sent at once, about.")
+    @Option(help: "Bytes sent at once, about: up to twice as many where a line is long.")
     var piece: Int = 4_096
 
     @Option(help: "Scales what is learned, from -1 (away from the text) to 1 (default: 1).")
@@ -36,8 +36,10 @@ struct ObserveCommand: AsyncParsableCommand {
 
     func validate() throws {
         try InputText.validate(files)
-        guard (16...1_048_576).contains(piece) else {
-            throw ValidationError("--piece must be from 16 to 1048576")
+        guard (16...TextPieces.largestTarget).contains(piece) else {
+            throw ValidationError(
+                "--piece must be from 16 to \(TextPieces.largestTarget): where lines are long a piece "
+                    + "has twice as much, and by default a server takes a megabyte at once")
         }
         if let reward, !(-1...1).contains(reward) {
             throw ValidationError("--reward must be from -1 to 1")

@@ -22,8 +22,7 @@ struct ScoreCommand: AsyncParsableCommand {
 
     func validate() throws { try InputText.validate(files) }
 
-    /// What a server takes at once by default, a megabyte, holds the largest of these pieces.
-    private static let pieces = TextPieces(targetSize: 1 << 19)
+    private static let pieces = TextPieces(targetSize: TextPieces.largestTarget)
 
     private struct Body: Encodable { let text: String }
 

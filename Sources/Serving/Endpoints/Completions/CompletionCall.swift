@@ -22,7 +22,8 @@ struct CompletionCall: Sendable {
         if let name = try fields.string("model"), name != model.name {
             throw RequestError.modelNotFound(served: model.name)
         }
-        try Self.refuseUnsupported(fields)
+        let count = try fields.integer("n", in: 1...16) ?? 1
+        try Self.refuseUnsupported(fields, count: count)
         let plasticity = try fields.object("plasticity")
         session = try Self.session(fields, plasticity)
         mode =
@@ -36,7 +37,6 @@ struct CompletionCall: Sendable {
             throw RequestError.unsupported(
                 parameter: "stream_options", reason: "it is for stream = true only")
         }
-        let count = try fields.integer("n", in: 1...16) ?? 1
         choicesPerPrompt = mode == .compare ? 2 * count : count
 
         let template = CompleteRequest(
@@ -65,6 +65,20 @@ struct CompletionCall: Sendable {
         }
     }
 
+    /// Refuses several prompts where they would be learned: each would be learned durably before the
+    /// next is looked at, and an error at a later one would hide what the earlier ones changed.
+    /// - Parameter sessionLearn: what the session does where the request does not say.
+    mutating func requireNoLearning(sessionLearn: LearnMode) throws(RequestError) {
+        guard (requests[0].learn ?? sessionLearn) == LearnMode.none else {
+            throw .outOfRange(
+                parameter: "prompt", found: "\(requests.count) prompts",
+                allowed: "1 in a request that learns, so that an error always means that nothing "
+                    + "was learned; send them one by one, or with plasticity.learn = \"none\"")
+        }
+        // The session may be made anew, as one that learns, before the last prompt's turn.
+        for index in requests.indices { requests[index].learn = LearnMode.none }
+    }
+
     /// `plasticity.session`, else the default session of `user`, else that of nobody in particular.
     private static func session(
         _ fields: JSONFields, _ plasticity: JSONFields?
@@ -83,8 +97,10 @@ struct CompletionCall: Sendable {
 
     /// What OpenAI's API knows, would change the answer, and is not here: answering as if it had
     /// not been asked for would be wrong without a sign. Values without effect pass.
-    private static func refuseUnsupported(_ fields: JSONFields) throws(RequestError) {
-        if let bestOf = try fields.integer("best_of", in: 1...20), bestOf > 1 {
+    private static func refuseUnsupported(
+        _ fields: JSONFields, count: Int
+    ) throws(RequestError) {
+        if let bestOf = try fields.integer("best_of", in: 1...20), bestOf > count {
             throw .unsupported(parameter: "best_of", reason: "this server draws n answers as asked")
         }
         if try fields.boolean("echo") == true {

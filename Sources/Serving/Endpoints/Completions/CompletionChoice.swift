@@ -39,7 +39,9 @@ struct CompletionLogprobs: Sendable {
                 .object(
                     top.map { .init(name: Self.name($0), value: .number($0.logprob)) }))
             offsets.append(.integer(offset))
-            offset += token.text.unicodeScalars.count
+            // A character split over tokens counts where it begins: the text of each part alone has
+            // a replacement character, which the choice's text has not.
+            offset += token.bytes.count { $0 & 0xC0 != 0x80 }
         }
     }
 

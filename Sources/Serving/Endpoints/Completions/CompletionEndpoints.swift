@@ -17,7 +17,7 @@ struct CompletionEndpoints: Sendable {
                     id: "createCompletion", tag: "openai",
                     summary: "Complete prompts with a session's personal model.",
                     parameters: [.ifMatch], request: .schema("CreateCompletion"),
-                    response: .schemaOrEvents("Completion", events: "Completion"),
+                    response: .schemaOrEvents("Completion", events: "CompletionChunk"),
                     errors: [400, 404, 409, 413, 422, 429, 503])
             ) { request, _ in try await complete(request) }
         ]
@@ -26,6 +26,10 @@ struct CompletionEndpoints: Sendable {
     private func complete(_ request: HTTPRequest) async throws -> HTTPResponse {
         let model = models.model
         var call = try CompletionCall(request, model: model)
+        if call.requests.count > 1 {
+            let session = try await models.session(call.session)
+            try call.requireNoLearning(sessionLearn: session.learn)
+        }
         let id = "cmpl-" + String(UInt64.random(in: .min ... .max), radix: 36)
         call.name(CompletionID(rawValue: id))
         let answer = CompletionAnswer(
