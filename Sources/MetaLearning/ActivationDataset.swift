@@ -51,5 +51,17 @@ public struct ActivationDataset: Sendable {
         return dataset
     }
 
+    /// Over the shape and all values, a piece at a time, since a copy of all might not fit.
+    var digest: InputDigest {
+        var digest = InputDigest()
+        digest.add("\(count) \(hiddenSize)")
+        for start in stride(from: 0, to: values.count, by: 1 << 20) {
+            let piece = Array(values[start..<min(values.count, start + 1 << 20)])
+            digest.add(
+                SafetensorsWriter.Entry.floats("values", shape: [piece.count], piece).bytes)
+        }
+        return digest
+    }
+
     func row(_ index: Int) -> Range<Int> { index * hiddenSize..<(index + 1) * hiddenSize }
 }

@@ -1,3 +1,4 @@
+import Engrams
 import Foundation
 import OuterCortex
 
@@ -65,19 +66,42 @@ extension MetaLearner {
 
     private static let stateName = "meta-learning.json"
 
-    /// What an interrupted run of the same options and rule left; else a fresh beginning.
+    /// What an interrupted run of the same core, rule, texts and options left; else a fresh
+    /// beginning.
     func restored() throws -> (State, PlasticityRule?) {
-        let fresh = State(options: options, rule: try cortex.rule.contentHash())
+        let fresh = State(
+            options: options, rule: try cortex.rule.contentHash(), inputs: inputHash)
         guard let stateFolder,
             let data = FileManager.default.contents(
                 atPath: stateFolder.appendingPathComponent(Self.stateName).path)
         else { return (fresh, nil) }
-        let state = try JSONDecoder().decode(State.self, from: data)
+        func refusal(_ reason: String) -> TrainingError {
+            .otherState(file: stateFolder.path, reason: reason)
+        }
+        guard let state = try? JSONDecoder().decode(State.self, from: data) else {
+            throw refusal("it is damaged, or of another version of this program")
+        }
         guard state.options == fresh.options, state.rule == fresh.rule else {
-            throw TrainingError.otherState(
-                file: stateFolder.path, reason: "it was begun with another rule or other options")
+            throw refusal("it was begun with another rule or other options")
+        }
+        guard state.inputs == fresh.inputs else {
+            throw refusal("it was begun on another core or on other texts")
         }
         return (state, try PlasticityRule(path: stateFolder.path))
+    }
+
+    private var inputHash: String {
+        var digest = InputDigest()
+        let identity = cortex.identity
+        for hash in [identity.core, identity.sparseAutoencoder, identity.constitution] {
+            digest.add(hash)
+        }
+        digest.add(generic)
+        for (name, text) in texts {
+            digest.add(name)
+            digest.add(text)
+        }
+        return digest.hash
     }
 
     func save(_ state: State, _ rule: PlasticityRule) throws {

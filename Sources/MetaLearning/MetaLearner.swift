@@ -67,7 +67,10 @@ public struct MetaLearner {
     /// What goes on after an interruption.
     struct State: Codable, Equatable {
         var options: Options
+        /// Content hash of the rule that the run began with.
         var rule: String
+        /// One hash over the core and all texts.
+        var inputs: String
         var coordinate: CoordinateSearch?
         var evolution: EvolutionSearch?
         var hasSearched = false
@@ -99,7 +102,8 @@ public struct MetaLearner {
     }
 
     /// - Returns: The rule, and the report that goes with it.
-    /// - Throws: what reading or writing the state throws; `TrainingError` when there is no text.
+    /// - Throws: what reading or writing the state throws; `TrainingError` when there is no text,
+    ///   or the state is of another core, rule, text or options.
     public func run(
         progress: @escaping @Sendable (Progress) -> Void
     ) throws -> (rule: PlasticityRule, report: Report) {

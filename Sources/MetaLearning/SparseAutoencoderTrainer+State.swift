@@ -24,13 +24,31 @@ extension SparseAutoencoderTrainer {
             }
         }
         return try SafetensorsWriter.serialize(
-            entries, metadata: ["format": "hebb.sae_training", "step": String(step)])
+            entries,
+            metadata: [
+                "format": "hebb.sae_training", "step": String(step), "inputs": try inputHash(),
+            ])
+    }
+
+    /// Over the dataset and all options.
+    private func inputHash() throws -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys]
+        var digest = datasetDigest
+        digest.add([UInt8](try encoder.encode(options)))
+        return digest.hash
     }
 
     /// Takes up an interrupted training.
-    /// - Throws: When the state is of another shape; nothing is then changed.
+    /// - Throws: When the state is of another dataset or other options, or of another shape than
+    ///   these give; nothing is then changed.
     public mutating func restore(_ bytes: [UInt8], name: String) throws {
         let file = try SafetensorsFile(bytes: bytes, name: name)
+        guard file.metadata["inputs"] == (try inputHash()) else {
+            throw TrainingError.otherState(
+                file: name,
+                reason: "it was begun on another core or text, or with other options")
+        }
         var copy = self
         func load(_ tensor: String, into values: inout [Float]) throws {
             let found = try file.tensor(tensor).floats()
@@ -72,7 +90,8 @@ public enum TrainingError: Error, Equatable, CustomStringConvertible {
     public var description: String {
         switch self {
         case .otherState(let file, let reason):
-            "\(file) does not belong to this training: \(reason). Delete it to start anew."
+            "\(file) does not belong to this training: \(reason). Repeat the command that it was "
+                + "begun with, or delete it to start anew."
         case .noText(let folder):
             "\(folder) has no .txt file to learn from."
         }

@@ -8,7 +8,7 @@ public import ModelFormats
 ///
 /// The same dataset, options and seed give the same SAE, also when training was interrupted.
 public struct SparseAutoencoderTrainer {
-    public struct Options: Sendable {
+    public struct Options: Sendable, Codable {
         public var latentCount = 2048
         public var k = 32
         public var steps = 3000
@@ -44,9 +44,13 @@ public struct SparseAutoencoderTrainer {
     var decoderBias: AdamParameter
     /// Positions since each latent last fired.
     var silence: [Int]
+    /// Of the values that it was begun on, and so of core, text and hookpoint.
+    let datasetDigest: InputDigest
 
+    /// - Complexity: O(values): they are hashed once, so that a state can name what it belongs to.
     public init(dataset: ActivationDataset, options: Options) {
         self.options = options
+        datasetDigest = dataset.digest
         inputSize = dataset.hiddenSize
         var generator = SeededGenerator(seed: options.seed)
         var directions = [Float](repeating: 0, count: options.latentCount * dataset.hiddenSize)

@@ -193,6 +193,44 @@ final class MetaLearnerTests {
             try learner(threads: 2, state: state, rounds: 5).run { _ in }
         }
     }
+
+    @Test("refuses a state of another core, other texts or other options")
+    func refusesOtherState() throws {
+        let state = FileManager.default.temporaryDirectory
+            .appendingPathComponent("hebb-meta-\(UUID().uuidString)")
+        defer { try? FileManager.default.removeItem(at: state) }
+        // The corpus and the statistics alone: a state is written before the search.
+        var options = options
+        options.search = .none
+        options.rounds = 0
+        func run(
+            _ cortex: Cortex? = nil, users: [(name: String, text: String)]? = nil,
+            generic: String? = nil, options: MetaLearner.Options
+        ) throws {
+            let learner = MetaLearner(
+                cortex: cortex ?? self.cortex, users: users ?? self.users,
+                generic: generic ?? self.generic, options: options, stateFolder: state, threads: 2)
+            _ = try learner.run { _ in }
+        }
+        try run(options: options)
+        try run(options: options)
+        var changed = users
+        changed[2].text += "."
+        #expect(throws: TrainingError.self) { try run(users: changed, options: options) }
+        #expect(throws: TrainingError.self) { try run(users: users.dropLast(), options: options) }
+        #expect(throws: TrainingError.self) { try run(generic: generic + ".", options: options) }
+        let other = try TinyCore.make(seed: 2)
+        defer { TinyCore.remove(other) }
+        let otherCortex = try Cortex(folder: other, rule: cortex.rule)
+        #expect(throws: TrainingError.self) { try run(otherCortex, options: options) }
+        var otherOptions = options
+        otherOptions.keySize = 7
+        #expect(throws: TrainingError.self) { try run(options: otherOptions) }
+        // Refusals leave the state as it was.
+        try run(options: options)
+        try Data("{}".utf8).write(to: state.appendingPathComponent("meta-learning.json"))
+        #expect(throws: TrainingError.self) { try run(options: options) }
+    }
 }
 
 @Suite("Statistics of hidden states")

@@ -19,11 +19,11 @@ private func smallOptions() -> SparseAutoencoderTrainer.Options {
     return options
 }
 
-private func dataset() throws -> ActivationDataset {
-    let folder = try TinyCore.make(seed: 2)
+private func dataset(core: UInt64 = 2, text seed: UInt64 = 9) throws -> ActivationDataset {
+    let folder = try TinyCore.make(seed: core)
     defer { TinyCore.remove(folder) }
     let words = ["in", "the", "an", "on", "eel", "heron", "pier", "tide", "north"]
-    var generator = SeededGenerator(seed: 9)
+    var generator = SeededGenerator(seed: seed)
     let text = (0..<1500).map { _ in words[Int(generator.next() % 9)] }.joined(separator: " ")
     return ActivationDataset.collect(
         inner: try InnerCortex(folder: folder), tokenizer: try Tokenizer(folder: folder),
@@ -129,6 +129,33 @@ struct SparseAutoencoderTrainerTests {
         let other = SparseAutoencoderTrainer(dataset: data, options: options)
         let before = try trainer.state()
         #expect(throws: TrainingError.self) { try trainer.restore(other.state(), name: "state") }
+        #expect(try trainer.state() == before)
+    }
+
+    @Test("a state of other options, another text or another core is refused and changes nothing")
+    func refusesOtherInputs() throws {
+        typealias Trainer = SparseAutoencoderTrainer
+        let data = try dataset()
+        var trainer = Trainer(dataset: data, options: smallOptions())
+        _ = trainer.advance(on: data)
+        let before = try trainer.state()
+        let changes: [(inout Trainer.Options) -> Void] = [
+            { $0.k = 7 }, { $0.steps = 151 }, { $0.batchSize = 65 }, { $0.learningRate = 5e-3 },
+            { $0.deadAfter = 2001 }, { $0.auxiliaryWeight = 0.5 }, { $0.auxiliaryK = 3 },
+            { $0.seed = 2 },
+        ]
+        var others = changes.map { change in
+            var options = smallOptions()
+            change(&options)
+            return Trainer(dataset: data, options: options)
+        }
+        for other in [try dataset(core: 3), try dataset(text: 10)] {
+            others.append(Trainer(dataset: other, options: smallOptions()))
+        }
+        for other in others {
+            let state = try other.state()
+            #expect(throws: TrainingError.self) { try trainer.restore(state, name: "state") }
+        }
         #expect(try trainer.state() == before)
     }
 }

@@ -1,4 +1,4 @@
-"""Checks a trained core and puts it, with its model card, where it ships.
+"""Checks a trained core and puts it, with its model card, into the core's folder.
 
     python publish.py DATA CORE_FOLDER
 
@@ -6,6 +6,7 @@ Refuses to publish when `transformers` does not compute the same logits as our c
 exported file, or when the file is over 32 MB. All figures come from the exported weights.
 """
 import json
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -80,7 +81,9 @@ def main(data: Path, folder: Path) -> None:
         / sum(len(tokenizer.encode(p).ids) for p in pages), **vars(model.shape)}
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"):
-        shutil.copyfile(trained / name, folder / name)
+        # By rename: whoever has the old file mapped keeps it.
+        shutil.copyfile(trained / name, folder / f"{name}.new")
+        os.replace(folder / f"{name}.new", folder / name)
     (folder / "README.md").write_text(card(data, folder, figures))
     print(f"wrote {folder}")
 
