@@ -1,18 +1,29 @@
 extension Engram {
-    /// What this engram says beyond `base`, and the episodes that `base` does not have:
+    /// What this engram's weights have beyond `base`'s, and the episodes that `base` does not have,
+    /// as an engram that a session can take in: projected into the safe zone and within its budgets.
+    ///
+    /// Its gains and counters are this engram's, so that a difference from nothing is the engram.
+    /// - Precondition: Both were learned on one cortex.
+    public func difference(from base: Engram, within zone: SafeZone) -> Engram {
+        subtracting(base.sites, of: base).projected(into: zone).pruned(within: zone)
+    }
+
+    /// What this engram says beyond what `base` says, within no bounds:
     ///
     ///     w = w_self − (g_base/g_self)·w_base
     ///
-    /// at each site, since what speaks is gain times weight. Its gains and counters are this
-    /// engram's, so that a difference from nothing is the engram.
+    /// at each site, since what speaks is gain times weight. Where a gain moved, that is something
+    /// for every weight of `base`: good for sums, not for keeping.
     /// - Precondition: Both were learned on one cortex.
-    public func difference(from base: Engram) -> Engram {
+    public func contribution(beyond base: Engram) -> Engram {
+        subtracting(base.sites.voiced(under: sites.gains), of: base)
+    }
+
+    private func subtracting(_ weights: PlasticSites, of base: Engram) -> Engram {
         precondition(
             identity.isSameCortex(as: base.identity), "engrams of two cortices do not subtract")
         var delta = self
-        delta.sites = sites.combined(
-            with: base.sites.voiced(under: sites.gains), scale: SiteFactors(repeating: -1),
-            counts: -1)
+        delta.sites = sites.combined(with: weights, scale: SiteFactors(repeating: -1), counts: -1)
         delta.sites.episodes = sites.episodes.without(base.sites.episodes)
         delta.tokensLearned = max(0, tokensLearned - base.tokensLearned)
         return delta

@@ -190,13 +190,7 @@ public final class Cortex: Sendable {
     /// - Throws: `EngramError` unless it may be used here; it says why not.
     @discardableResult
     public func admit(_ engram: Engram) throws(EngramError) -> Engram {
-        let admitted = try engram.admitted(on: identity, within: zone)
-        // Every token walks the episodes: their number bounds what a token costs.
-        let (found, limit) = (admitted.sites.episodes.count, rule.episode.capacity)
-        guard found <= limit else {
-            throw .outOfRange(site: "number of episodes", found: found, limit: limit)
-        }
-        return admitted
+        try engram.admitted(on: identity, within: zone)
     }
 
     /// Starts learning a text.

@@ -56,7 +56,7 @@ struct MergeRecord: Sendable, Equatable, Codable {
         var merged = Engram.merged(
             terms.map { term in
                 let whole = content(term.content)
-                let part = term.base.map { whole.difference(from: content($0)) } ?? whole
+                let part = term.base.map { whole.contribution(beyond: content($0)) } ?? whole
                 return .init(part, scale: term.scale)
             }, onto: mode == .add ? total : nil, rescale: rescale, within: zone,
             episodes: episodes)

@@ -121,7 +121,7 @@ extension Scheduler {
             var engram =
                 origins.map {
                     $0.head.adding(
-                        total.difference(from: $0.base), within: zone,
+                        total.contribution(beyond: $0.base), within: zone,
                         episodes: cortex.rule.episode.capacity)
                 } ?? total.consolidated(within: zone)
             engram.parent = head

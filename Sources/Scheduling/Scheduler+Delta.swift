@@ -23,7 +23,9 @@ extension Scheduler {
         case .session:
             let base = try await engram(standingOn: session.record.base, of: session.id.user)
             let total = session.engram
-            return try await atDesk { total.difference(from: base) }
+            return try await atDesk { [cortex] in
+                total.difference(from: base, within: cortex.zone)
+            }
         case .user:
             let head = try await store.user(session.id.user)?.head
             return try await engram(standingOn: head, of: session.id.user)

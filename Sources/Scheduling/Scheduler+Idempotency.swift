@@ -38,9 +38,10 @@ extension Scheduler {
     /// stored, but before it was given.
     private func madeCheckpoint(_ event: EventRecord) async throws -> Bool {
         let next = try await store.events(of: event.session, after: event.sequence, limit: 1)
-        guard let next = next.first, next.kind == .checkpoint else { return false }
-        // In the history: the checkpoint may have been pruned since.
-        return try await store.history(of: event.session.user).checkpoints
-            .contains { $0.record.id == next.target && $0.record.isAutomatic }
+        guard let next = next.first, next.kind == .checkpoint, let target = next.target else {
+            return false
+        }
+        // One that is not there any more was pruned: those are automatic.
+        return try await store.checkpoint(target, of: event.session.user)?.isAutomatic ?? true
     }
 }

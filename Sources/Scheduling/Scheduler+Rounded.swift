@@ -12,9 +12,7 @@ extension Scheduler {
         return try await serveQueued {
             let (engram, rounded, comparison) = try await atDesk { [cortex] in
                 let engram = try Engram(serialized: exact.file, name: "The export")
-                // A difference of two engrams may pass the bound that both keep.
-                let rounded = engram.rounded(
-                    within: scope == .session ? .infinity : cortex.zone.weightBound)
+                let rounded = engram.rounded(within: cortex.zone.weightBound)
                 return (
                     engram, rounded, engram.comparison(with: rounded, limit: 0, pushLimit: 0)
                 )

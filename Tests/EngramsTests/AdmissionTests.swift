@@ -62,7 +62,7 @@ struct AdmissionTests {
         let older = try admit(
             file(of: engram, metadata: ["projections": ProjectionShapes().text]))
         let empty = Engram.empty(identity: home)
-        #expect(older.difference(from: empty).sites.bias == sites.bias)
+        #expect(older.contribution(beyond: empty).sites.bias == sites.bias)
         let sum = empty.adding(older, within: SafeZone(), episodes: 4)
         // A sum is consolidated: its weights are on a grid.
         #expect(sum.identity == home && sum.sites.bias.allSatisfy { abs($0 - 0.25) < 0.01 })

@@ -154,7 +154,7 @@ struct EngramTests {
     func arithmetic() throws {
         let base = try randomEngram(seed: 8)
         let total = try randomEngram(seed: 9)
-        let sum = base.adding(total.difference(from: base), within: SafeZone(), episodes: 100)
+        let sum = base.adding(total.contribution(beyond: base), within: SafeZone(), episodes: 100)
         let wanted = Dictionary(
             uniqueKeysWithValues: total.sites.features.sorted().map {
                 ([$0.latent, $0.synapse.token], $0.synapse.weight)
@@ -164,8 +164,8 @@ struct EngramTests {
             let expected = try #require(wanted[[latent, synapse.token]])
             #expect(abs(synapse.weight - expected) < 0.035)
         }
-        #expect(total.difference(from: total).sites.features.isEmpty)
-        #expect(total.difference(from: total).sites.sequences.isEmpty)
+        #expect(total.difference(from: total, within: SafeZone()).sites.features.isEmpty)
+        #expect(total.difference(from: total, within: SafeZone()).sites.sequences.isEmpty)
     }
 
     @Test("no flipped or missing byte of a file crashes the reader or slips past the check")

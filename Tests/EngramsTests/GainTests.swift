@@ -50,7 +50,7 @@ struct GainTests {
         let base = try engram(seed: 40, gain: 1)
         let head = try engram(seed: 41, gain: 2)
         let total = try engram(seed: 42, gain: 0.8)
-        let sum = head.adding(total.difference(from: base), within: zone, episodes: 4)
+        let sum = head.adding(total.contribution(beyond: base), within: zone, episodes: 4)
         #expect(sum.sites.gains == total.sites.gains)
         let (was, moved, now) = (voices(base), voices(head), voices(total))
         let found = voices(sum)
@@ -66,14 +66,30 @@ struct GainTests {
     @Test("Under equal gains differences and sums are those of the weights, to the last bit")
     func equalGains() throws {
         let (base, total) = (try engram(seed: 43, gain: 1.3), try engram(seed: 44, gain: 1.3))
-        let delta = total.difference(from: base)
+        let delta = total.contribution(beyond: base)
         #expect(delta.sites.bias == zip(total.sites.bias, base.sites.bias).map { $0 - $1 })
         #expect(
             delta.sites.matrix.weights
                 == zip(total.sites.matrix.weights, base.sites.matrix.weights).map { $0 - $1 })
-        #expect(total.difference(from: total).sites.features.isEmpty)
-        let whole = total.difference(from: .empty(identity: identity))
+        #expect(total.contribution(beyond: total).sites.features.isEmpty)
+        let whole = total.difference(from: .empty(identity: identity), within: zone)
         #expect(whole.sites == total.pruned(within: zone).sites)
+    }
+
+    @Test("A difference to keep has only what changed, whatever the gains did, and can be taken in")
+    func kept() throws {
+        let base = try engram(seed: 47, gain: 1)
+        var total = base
+        total.sites.gains = SiteFactors(repeating: 0.5)
+        total.sites.bias[3] = 7
+        #expect(total.difference(from: base, within: zone).sites.features.isEmpty)
+        #expect(total.contribution(beyond: base).sites.features.count == base.sites.features.count)
+        total.sites.bias[3] = -7
+        var far = base
+        far.sites.bias[3] = 7
+        let delta = total.difference(from: far, within: zone)
+        #expect(delta.sites.bias[3] == -zone.weightBound)
+        try delta.check(on: identity, within: zone)
     }
 
     @Test("Gains of 0 on all sides make no weight a bound")
@@ -86,7 +102,7 @@ struct GainTests {
         let merged = Engram.merged(
             [.init(one, scale: 1), .init(two, scale: 1)], onto: nil, rescale: .none, within: zone,
             episodes: 4)
-        let sum = one.adding(two.difference(from: one), within: zone, episodes: 4)
+        let sum = one.adding(two.contribution(beyond: one), within: zone, episodes: 4)
         for result in [merged, sum] {
             try result.check(on: identity, within: zone)
             #expect(result.sites.bias.allSatisfy { abs($0) < zone.weightBound })

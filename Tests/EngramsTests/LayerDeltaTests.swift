@@ -119,7 +119,7 @@ struct LayerDeltaTests {
             delta(down, rank: 3).product, delta(down, rank: 4, seed: 2).product
         ).map { $0 + $1 }
         #expect(zip(found.product, expected).allSatisfy { abs($0 - $1) < 1e-5 })
-        let rest = two.difference(from: two).sites.layer
+        let rest = two.contribution(beyond: two).sites.layer
         #expect(rest.deltas.isEmpty)
         zone.matrixBound = 2
         let bounded = one.adding(two, within: zone, episodes: 0).sites.layer

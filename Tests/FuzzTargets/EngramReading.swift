@@ -31,7 +31,7 @@ enum EngramReading {
         let results = [
             ("consolidating", engram.consolidated(within: zone)),
             ("adding", engram.adding(engram, within: zone, episodes: 16)),
-            ("subtracting", engram.difference(from: engram)),
+            ("subtracting", engram.difference(from: engram, within: zone)),
             (
                 "merging",
                 Engram.merged(
@@ -55,7 +55,7 @@ enum EngramReading {
             [.init(engram, scale: 1)], onto: empty, rescale: .sqrt, within: zone,
             episodes: capacity)
         let sum = empty.adding(
-            engram.difference(from: empty), within: zone, episodes: capacity)
+            engram.contribution(beyond: empty), within: zone, episodes: capacity)
         var next = engram
         let proposal = Proposal(base: engram.revision, sites: engram.sites, tokens: 1)
         _ = try must("committing") { try next.commit(proposal, within: zone) }
@@ -68,7 +68,7 @@ enum EngramReading {
             }
         }
         _ = try must("writing its negative") {
-            try empty.difference(from: engram).serialized(as: .checkpoint)
+            try empty.difference(from: engram, within: zone).serialized(as: .checkpoint)
         }
     }
 

@@ -38,11 +38,15 @@ final class AdmissionTests {
         return engram
     }
 
+    private func file(episodes: Int) throws -> [UInt8] {
+        try engram(episodes: episodes).serialized(as: .workingState)
+    }
+
     @Test("lets in as many episodes as the rule remembers, and not one more")
     func episodes() throws {
-        try cortex.admit(try engram(episodes: 8))
+        _ = try cortex.engram(uploaded: file(episodes: 8), name: "eight")
         let error = #expect(throws: EngramError.self) {
-            try cortex.admit(try engram(episodes: 9))
+            try self.cortex.engram(uploaded: self.file(episodes: 9), name: "nine")
         }
         #expect(error == .outOfRange(site: "number of episodes", found: 9, limit: 8))
     }

@@ -1,5 +1,6 @@
 import EngramStorage
 import Engrams
+import Foundation
 import ModelFormats
 import OuterCortex
 import Testing
@@ -62,20 +63,30 @@ struct HostileFileTests {
             ["projections": ProjectionShapes().text],
             ["kernel_class": String(repeating: "k", count: 256)],
             ["revision": "1000000000000000"],
+            ["tokens_learned": "1000000000000000"],
         ])
     func used(metadata: [String: String]) async throws {
-        let store = InMemoryStore()
+        let folder = temporaryFolder()
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        var store = try SQLiteStore(folder: folder)
         let scheduler = makeScheduler(store)
         _ = try await scheduler.importDelta(alice, file: try await file(metadata), ifMatch: nil)
         _ = try await scheduler.exportDelta(alice, scope: .session)
         try await scheduler.makeWorkSession()
         try await scheduler.observe(work, lesson)
         _ = try await scheduler.checkpoint(work, name: nil, ifMatch: nil)
-        try await scheduler.observe(alice, "The river ran on.")
+        let event = try await scheduler.observe(alice, "The river ran on.").event
         // The head has moved: this is the sum of both.
         _ = try await scheduler.checkpoint(alice, name: nil, ifMatch: nil)
         let state = try await scheduler.workingState(alice)
-        #expect(try await makeScheduler(store).workingState(alice) == state)
+        await store.close()
+
+        store = try SQLiteStore(folder: folder)
+        let reopened = makeScheduler(store)
+        #expect(try await reopened.sessions(of: nil, page: Page()).items.count == 2)
+        #expect(try await reopened.workingState(alice) == state)
+        _ = try await reopened.forget(alice, event: event, ifMatch: nil)
+        await store.close()
     }
 
     @Test("A session whose stored state is none can still be reset and go on")

@@ -331,7 +331,9 @@ public actor InMemoryStore: EngramStore {
         let previous =
             others.compactMap(\.content.record.sequence).filter { $0 < sequence }.max() ?? 0
         let events = sessions[SessionID(user: record.user, name: record.session)]?.events ?? []
-        let lessons = events.filter { $0.kind.bringsContent || $0.kind == .merge }
+        let lessons = events.filter {
+            ($0.kind.bringsContent || $0.kind == .merge) && $0.forgottenBy == nil
+        }
         return lessons.indices.contains { index in
             let lesson = lessons[index]
             let next = lessons[(index + 1)...].first

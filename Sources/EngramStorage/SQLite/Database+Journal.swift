@@ -52,6 +52,7 @@ extension Database {
                 SELECT c.sequence IS NULL OR EXISTS
                     (SELECT 1 FROM events AS e
                      WHERE e.user = c.user AND e.name = c.session AND e.sequence < c.sequence
+                       AND e.forgottenBy IS NULL
                        AND e.sequence >
                          (SELECT coalesce(max(o.sequence), 0) FROM checkpoints AS o
                           WHERE o.user = c.user AND o.session = c.session AND NOT o.deleted
@@ -59,6 +60,7 @@ extension Database {
                        AND (e.kind = 'merge' OR NOT e.keepsContent AND coalesce(
                          (SELECT n.keepsContent FROM events AS n
                           WHERE n.user = e.user AND n.name = e.name AND n.sequence > e.sequence
+                            AND n.forgottenBy IS NULL
                             AND n.kind IN ('observe', 'completion', 'feedback', 'import', 'merge')
                           ORDER BY n.sequence LIMIT 1), TRUE)))
                 FROM checkpoints AS c WHERE c.user = ? AND c.id = ?

@@ -3,9 +3,9 @@ import GRDB
 /// A row of a file that may be damaged or forged. What is not of the type and in the range that the
 /// store writes is `.corrupt`; GRDB's own subscripts end the process there, for all users.
 struct StoredRow {
-    /// The largest number that is believed: 2⁴⁸. Nobody learns as many tokens, and it is far enough
-    /// from `Int.max` that nothing that is added to it overflows.
-    static let largestNumber = 1 << 48
+    /// The largest number that is believed: 2⁵³. No engram counts as many tokens (their readers stop
+    /// at 10¹⁵), and it is far enough from `Int.max` that nothing that is added to it overflows.
+    static let largestNumber = 1 << 53
     /// The last second of the year 9999, the last one that RFC 3339 can write.
     static let latestTime = 253_402_300_799.0
 

@@ -14,7 +14,15 @@ extension Cortex {
     public func engram(uploaded file: [UInt8], name: String) throws -> Engram {
         guard TapeArchive.isArchive(file) else {
             try refuseBareAdapter(file, name)
-            return try admit(Engram(serialized: file, name: name))
+            let engram = try admit(Engram(serialized: file, name: name))
+            // Every token walks the episodes: their number bounds what a token costs. What a server
+            // stored itself, perhaps under a rule that remembers more, it reads again.
+            let (found, limit) = (engram.sites.episodes.count, rule.episode.capacity)
+            guard found <= limit else {
+                throw EngramError.outOfRange(
+                    site: "number of episodes", found: found, limit: limit)
+            }
+            return engram
         }
         return try engram(
             adapter: try PEFTAdapter(archive: file, shapes: inner.projections, name: name))
