@@ -152,6 +152,29 @@ struct LayerDeltaTests {
         }
     }
 
+    /// The rows of A are one vector; the columns of B add up to next to nothing.
+    @Test("never measure less than they are, whatever the rounding of many terms makes of it")
+    func manyTerms() {
+        let (rank, outputs) = (64, 8)
+        for seed in 1...100 as ClosedRange<UInt64> {
+            var random = SeededGenerator(seed: seed)
+            var b = (0..<outputs * rank).map { _ in Float.random(in: -1...1, using: &random) }
+            var sums = [Double](repeating: 0, count: outputs)
+            for row in 0..<outputs {
+                let place = row * rank
+                let rest = b[place..<place + rank - 1].reduce(0.0) { $0 + Double($1) }
+                b[place + rank - 1] = Float(-rest)
+                sums[row] = rest + Double(b[place + rank - 1])
+            }
+            let delta = LowRankDelta(
+                inputs: 1, outputs: outputs, rank: rank,
+                a: [Float](repeating: 0.7, count: rank), b: b)
+            let exact =
+                Double(Float(0.7)) * sums.reduce(0) { $0 + $1 * $1 }.squareRoot()
+            #expect(Double(delta.frobeniusNorm) >= exact)
+        }
+    }
+
     @Test("of an ordinary adapter measure what they are, and pass up to the bound")
     func ordinary() throws {
         let site = ProjectionSite.block(1, .down)
