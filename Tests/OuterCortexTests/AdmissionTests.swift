@@ -55,18 +55,9 @@ final class AdmissionTests {
     func adoption() throws {
         let own = try engram(episodes: 2)
         let bytes = try own.serialized(as: .workingState)
-        let file = try SafetensorsFile(bytes: bytes, name: "own")
-        let entries = try file.names.map { name in
-            let tensor = try file.tensor(name)
-            return SafetensorsWriter.Entry(
-                name: name, type: tensor.type, shape: tensor.shape,
-                bytes: tensor.withUnsafeBytes { Array($0) })
-        }
         let older = try Engram(
-            serialized: SafetensorsWriter.serialize(
-                entries,
-                metadata: file.metadata.merging(["projections": ProjectionShapes().text]) { $1 }),
-            name: "older")
+            serialized: SafetensorsFile(bytes: bytes, name: "own").rewritten(
+                metadata: ["projections": ProjectionShapes().text]), name: "older")
         #expect(older.identity != cortex.identity)
         #expect(try cortex.admit(older) == own)
     }

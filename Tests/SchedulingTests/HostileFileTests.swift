@@ -25,15 +25,7 @@ struct HostileFileTests {
         let scheduler = makeScheduler()
         try await scheduler.observe(bob, lesson)
         let bytes = try await scheduler.exportDelta(bob, scope: .total).file
-        let file = try SafetensorsFile(bytes: bytes, name: "own")
-        let entries = try file.names.map { name in
-            let tensor = try file.tensor(name)
-            return SafetensorsWriter.Entry(
-                name: name, type: tensor.type, shape: tensor.shape,
-                bytes: tensor.withUnsafeBytes { Array($0) })
-        }
-        return try SafetensorsWriter.serialize(
-            entries, metadata: file.metadata.merging(metadata) { $1 })
+        return try SafetensorsFile(bytes: bytes, name: "own").rewritten(metadata: metadata)
     }
 
     @Test("are refused, by force too, and the session goes on as it was")
