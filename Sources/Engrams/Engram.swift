@@ -57,16 +57,13 @@ public struct Engram: Sendable, Equatable {
         tokensLearned += min(max(0, tokens), room)
     }
 
-    /// The names of `KernelClass`.
-    static let kernelClasses: Set = ["avx512", "avx2", "neon", "scalar"]
-
     /// Both lists of kernel classes as one, sorted, each once.
     ///
     /// A name that is none becomes `other`: names out of strangers' files would add up, and a list
     /// that is too long makes a file that no reader takes.
     static func joined(_ classes: String, _ others: String = "") -> String {
         let names = (classes.split(separator: "+") + others.split(separator: "+")).map(String.init)
-        return Set(names.map { kernelClasses.contains($0) ? $0 : "other" })
+        return Set(names.map { KernelClass.names.contains($0) ? $0 : "other" })
             .sorted().joined(separator: "+")
     }
 

@@ -5,7 +5,10 @@ import CKernels
 /// The same inputs give the same bytes within one class and not across classes, because they add
 /// in different orders; so whatever must be replayed bit by bit records the class it was made with.
 public enum KernelClass {
-    /// `"avx512"`, `"avx2"`, `"neon"` or `"scalar"`: the fastest that this machine can run.
+    /// All that there are, on any machine: the names in the tables of `CKernels`.
+    public static let names: Set = ["avx512", "avx2", "neon", "scalar"]
+
+    /// One of `names`: the fastest that this machine can run.
     public static var current: String { String(cString: kernels.pointee.name) }
 }
 
