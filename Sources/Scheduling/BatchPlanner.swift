@@ -1,43 +1,27 @@
+import Engrams
+
 /// Decides whose slice of work the cortex thread runs next. A pure value: the queue's state in,
 /// one decision out.
 ///
-/// - Sessions take turns, and so do the tasks of one session, so nobody waits for a long text.
+/// - Users take turns, so do the sessions of one user, and so do the tasks of one session: nobody
+///   waits for a long text, nor for the many requests of somebody else.
 /// - A slice that decodes (one token of an answer) goes before a slice of longer work (reading a
 ///   prompt, learning, scoring); but after `decodeBurstMaximum` of them one longer slice runs, so
 ///   that learning is never starved: a task with longer work runs at least once in
-///   (decodeBurstMaximum + 1) · sessions · (tasks of its session) slices.
-/// - At most `capacity` requests are let in. A request may have several tasks, or none while it
-///   waits for its session.
-struct BatchPlanner<Session: Hashable & Sendable>: Sendable {
+///   (decodeBurstMaximum + 1) · users · (sessions of its user) · (tasks of its session) slices.
+struct BatchPlanner: Sendable {
     enum Slice: Sendable { case decode, bulk }
 
-    let capacity: Int
     let decodeBurstMaximum: Int
-    private(set) var admitted = 0
-    private var slices: [Int: (session: Session, slice: Slice)] = [:]
+    private var slices: [Int: (session: SessionID, slice: Slice)] = [:]
     private var decoding = Ring()
     private var bulk = Ring()
     private var decodesSinceBulk = 0
 
-    /// - Precondition: both bounds are positive.
-    init(capacity: Int, decodeBurstMaximum: Int) {
-        precondition(capacity > 0 && decodeBurstMaximum > 0)
-        self.capacity = capacity
+    /// - Precondition: the bound is positive.
+    init(decodeBurstMaximum: Int) {
+        precondition(decodeBurstMaximum > 0)
         self.decodeBurstMaximum = decodeBurstMaximum
-    }
-
-    /// Lets a request in.
-    /// - Returns: False when the queue is full.
-    mutating func admit() -> Bool {
-        guard admitted < capacity else { return false }
-        admitted += 1
-        return true
-    }
-
-    /// A request that was let in is over.
-    mutating func leave() {
-        precondition(admitted > 0, "a request left that was never let in")
-        admitted -= 1
     }
 
     func contains(_ task: Int) -> Bool { slices[task] != nil }
@@ -45,7 +29,7 @@ struct BatchPlanner<Session: Hashable & Sendable>: Sendable {
 
     /// Adds a task behind the others of its session.
     /// - Precondition: `task` is not there yet.
-    mutating func add(_ task: Int, of session: Session, slice: Slice) {
+    mutating func add(_ task: Int, of session: SessionID, slice: Slice) {
         precondition(slices[task] == nil, "a task has one place")
         slices[task] = (session, slice)
         insert(task, session, slice)
@@ -65,7 +49,7 @@ struct BatchPlanner<Session: Hashable & Sendable>: Sendable {
     }
 
     /// The task whose slice runs now; nil when there is none.
-    /// - Complexity: O(tasks + sessions).
+    /// - Complexity: O(tasks + sessions + users).
     mutating func next() -> Int? {
         let isBulkDue = decodesSinceBulk >= decodeBurstMaximum
         if !bulk.isEmpty, decoding.isEmpty || isBulkDue {
@@ -77,46 +61,60 @@ struct BatchPlanner<Session: Hashable & Sendable>: Sendable {
         return decoding.next()
     }
 
-    private mutating func insert(_ task: Int, _ session: Session, _ slice: Slice) {
+    private mutating func insert(_ task: Int, _ session: SessionID, _ slice: Slice) {
         switch slice {
         case .decode: decoding.add(task, of: session)
         case .bulk: bulk.add(task, of: session)
         }
     }
 
-    private mutating func take(_ task: Int, _ session: Session, _ slice: Slice) {
+    private mutating func take(_ task: Int, _ session: SessionID, _ slice: Slice) {
         switch slice {
         case .decode: decoding.remove(task, of: session)
         case .bulk: bulk.remove(task, of: session)
         }
     }
 
-    /// Sessions in the order of their turns, each with its tasks in theirs.
+    /// Users in the order of their turns, each with its sessions in theirs, each with its tasks.
     private struct Ring: Sendable {
-        private var sessions: [Session] = []
-        private var tasks: [Session: [Int]] = [:]
+        private var users: [UserID] = []
+        private var sessions: [UserID: [SessionID]] = [:]
+        private var tasks: [SessionID: [Int]] = [:]
 
-        var isEmpty: Bool { sessions.isEmpty }
+        var isEmpty: Bool { users.isEmpty }
 
-        mutating func add(_ task: Int, of session: Session) {
-            if tasks[session] == nil { sessions.append(session) }
+        mutating func add(_ task: Int, of session: SessionID) {
+            if tasks[session] == nil {
+                if sessions[session.user] == nil { users.append(session.user) }
+                sessions[session.user, default: []].append(session)
+            }
             tasks[session, default: []].append(task)
         }
 
-        mutating func remove(_ task: Int, of session: Session) {
+        mutating func remove(_ task: Int, of session: SessionID) {
             tasks[session]?.removeAll { $0 == task }
-            if tasks[session]?.isEmpty == true {
-                tasks[session] = nil
-                sessions.removeAll { $0 == session }
-            }
+            guard tasks[session]?.isEmpty == true else { return }
+            tasks[session] = nil
+            sessions[session.user]?.removeAll { $0 == session }
+            guard sessions[session.user]?.isEmpty == true else { return }
+            sessions[session.user] = nil
+            users.removeAll { $0 == session.user }
         }
 
         mutating func next() -> Int? {
-            guard let session = sessions.first, let task = tasks[session]?.first else { return nil }
-            sessions.append(sessions.removeFirst())
-            tasks[session]?.removeFirst()
-            tasks[session]?.append(task)
+            guard let user = users.first, let session = sessions[user]?.first,
+                let task = tasks[session]?.first
+            else { return nil }
+            users.rotate()
+            sessions[user]?.rotate()
+            tasks[session]?.rotate()
             return task
         }
     }
+}
+
+extension Array {
+    /// The first goes last.
+    /// - Precondition: There is one.
+    fileprivate mutating func rotate() { append(removeFirst()) }
 }

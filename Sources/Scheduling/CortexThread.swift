@@ -7,7 +7,7 @@ import Synchronization
 struct CortexWork<Output: Sendable> {
     enum Progress {
         /// There is more to do, of this kind.
-        case more(BatchPlanner<SessionID>.Slice)
+        case more(BatchPlanner.Slice)
         case done(Output)
     }
 
@@ -18,7 +18,7 @@ struct CortexWork<Output: Sendable> {
 /// The one thread that computes. Work of many sessions runs on it slice by slice, in the order of
 /// a `BatchPlanner`; nothing numeric runs on Swift's cooperative threads.
 final class CortexThread: Sendable {
-    private typealias Slice = BatchPlanner<SessionID>.Slice
+    private typealias Slice = BatchPlanner.Slice
     /// Does a slice, and hands the output over itself. Nil: it was the last.
     private typealias Step = () throws -> Slice?
 
@@ -28,7 +28,7 @@ final class CortexThread: Sendable {
     }
 
     private struct State: Sendable {
-        var planner: BatchPlanner<SessionID>
+        var planner: BatchPlanner
         var nextTask = 0
         /// Tasks whose submission is on its way, so that a cancellation can overtake it.
         var announced: Set<Int> = []
@@ -50,23 +50,13 @@ final class CortexThread: Sendable {
     private let state: Mutex<State>
     private let arrivals = DispatchSemaphore(value: 0)
 
-    init(capacity: Int, decodeBurstMaximum: Int, stackBytes: Int) {
-        state = Mutex(
-            State(
-                planner: BatchPlanner(
-                    capacity: capacity, decodeBurstMaximum: decodeBurstMaximum)))
+    init(decodeBurstMaximum: Int, stackBytes: Int) {
+        state = Mutex(State(planner: BatchPlanner(decodeBurstMaximum: decodeBurstMaximum)))
         let thread = Thread { [self] in loop() }
         thread.stackSize = stackBytes
         thread.name = "hebb.cortex"
         thread.start()
     }
-
-    /// Lets a request in; false when the queue is full. Pairs with `leave`.
-    func admit() -> Bool { state.withLock { $0.planner.admit() } }
-
-    func leave() { state.withLock { $0.planner.leave() } }
-
-    var depth: Int { state.withLock { $0.planner.admitted } }
 
     var busySeconds: Double {
         let (seconds, attoseconds) = state.withLock { $0.busy }.components

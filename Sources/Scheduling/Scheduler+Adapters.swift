@@ -18,7 +18,7 @@ extension Scheduler {
     public func exportAdapter(
         _ id: SessionID, _ request: AdapterRequest
     ) async throws -> ExportedAdapter {
-        try await serveQueued {
+        try await serveQueued(for: id) {
             let session = try await resident(id)
             let engram = try await engram(of: session, scope: request.scope)
             var texts = try await ownTexts(of: id, limit: Self.measuredTokens)

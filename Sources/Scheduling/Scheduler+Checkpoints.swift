@@ -60,7 +60,7 @@ extension Scheduler {
 
     /// Deletes a checkpoint on which neither the user's head nor a session stands.
     public func deleteCheckpoint(_ id: SessionID, checkpoint: CheckpointID) async throws {
-        try await serve {
+        try await serveQueued(for: id) {
             _ = try await record(of: id)
             try await lease(.user(id.user))
             defer { leases.release(.user(id.user)) }
@@ -88,7 +88,8 @@ extension Scheduler {
                 )
             }
             let made = try await consolidation(
-                of: session.engram, origins: origins, head: head, into: checkpoint)
+                of: session.engram, origins: origins, head: head, into: checkpoint,
+                for: id.user)
             let audit = try await audit(made.state, for: .checkpoint, of: session)
             let record = CheckpointRecord(
                 id: checkpoint, user: id.user, session: id.name,
@@ -114,9 +115,10 @@ extension Scheduler {
     ///   - head: nil: the frozen core.
     func consolidation(
         of total: Engram, origins: (base: Engram, head: Engram)?, head: CheckpointID?,
-        into checkpoint: CheckpointID
+        into checkpoint: CheckpointID,
+        for user: UserID
     ) async throws -> Consolidation {
-        try await atDesk { [cortex] in
+        try await atDesk(for: user) { [cortex] in
             let zone = cortex.zone
             var engram =
                 origins.map {

@@ -6,11 +6,11 @@ extension Scheduler {
     /// - `session`: what the session learned beyond the checkpoint it stands on; `user`: the user's
     ///   head; `total`: all that acts on this session.
     public func exportDelta(_ id: SessionID, scope: DeltaScope) async throws -> ExportedDelta {
-        try await serve {
+        try await serveQueued(for: id) {
             if scope == .user { return try await exportHead(for: id) }
             let session = try await resident(id)
             let engram = try await engram(of: session, scope: scope)
-            let file = try await atDesk { try engram.serialized(as: .checkpoint) }
+            let file = try await atDesk(for: id.user) { try engram.serialized(as: .checkpoint) }
             return ExportedDelta(
                 file: file, revision: session.revision, hash: ContentDigest.of(file))
         }
@@ -23,7 +23,7 @@ extension Scheduler {
         case .session:
             let base = try await engram(standingOn: session.record.base, of: session.id.user)
             let total = session.engram
-            return try await atDesk { [cortex] in
+            return try await atDesk(for: session.id.user) { [cortex] in
                 total.difference(from: base, within: cortex.zone)
             }
         case .user:
@@ -40,7 +40,7 @@ extension Scheduler {
         if let head = try await store.user(id.user)?.head {
             file = try await store.engram(of: head, of: id.user)
         }
-        let bytes = try await atDesk { [cortex, file] in
+        let bytes = try await atDesk(for: id.user) { [cortex, file] in
             try file ?? cortex.emptyEngram().serialized(as: .checkpoint)
         }
         return ExportedDelta(file: bytes, revision: revision, hash: ContentDigest.of(bytes))
@@ -55,7 +55,7 @@ extension Scheduler {
         try await serveWriter(of: id) {
             let session = try await replaceable(id)
             try requireMatch(ifMatch, session.revision)
-            let (engram, blob) = try await atDesk { [cortex] in
+            let (engram, blob) = try await atDesk(for: id.user) { [cortex] in
                 let engram = try cortex.engram(uploaded: file, name: "The uploaded file")
                 // Our own writing of it: a stranger's file may carry more than an engram.
                 return (engram, try engram.serialized(as: .workingState))

@@ -11,12 +11,12 @@ extension Scheduler {
     public func diff(
         _ id: SessionID, from: DiffSide, to: DiffSide, top: Int
     ) async throws -> CheckpointDiff {
-        try await serveQueued {
+        try await serveQueued(for: id) {
             try Self.checkTop(top)
             let session = try await resident(id)
             let before = try await side(from, of: session)
             let after = try await side(to, of: session)
-            let found = try await atDesk {
+            let found = try await atDesk(for: id.user) {
                 before.engram.comparison(
                     with: after.engram, limit: top, pushLimit: Self.pushesShown)
             }
@@ -32,7 +32,7 @@ extension Scheduler {
             return CheckpointDiff(
                 from: before.description, to: after.description, sites: found.sites,
                 latents: found.latents.map(report(of:)),
-                contexts: try await reports(of: found.contexts, in: texts),
+                contexts: try await reports(of: found.contexts, in: texts, for: id.user),
                 tokens: found.tokens.map { token in
                     let id = TokenID(rawValue: token.token)
                     return .init(

@@ -21,11 +21,11 @@ extension Scheduler {
     /// - Parameter top: how many of each, 1...`FeatureReport.topMaximum`.
     /// - Complexity: One forward pass over `searchTokensMaximum` tokens at most, in slices.
     public func features(_ id: SessionID, top: Int) async throws -> FeatureReport {
-        try await serveQueued {
+        try await serveQueued(for: id) {
             try Self.checkTop(top)
             let session = try await resident(id)
             let engram = session.engram
-            let found = try await atDesk { [cortex] in
+            let found = try await atDesk(for: id.user) { [cortex] in
                 cortex.emptyEngram().comparison(
                     with: engram, limit: top, pushLimit: Self.pushesShown)
             }
@@ -46,7 +46,7 @@ extension Scheduler {
                     report.examples = texts.isEmpty ? nil : examples[latent.latent] ?? []
                     return report
                 },
-                contexts: try await reports(of: found.contexts, in: texts),
+                contexts: try await reports(of: found.contexts, in: texts, for: id.user),
                 biases: found.biases.map(push),
                 searchedTokens: texts.isEmpty ? nil : texts.reduce(0) { $0 + $1.count })
         }
@@ -73,10 +73,10 @@ extension Scheduler {
 
     /// Contexts with the text that their keys stand for, where it is among the texts.
     func reports(
-        of contexts: [EngramComparison.Context], in texts: [[TokenID]]
+        of contexts: [EngramComparison.Context], in texts: [[TokenID]], for user: UserID
     ) async throws -> [ContextReport] {
         let keys = Set(contexts.map(\.key))
-        let spelled = try await atDesk { [cortex] in
+        let spelled = try await atDesk(for: user) { [cortex] in
             texts.reduce(into: [:]) { found, text in
                 found.merge(cortex.contexts(keys, in: text)) { $1 }
             }

@@ -139,7 +139,8 @@ extension Scheduler {
     func remember(_ completion: Completion, _ answers: [Generation]) async throws {
         guard let name = completion.request.completion else { return }
         var shown: [[TokenID]] = []
-        for answer in answers { shown.append(try await shownTokens(of: answer)) }
+        let user = completion.session.id.user
+        for answer in answers { shown.append(try await shownTokens(of: answer, for: user)) }
         memory.remember(
             name.completion, of: completion.session.id, prompt: completion.prompt, answers: shown,
             firstChoice: name.choice)

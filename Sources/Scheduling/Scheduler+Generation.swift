@@ -18,10 +18,11 @@ extension Scheduler {
         try begin()
         var undo: [() -> Void] = [{ self.end() }]
         do {
-            try enter()
-            undo.append { self.thread.leave() }
+            let visit = try enter(id)
+            undo.append { self.leave(visit) }
             try check(request)
-            let prompt = try await tokens(of: request.prompt, allowsEmpty: true)
+            let prompt = try await tokens(
+                of: request.prompt, allowsEmpty: true, for: id.user)
             let contextLength = model.contextLength
             guard prompt.count <= GenerationTask.longestPrompt(contextLength: contextLength) else {
                 throw ServiceError.contextExceeded(
@@ -31,7 +32,7 @@ extension Scheduler {
             let known = try await record(of: id)
             let learn = request.learn ?? LearnMode(rawValue: known.learn) ?? .none
             if learn != .none {
-                try await lease(.session(id))
+                try await lease(.session(id), for: id)
                 undo.append { self.leases.release(.session(id)) }
             }
             let session = try await resident(id)
@@ -44,7 +45,7 @@ extension Scheduler {
             let task = Task {
                 await drive(completion)
                 if learn != .none { leases.release(.session(id)) }
-                thread.leave()
+                leave(visit)
                 end()
             }
             continuation.onTermination = { reason in
@@ -153,8 +154,8 @@ extension Scheduler {
     }
 
     /// What the answer's reader saw: without a stop string, which its tokens contain.
-    func shownTokens(of answer: Generation) async throws -> [TokenID] {
-        try await atDesk { [cortex] in
+    func shownTokens(of answer: Generation, for user: UserID) async throws -> [TokenID] {
+        try await atDesk(for: user, .short) { [cortex] in
             cortex.tokenizer.decode(answer.tokens) == answer.text
                 ? answer.tokens : cortex.tokenizer.encode(answer.text)
         }
@@ -166,7 +167,7 @@ extension Scheduler {
         guard mode == .completion || mode == .both else {
             return mode == .prompt ? completion.prompt : []
         }
-        let shown = try await shownTokens(of: answer)
+        let shown = try await shownTokens(of: answer, for: completion.session.id.user)
         return mode == .both ? completion.prompt + shown : shown
     }
 }

@@ -118,7 +118,8 @@ extension Scheduler {
             change.needsSnapshot || configuration.journal == .deltas
             || record.sequence - session.snapshotSequence >= configuration.snapshotEvents
             || tokensSinceSnapshot >= configuration.snapshotTokens
-        let (summary, blob) = try await atDesk { [engram = change.engram] in
+        let user = session.id.user
+        let (summary, blob) = try await atDesk(for: user) { [engram = change.engram] in
             (
                 engram.summary,
                 isSnapshotDue ? try engram.serialized(as: .workingState) : nil

@@ -29,9 +29,11 @@ extension Scheduler {
                     name: "reward", reason: "must be between -1 and 1")
             }
             try Self.checkIdempotencyKey(request.idempotencyKey)
-            let tokens = try await tokens(of: request.content, allowsEmpty: false)
+            let tokens = try await tokens(of: request.content, allowsEmpty: false, for: id.user)
             let session = try await resident(id)
-            let hash = Self.hash(of: request)
+            let hash = try await atDesk(for: id.user, .ofText(bytes: tokens.count)) {
+                Self.hash(of: request)
+            }
             if let answer = try await earlierAnswer(
                 ObserveResult.self, of: id, key: request.idempotencyKey, hash: hash)
             {
@@ -75,10 +77,11 @@ extension Scheduler {
 
     /// Measures a text under the session's engram as it is now; never learns.
     public func score(_ id: SessionID, _ request: ScoreRequest) async throws -> ScoreResult {
-        try await serveQueued {
+        try await serveQueued(for: id) {
             // First of all: who comes beside a writer sees the engram as it is now.
             let session = try await resident(id)
-            let tokens = try await tokens(of: .text(request.text), allowsEmpty: false)
+            let tokens = try await tokens(
+                of: .text(request.text), allowsEmpty: false, for: id.user)
             let engram = request.frozenOnly ? cortex.emptyEngram() : session.engram
             let scoring = try await thread.run(for: id) { [cortex] in
                 let task = cortex.startScoring(tokens, with: engram)
@@ -87,10 +90,12 @@ extension Scheduler {
             counts.scoredTokens += scoring.tokens
             var perToken: [TokenScore]?
             if request.perToken {
-                perToken = scoring.perToken.map {
-                    TokenScore(
-                        token: $0.token, text: text(of: $0.token), frozen: $0.frozen,
-                        adapted: request.frozenOnly ? $0.frozen : $0.adapted)
+                perToken = try await atDesk(for: id.user) { [self] in
+                    scoring.perToken.map {
+                        TokenScore(
+                            token: $0.token, text: text(of: $0.token), frozen: $0.frozen,
+                            adapted: request.frozenOnly ? $0.frozen : $0.adapted)
+                    }
                 }
             }
             var bits = BitsPerByte(scoring.bits, bytes: scoring.bytes)
@@ -130,7 +135,9 @@ extension Scheduler {
     }
 
     /// The content as tokens, within the bounds.
-    func tokens(of content: ObservedContent, allowsEmpty: Bool) async throws -> [TokenID] {
+    func tokens(
+        of content: ObservedContent, allowsEmpty: Bool, for user: UserID
+    ) async throws -> [TokenID] {
         let limit = configuration.textBytesMaximum
         let tokens: [TokenID]
         switch content {
@@ -139,7 +146,9 @@ extension Scheduler {
             guard bytes <= limit else {
                 throw ServiceError.textTooLarge(bytes: bytes, limit: limit)
             }
-            tokens = try await atDesk { [cortex] in cortex.tokenizer.encode(text) }
+            tokens = try await atDesk(for: user, .ofText(bytes: bytes)) { [cortex] in
+                cortex.tokenizer.encode(text)
+            }
         case .tokens(let given):
             guard given.count <= limit else {
                 throw ServiceError.textTooLarge(bytes: given.count, limit: limit)
@@ -159,6 +168,7 @@ extension Scheduler {
         String(decoding: cortex.tokenizer.bytes(of: token), as: UTF8.self)
     }
 
+    /// - Complexity: O(text), so this is for the desk.
     private static func hash(of request: ObserveRequest) -> String {
         var bytes: [UInt8]
         switch request.content {

@@ -17,7 +17,8 @@ extension Scheduler {
                 let (content, base) = try await resolve(term, of: id.user, into: &contents)
                 record.terms.append(.init(content: content, base: base, scale: term.scale))
             }
-            let engram = try await merged(record, contents, onto: session.engram)
+            let engram = try await merged(
+                record, contents, onto: session.engram, for: id.user)
             let audit = try await audit(engram, for: .merge, of: session)
             var change = SessionChange(.merge, engram: engram, base: session.record.base)
             change.audit = audit
@@ -29,9 +30,10 @@ extension Scheduler {
 
     /// What a merge makes of a session's total. Live merging and doing it again both come here.
     func merged(
-        _ record: MergeRecord, _ contents: [MergeRecord.Reference: Engram], onto total: Engram
+        _ record: MergeRecord, _ contents: [MergeRecord.Reference: Engram], onto total: Engram,
+        for user: UserID
     ) async throws -> Engram {
-        try await atDesk { [cortex] in
+        try await atDesk(for: user) { [cortex] in
             let merged = record.apply(
                 to: total, contents: contents, within: cortex.zone,
                 episodes: cortex.rule.episode.capacity)

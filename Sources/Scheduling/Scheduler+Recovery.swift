@@ -49,7 +49,9 @@ extension Scheduler {
     /// Keeps a working state in the store, to make the next load fast. A failure loses nothing.
     func keepSnapshot(of session: ResidentSession) async {
         do {
-            let blob = try await atDesk { try session.engram.serialized(as: .workingState) }
+            let blob = try await atDesk(for: session.id.user) {
+                try session.engram.serialized(as: .workingState)
+            }
             try await store.keep(
                 SnapshotRecord(sequence: session.record.sequence, engram: blob), of: session.id)
         } catch {
@@ -84,9 +86,10 @@ extension Scheduler {
         let moment = try await moment(for: id.user)
         let record = SessionRecord(
             id: id, base: base, origin: base, learn: learn.rawValue,
-            tokensLearned: engram.tokensLearned, summary: try await summary(of: engram),
+            tokensLearned: engram.tokensLearned,
+            summary: try await summary(of: engram, for: id.user),
             created: moment, updated: moment)
-        let blob = try await atDesk { try engram.serialized(as: .workingState) }
+        let blob = try await atDesk(for: id.user) { try engram.serialized(as: .workingState) }
         try await store.createSession(record, engram: blob)
         return record
     }
@@ -106,7 +109,7 @@ extension Scheduler {
         guard let blob = try await store.engram(of: checkpoint, of: user) else {
             throw ServiceError.checkpointNotFound(checkpoint)
         }
-        return try await atDesk { [cortex] in
+        return try await atDesk(for: user) { [cortex] in
             try Self.engram(checkpoint: blob, named: checkpoint, on: cortex)
         }
     }
@@ -125,8 +128,8 @@ extension Scheduler {
         try cortex.admit(Engram(serialized: blob, name: name))
     }
 
-    func summary(of engram: Engram) async throws -> [UInt8] {
-        try await atDesk { Array(try JSONEncoder().encode(engram.summary)) }
+    func summary(of engram: Engram, for user: UserID) async throws -> [UInt8] {
+        try await atDesk(for: user) { Array(try JSONEncoder().encode(engram.summary)) }
     }
 
     /// The stored working state, and the journal's events since then done again.
@@ -140,7 +143,7 @@ extension Scheduler {
         let record = stored.record
         var engram: Engram
         if let snapshot = stored.snapshot {
-            engram = try await atDesk { [cortex] in
+            engram = try await atDesk(for: id.user) { [cortex] in
                 try Self.engram(stored: snapshot.engram, name: "The session \(id)", on: cortex)
             }
         } else {

@@ -9,8 +9,8 @@ extension Scheduler {
     /// it is the whole of a model, bits per byte of the session's own newest text.
     public func exportRounded(_ id: SessionID, scope: DeltaScope) async throws -> ExportedDelta {
         let exact = try await exportDelta(id, scope: scope)
-        return try await serveQueued {
-            let (engram, rounded, comparison) = try await atDesk { [cortex] in
+        return try await serveQueued(for: id) {
+            let (engram, rounded, comparison) = try await atDesk(for: id.user) { [cortex] in
                 let engram = try Engram(serialized: exact.file, name: "The export")
                 let rounded = engram.rounded(within: cortex.zone.weightBound)
                 return (
@@ -40,7 +40,7 @@ extension Scheduler {
                 }
             }
             let fidelity = parts.joined(separator: "; ")
-            let file = try await atDesk {
+            let file = try await atDesk(for: id.user) {
                 try rounded.serialized(as: .checkpoint, fidelity: fidelity)
             }
             return ExportedDelta(

@@ -3,11 +3,10 @@ public import Engrams
 
 extension Scheduler {
     public func createSession(_ request: CreateSession) async throws -> SessionState {
-        try await serve {
-            let name = request.name ?? SessionName(rawValue: "s-" + Self.randomName())!
-            let record = try await create(
-                SessionID(user: request.user, name: name), from: request.from,
-                learn: request.learn)
+        let name = request.name ?? SessionName(rawValue: "s-" + Self.randomName())!
+        let id = SessionID(user: request.user, name: name)
+        return try await serveQueued(for: id) {
+            let record = try await create(id, from: request.from, learn: request.learn)
             return try state(of: record)
         }
     }

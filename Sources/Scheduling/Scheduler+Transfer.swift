@@ -27,7 +27,7 @@ extension Scheduler {
         try await serveWriter(of: id) {
             let session = try await replaceable(id)
             try requireMatch(ifMatch, session.revision)
-            let (engram, report, blob) = try await atDesk { [cortex] in
+            let (engram, report, blob) = try await atDesk(for: id.user) { [cortex] in
                 let given = try Engram(serialized: file, name: "The uploaded file")
                 let (engram, report) = try given.transferred(
                     to: cortex.identity, within: cortex.zone,

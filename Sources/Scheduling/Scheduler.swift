@@ -1,4 +1,3 @@
-import Dispatch
 public import EngramStorage
 public import Engrams
 import Foundation
@@ -30,9 +29,9 @@ public actor Scheduler: PersonalModels {
     nonisolated let logger: Logger
     nonisolated let now: @Sendable () -> Double
     nonisolated let thread: CortexThread
-    /// For work that takes milliseconds and is no model's: files, hashes, tokenizing.
-    private nonisolated let desk = DispatchQueue(label: "hebb.desk")
+    private nonisolated let desk = Desk()
 
+    var admission: Admission
     var leases = Leases()
     var residency: EngramResidency
     var loads: [SessionID: (number: Int, task: Task<ResidentSession, any Error>)] = [:]
@@ -63,9 +62,9 @@ public actor Scheduler: PersonalModels {
         let now = now ?? { Date().timeIntervalSince1970 }
         self.now = now
         thread = CortexThread(
-            capacity: configuration.queueCapacity,
             decodeBurstMaximum: configuration.decodeBurstMaximum,
             stackBytes: configuration.stackBytes)
+        admission = Admission(capacity: configuration.queueCapacity)
         residency = EngramResidency(byteLimit: configuration.residentBytesMaximum)
         memory = CompletionMemory(
             completionLimit: configuration.completionsRememberedMaximum,
@@ -83,7 +82,7 @@ public actor Scheduler: PersonalModels {
 
     public func statistics() async -> Statistics {
         var statistics = counts
-        statistics.queueDepth = thread.depth
+        statistics.queueDepth = admission.count
         statistics.queueCapacity = configuration.queueCapacity
         statistics.residentEngrams = residency.count
         statistics.residentEngramBytes = residency.byteCount
@@ -120,13 +119,13 @@ public actor Scheduler: PersonalModels {
         }
     }
 
-    /// `serve` for requests that work on a session: those stand in the bounded queue.
+    /// `serve` for requests that work on a session: those hold a place of its user's.
     func serveQueued<Output: Sendable>(
-        _ body: () async throws -> Output
+        for id: SessionID, _ body: () async throws -> Output
     ) async throws -> Output {
         try await serve {
-            try enter()
-            defer { thread.leave() }
+            let visit = try enter(id)
+            defer { leave(visit) }
             return try await body()
         }
     }
@@ -135,8 +134,8 @@ public actor Scheduler: PersonalModels {
     func serveWriter<Output: Sendable>(
         of id: SessionID, _ body: () async throws -> Output
     ) async throws -> Output {
-        try await serveQueued {
-            try await lease(.session(id))
+        try await serveQueued(for: id) {
+            try await lease(.session(id), for: id)
             defer { leases.release(.session(id)) }
             return try await body()
         }
@@ -154,19 +153,52 @@ public actor Scheduler: PersonalModels {
         whenIdle = []
     }
 
-    /// Pairs with `thread.leave`.
-    func enter() throws(ServiceError) {
-        guard thread.admit() else {
-            throw .queueFull(
-                capacity: configuration.queueCapacity,
-                retryAfterSeconds: configuration.retryAfterSeconds)
+    /// A request that is in.
+    struct Visit {
+        fileprivate let session: SessionID
+        fileprivate let start = ContinuousClock.now
+    }
+
+    /// Pairs with `leave`.
+    func enter(_ id: SessionID) throws(ServiceError) -> Visit {
+        do {
+            try admission.enter(id)
+        } catch {
+            throw queueFull(error, for: id)
+        }
+        return Visit(session: id)
+    }
+
+    func leave(_ visit: Visit) {
+        admission.leave(
+            visit.session, staySeconds: visit.start.duration(to: .now) / .seconds(1))
+    }
+
+    private func queueFull(_ refusal: Admission.Refusal, for id: SessionID) -> ServiceError {
+        let seconds = admission.retryAfterSeconds(refusal, of: id)
+        return switch refusal {
+        case .full:
+            .queueFull(capacity: configuration.queueCapacity, retryAfterSeconds: seconds)
+        case .user(let requests):
+            .shareFull(of: id.user.description, requests: requests, retryAfterSeconds: seconds)
+        case .session(let requests):
+            .shareFull(of: id.description, requests: requests, retryAfterSeconds: seconds)
         }
     }
 
     /// Waits until it is this caller's. Pairs with `leases.release`.
-    func lease(_ key: Leases.Key) async throws {
+    /// - Parameter visitor: whose place is given back meanwhile; nil: the caller has none to give.
+    func lease(_ key: Leases.Key, for visitor: SessionID? = nil) async throws {
         try Task.checkCancellation()
         if leases.take(key) { return }
+        if let visitor {
+            do {
+                try admission.lineUp(visitor)
+            } catch {
+                throw queueFull(error, for: visitor)
+            }
+        }
+        defer { if let visitor { admission.stepForward(visitor) } }
         let number = newNumber()
         try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
@@ -192,11 +224,11 @@ public actor Scheduler: PersonalModels {
     }
 
     /// Does what takes milliseconds away from the actor and from the cooperative threads.
+    /// - Parameter lane: `.short` where what a client sends cannot make it long.
     nonisolated func atDesk<Output: Sendable>(
+        for user: UserID, _ lane: Desk.Lane = .long,
         _ body: @escaping @Sendable () throws -> Output
     ) async throws -> Output {
-        try await withCheckedThrowingContinuation { continuation in
-            desk.async { continuation.resume(with: Result { try body() }) }
-        }
+        try await desk.run(for: user, in: lane, body)
     }
 }

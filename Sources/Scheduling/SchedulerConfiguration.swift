@@ -2,10 +2,9 @@
 public struct SchedulerConfiguration: Sendable {
     /// The largest text of a request: UTF-8 bytes, or token ids where ids are sent.
     public var textBytesMaximum = 1 << 20
-    /// Requests that run or wait, before others are refused.
+    /// Requests that run or wait for their turn, and as many again that wait for their session,
+    /// before others are refused; `Admission` shares them among users.
     public var queueCapacity = 64
-    /// What a refused client is told to wait.
-    public var retryAfterSeconds = 1
     /// How many answers' tokens may come between two slices of longer work that waits.
     public var decodeBurstMaximum = 8
     /// How many answers of one request are generated side by side; each holds a KV cache.

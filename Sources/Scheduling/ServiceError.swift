@@ -34,6 +34,8 @@ public enum ServiceError: Error, Sendable, Equatable {
     /// The engram would break the constitution; nothing changed.
     case probeFailed(ProbeReading)
     case queueFull(capacity: Int, retryAfterSeconds: Int)
+    /// A user or a session (`of`, its id) has so many requests in that others might find no room.
+    case shareFull(of: String, requests: Int, retryAfterSeconds: Int)
     /// What an event was learned from was not kept (`JournalKind.deltas`), so that nothing can be
     /// learned again without it, or from it.
     case contentNotKept(EventID)

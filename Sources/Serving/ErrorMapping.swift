@@ -191,6 +191,13 @@ struct ErrorAnswer {
                 status: 429, "The queue of \(capacity) requests is full; try again later.",
                 type: "rate_limit_error", code: "queue_full",
                 headers: ["Retry-After": String(seconds)])
+        case .shareFull(let id, let requests, let seconds):
+            self.init(
+                status: 429,
+                "\(requests) requests of '\(id)' run or wait already, its share of the queue; try "
+                    + "again when some of them are done.",
+                type: "rate_limit_error", code: "queue_full",
+                headers: ["Retry-After": String(seconds)])
         case .loading:
             self.init(
                 status: 503, "The core is loading.", type: "server_error", code: "loading",

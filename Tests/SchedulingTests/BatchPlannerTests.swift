@@ -1,3 +1,4 @@
+import Engrams
 import Kernels
 import Testing
 
@@ -6,17 +7,28 @@ import Testing
 @Suite struct BatchPlannerTests {
     @Test("Sessions take turns, whatever the number of their tasks")
     func roundRobin() {
-        var planner = BatchPlanner<String>(capacity: 9, decodeBurstMaximum: 4)
-        for task in 1...3 { planner.add(task, of: "a", slice: .bulk) }
-        planner.add(4, of: "b", slice: .bulk)
+        var planner = BatchPlanner(decodeBurstMaximum: 4)
+        for task in 1...3 { planner.add(task, of: alice, slice: .bulk) }
+        planner.add(4, of: bob, slice: .bulk)
         #expect((0..<8).map { _ in planner.next() } == [1, 4, 2, 4, 3, 4, 1, 4])
+    }
+
+    @Test("Users take turns, whatever the number of their sessions")
+    func usersFirst() {
+        var planner = BatchPlanner(decodeBurstMaximum: 4)
+        planner.add(1, of: alice, slice: .bulk)
+        planner.add(2, of: work, slice: .bulk)
+        planner.add(3, of: bob, slice: .bulk)
+        #expect((0..<6).map { _ in planner.next() } == [1, 3, 2, 3, 1, 3])
+        planner.remove(2)
+        #expect((0..<4).map { _ in planner.next() } == [1, 3, 1, 3])
     }
 
     @Test("Decoding goes first, and longer work gets every fifth slice")
     func decodeFirst() {
-        var planner = BatchPlanner<String>(capacity: 9, decodeBurstMaximum: 4)
-        planner.add(1, of: "a", slice: .decode)
-        planner.add(2, of: "b", slice: .bulk)
+        var planner = BatchPlanner(decodeBurstMaximum: 4)
+        planner.add(1, of: alice, slice: .decode)
+        planner.add(2, of: bob, slice: .bulk)
         #expect((0..<10).map { _ in planner.next() } == [1, 1, 1, 1, 2, 1, 1, 1, 1, 2])
         planner.remove(1)
         #expect(planner.next() == 2)
@@ -24,28 +36,18 @@ import Testing
 
     @Test("A burst is counted from when longer work waits")
     func burstStart() {
-        var planner = BatchPlanner<String>(capacity: 9, decodeBurstMaximum: 2)
-        planner.add(1, of: "a", slice: .decode)
+        var planner = BatchPlanner(decodeBurstMaximum: 2)
+        planner.add(1, of: alice, slice: .decode)
         for _ in 0..<10 { #expect(planner.next() == 1) }
-        planner.add(2, of: "b", slice: .bulk)
+        planner.add(2, of: bob, slice: .bulk)
         #expect((0..<4).map { _ in planner.next() } == [1, 1, 2, 1])
-    }
-
-    @Test("A full queue lets nobody in until somebody leaves")
-    func bounded() {
-        var planner = BatchPlanner<String>(capacity: 2, decodeBurstMaximum: 1)
-        var answers = (0..<3).map { _ in planner.admit() }
-        planner.leave()
-        answers.append(planner.admit())
-        #expect(answers == [true, true, false, true])
-        #expect(planner.admitted == 2)
     }
 
     @Test("A removed task never runs again, and an empty plan runs nothing")
     func removal() {
-        var planner = BatchPlanner<String>(capacity: 9, decodeBurstMaximum: 1)
-        planner.add(1, of: "a", slice: .bulk)
-        planner.add(2, of: "a", slice: .decode)
+        var planner = BatchPlanner(decodeBurstMaximum: 1)
+        planner.add(1, of: alice, slice: .bulk)
+        planner.add(2, of: alice, slice: .decode)
         planner.remove(2)
         planner.remove(2)
         planner.change(2, to: .bulk)
@@ -61,17 +63,18 @@ import Testing
     func noStarvation(seed: Int) {
         var random = SeededGenerator(seed: UInt64(seed))
         let burst = 1 + Int.random(in: 0..<8, using: &random)
-        var planner = BatchPlanner<Int>(capacity: 64, decodeBurstMaximum: burst)
+        var planner = BatchPlanner(decodeBurstMaximum: burst)
+        let sessions = ["a/1", "a/2", "b/1", "c/1"].map { SessionID($0)! }
         var waited: [Int: Int] = [:]
-        var place: [Int: (session: Int, slice: BatchPlanner<Int>.Slice)] = [:]
+        var place: [Int: (session: SessionID, slice: BatchPlanner.Slice)] = [:]
         var next = 0
         /// The most that the bound has been while the task waited: others may come and go.
         var bounds: [Int: Int] = [:]
         for _ in 0..<400 {
             switch Int.random(in: 0..<10, using: &random) {
             case 0 where place.count < 12:
-                let session = Int.random(in: 0..<4, using: &random)
-                let slice: BatchPlanner<Int>.Slice = Bool.random(using: &random) ? .bulk : .decode
+                let session = sessions.randomElement(using: &random)!
+                let slice: BatchPlanner.Slice = Bool.random(using: &random) ? .bulk : .decode
                 planner.add(next, of: session, slice: slice)
                 (place[next], waited[next]) = ((session, slice), 0)
                 next += 1
@@ -88,9 +91,12 @@ import Testing
             }
             for (task, found) in place where found.slice == .bulk {
                 let rivals = place.values.filter { $0.slice == .bulk }
-                let sessions = Set(rivals.map(\.session)).count
-                let mine = rivals.count { $0.session == found.session }
-                bounds[task] = max(bounds[task] ?? 0, (burst + 1) * sessions * mine)
+                let users = Set(rivals.map(\.session.user)).count
+                let mine = rivals.filter { $0.session.user == found.session.user }
+                let ofUser = Set(mine.map(\.session)).count
+                let ofSession = mine.count { $0.session == found.session }
+                bounds[task] = max(
+                    bounds[task] ?? 0, (burst + 1) * users * ofUser * ofSession)
             }
             guard let chosen = planner.next() else {
                 #expect(place.isEmpty)

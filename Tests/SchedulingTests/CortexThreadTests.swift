@@ -9,7 +9,7 @@ import Testing
     private let bob = SessionID("bob")!
 
     private func makeThread() -> CortexThread {
-        CortexThread(capacity: 4, decodeBurstMaximum: 2, stackBytes: 1 << 20)
+        CortexThread(decodeBurstMaximum: 2, stackBytes: 1 << 20)
     }
 
     /// Work of so many slices.

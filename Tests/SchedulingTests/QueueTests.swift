@@ -23,6 +23,39 @@ import Testing
         #expect(await scheduler.statistics().queueDepth == 0)
     }
 
+    @Test("A flood of one session's writers is refused beyond its share, and keeps nobody else out")
+    func flood() async throws {
+        let scheduler = makeScheduler { $0.queueCapacity = 8 }
+        try await scheduler.makeWorkSession()
+        let roadblock = Roadblock()
+        await roadblock.set(up: scheduler)
+        let refused = Tally()
+        let flood = (0..<64).map { _ in
+            Task {
+                do {
+                    try await scheduler.observe(alice, lesson)
+                } catch ServiceError.shareFull(let id, _, let seconds) {
+                    #expect(id == alice.description || id == alice.user.description)
+                    #expect(seconds >= 1)
+                    refused.add()
+                }
+            }
+        }
+        // One works and six stand in line; the others are told to come again.
+        #expect(await eventually { refused.count == 57 })
+        #expect(await scheduler.leases.waiting(for: .session(alice)) == 6)
+        // Her other session and everybody else find room as if she were alone.
+        let others = [work, bob, SessionID("carol")!].map { id in
+            Task { try await scheduler.complete(id, completion()) }
+        }
+        roadblock.open()
+        for other in others { _ = try await Collected(try await other.value) }
+        for task in flood { try await task.value }
+        #expect(refused.count == 57)
+        #expect(try await scheduler.session(alice).revision == Revision(rawValue: 7))
+        #expect(await scheduler.statistics().queueDepth == 0)
+    }
+
     @Test("Writers of one session are served in the order they came")
     func order() async throws {
         let store = InMemoryStore()

@@ -176,6 +176,15 @@ final class Roadblock: Sendable {
     }
 }
 
+/// Counts from many tasks.
+final class Tally: Sendable {
+    private let state = Mutex(0)
+
+    var count: Int { state.withLock { $0 } }
+
+    func add() { state.withLock { $0 += 1 } }
+}
+
 /// Waits until something holds; gives up, and says no, after some seconds.
 func eventually(_ condition: () async throws -> Bool) async rethrows -> Bool {
     for _ in 0..<1000 {

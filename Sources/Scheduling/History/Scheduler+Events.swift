@@ -9,7 +9,7 @@ extension Scheduler {
     public func events(_ id: SessionID, page: Page, text: Bool) async throws
         -> Listing<EventState>
     {
-        try await serve {
+        try await serveQueued(for: id) {
             let limit = try pageLimit(page)
             _ = try await record(of: id)
             var sequence = 0
@@ -39,7 +39,7 @@ extension Scheduler {
 
     /// One event with its whole text.
     public func event(_ id: SessionID, event: EventID) async throws -> EventState {
-        try await serve {
+        try await serveQueued(for: id) {
             _ = try await record(of: id)
             guard let found = try await store.event(event, of: id) else {
                 throw ServiceError.eventNotFound(event)
@@ -62,7 +62,8 @@ extension Scheduler {
         switch event.kind {
         case .observe, .completion:
             guard !event.tokens.isEmpty else { break }
-            state.text = try await decoded(event.tokens.map { TokenID(rawValue: $0) }, limit)
+            state.text = try await decoded(
+                event.tokens.map { TokenID(rawValue: $0) }, limit, for: event.session.user)
             state.isPreview = event.tokens.count > limit
         case .feedback:
             let record = try Self.payload(FeedbackRecord.self, of: event)
@@ -72,8 +73,10 @@ extension Scheduler {
                     reward: answer.reward, advantage: answer.advantage,
                     tokens: answer.answerTokens)
                 if let texts = judged?[index] {
-                    verdict.prompt = try await decoded(texts.prompt, limit)
-                    verdict.answer = try await decoded(texts.answer, limit)
+                    verdict.prompt = try await decoded(
+                        texts.prompt, limit, for: event.session.user)
+                    verdict.answer = try await decoded(
+                        texts.answer, limit, for: event.session.user)
                 }
                 state.verdicts.append(verdict)
                 state.isPreview =
@@ -85,7 +88,12 @@ extension Scheduler {
         return state
     }
 
-    private func decoded(_ tokens: [TokenID], _ limit: Int) async throws -> String {
-        try await atDesk { [cortex] in cortex.tokenizer.decode(Array(tokens.prefix(limit))) }
+    private func decoded(
+        _ tokens: [TokenID], _ limit: Int, for user: UserID
+    ) async throws -> String {
+        let shown = tokens.prefix(limit)
+        return try await atDesk(for: user, .ofText(bytes: shown.count)) { [cortex] in
+            cortex.tokenizer.decode(Array(shown))
+        }
     }
 }

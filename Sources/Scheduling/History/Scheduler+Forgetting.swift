@@ -15,9 +15,9 @@ extension Scheduler {
     public func forget(_ id: SessionID, event: EventID, ifMatch: Revision?) async throws
         -> ForgetReceipt
     {
-        try await serveQueued {
+        try await serveQueued(for: id) {
             guard try await store.session(id) != nil else { throw ServiceError.sessionNotFound(id) }
-            return try await holdingAll(of: id.user) {
+            return try await holdingAll(of: id) {
                 guard let found = try await store.event(event, of: id) else {
                     throw ServiceError.eventNotFound(event)
                 }
@@ -61,17 +61,18 @@ extension Scheduler {
         throw .notForgettable(event.id, kind: event.kind.rawValue, advice: advice)
     }
 
-    /// Runs `body` with every session of the user held, and none being made.
+    /// Runs `body` with every session of the visitor's user held, and none being made.
     private func holdingAll<Output: Sendable>(
-        of user: UserID, _ body: () async throws -> Output
+        of visitor: SessionID, _ body: () async throws -> Output
     ) async throws -> Output {
+        let user = visitor.user
         while true {
             // In the order of their names: two of these cannot wait for each other.
             let ids = try await sessionIDs(of: user)
             var held: [Leases.Key] = []
             defer { for key in held { leases.release(key) } }
             for key in ids.map(Leases.Key.session) + [.user(user)] {
-                try await lease(key)
+                try await lease(key, for: visitor)
                 held.append(key)
             }
             if Set(try await sessionIDs(of: user)).isSubset(of: ids) { return try await body() }
@@ -149,7 +150,7 @@ extension Scheduler {
             tokensSinceCheckpoint: plan.graph.tokensSinceCheckpoint(of: id.name) {
                 outcome.events[$0.id]?.tokenCount ?? $0.tokenCount
             })
-        let (before, after) = try await atDesk { [change] in
+        let (before, after) = try await atDesk(for: id.user) { [change] in
             (
                 ContentDigest.of(try session.engram.serialized(as: .checkpoint)),
                 ContentDigest.of(try change.engram.serialized(as: .checkpoint))

@@ -37,7 +37,7 @@ extension Scheduler {
             return Replayed(engram: engram, learnedTokens: outcome.learnedTokens)
         case .import:
             guard let blob = event.engram else { throw StorageError.corrupt(code: 0) }
-            let engram = try await atDesk { [cortex] in
+            let engram = try await atDesk(for: event.session.user) { [cortex] in
                 try cortex.admit(Engram(serialized: blob, name: "Event \(event.id)"))
             }
             return Replayed(engram: engram)
@@ -48,7 +48,9 @@ extension Scheduler {
                 contents[reference] = try await content(reference.point)
             }
             let total = try await content(before)
-            return Replayed(engram: try await merged(record, contents, onto: total))
+            return Replayed(
+                engram: try await merged(
+                    record, contents, onto: total, for: event.session.user))
         case .reset, .restore, .checkpoint:
             guard let target = event.target else { return Replayed(engram: cortex.emptyEngram()) }
             return Replayed(engram: try await content(.checkpoint(target)))
@@ -134,7 +136,7 @@ extension Scheduler {
                     of: try known.engram(at: total),
                     origins: base == head
                         ? nil : (try origin(base, in: known), try origin(head, in: known)),
-                    head: head, into: id)
+                    head: head, into: id, for: user)
                 engrams.all[step.point] = made.state
                 if plan.checkpoints.contains(id) {
                     // One of another core is refused here: its events are not this core's.
@@ -165,7 +167,7 @@ extension Scheduler {
             // A session that is dropped from memory leaves a later one there.
             guard let snapshot = try await store.snapshot(of: id), snapshot.sequence == sequence
             else { throw SnapshotMoved() }
-            return try await atDesk { [cortex] in
+            return try await atDesk(for: user) { [cortex] in
                 try Self.engram(stored: snapshot.engram, name: "The session \(id)", on: cortex)
             }
         }

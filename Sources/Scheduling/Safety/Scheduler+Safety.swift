@@ -32,7 +32,8 @@ extension Scheduler {
     /// The session's ledger with a lesson in it. The certificate takes a fraction of a microsecond a
     /// token, so a long text is worked through at the desk.
     func ledger(of session: ResidentSession, after lesson: Lesson) async throws -> SafetyLedger {
-        try await atDesk { [ledger = session.ledger] in
+        try await atDesk(for: session.id.user, .ofText(bytes: lesson.bytes)) {
+            [ledger = session.ledger] in
             var ledger = ledger
             ledger.add(lesson)
             return ledger
