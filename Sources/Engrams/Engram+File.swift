@@ -51,6 +51,11 @@ extension Engram {
     /// Still read.
     static let olderVersion = 2
 
+    /// What the header of an engram file may have: metadata and sites take 4 KiB, and each projection
+    /// that imported adapters change some 280 bytes, so that there is room for 1,800 of them, those
+    /// of 250 blocks. `serialized` writes no more.
+    public static let headerBytesMaximum = 512 << 10
+
     /// - Parameter fidelity: what an export lost on its way here, for the file's metadata.
     /// - Complexity: O(n log n) in the number of synapses.
     public func serialized(
@@ -95,7 +100,8 @@ extension Engram {
                     "keeps_episodes": state.episodes.isKept ? "1" : "0",
                     "revision": revision.description, "tokens_learned": String(tokensLearned),
                     "parent": parent?.rawValue ?? "", "kernel_class": kernelClass,
-                ].merging(fidelity.map { ["fidelity": $0] } ?? [:]) { $1 })
+                ].merging(fidelity.map { ["fidelity": $0] } ?? [:]) { $1 },
+                maximumHeaderBytes: Self.headerBytesMaximum)
         } catch {
             throw .malformed(file: "The engram", reason: "\(error)")
         }

@@ -40,7 +40,8 @@ struct EngramReader {
 
     init(bytes: [UInt8], name: String) throws(EngramError) {
         do {
-            file = try SafetensorsFile(bytes: bytes, name: name)
+            file = try SafetensorsFile(
+                bytes: bytes, name: name, maximumHeaderBytes: Engram.headerBytesMaximum)
         } catch {
             throw .malformed(file: name, reason: "\(error)")
         }

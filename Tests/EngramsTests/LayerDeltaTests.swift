@@ -71,6 +71,28 @@ struct LayerDeltaTests {
         #expect(refusal(down, delta(down).scaled(by: 1e30)).contains("beyond the safe zone"))
     }
 
+    @Test(
+        "of every projection of 126 blocks fit into a file's header, and its reader takes no longer"
+    )
+    func headerBounds() throws {
+        let sites = (0..<126).flatMap { block in
+            ProjectionKind.allCases.map { ProjectionSite.block(block, $0) }
+        }
+        let small = LowRankDelta(
+            inputs: 16_384, outputs: 1, rank: 1, a: [Float](repeating: 0.1, count: 16_384), b: [1])
+        let large = engram(Dictionary(uniqueKeysWithValues: sites.map { ($0, small) }))
+        let bytes = try large.serialized(as: .checkpoint)
+        #expect(try Engram(serialized: bytes, name: "large").sites.layer.deltas.count == 126 * 8)
+
+        let length = Engram.headerBytesMaximum + 1
+        var hostile = (0..<8).map { UInt8(truncatingIfNeeded: length >> ($0 * 8)) }
+        hostile += [UInt8](repeating: 0x20, count: length)
+        let error = #expect(throws: EngramError.self) {
+            try Engram(serialized: hostile, name: "hostile")
+        }
+        #expect("\(try #require(error))".contains("at most \(Engram.headerBytesMaximum) bytes"))
+    }
+
     @Test("files with factors that do not belong together are refused")
     func hostileFiles() throws {
         let site = ProjectionSite.block(1, .down)

@@ -55,6 +55,29 @@ import Testing
         } catch { return "\(error)" }
     }
 
+    @Test("A header longer than the core's projections need is refused, that of all of them read")
+    func headerBounds() throws {
+        var large = shapes
+        (large.layers, large.hidden, large.intermediate) = (126, 1, 1)
+        (large.queries, large.keys, large.vocabulary) = (1, 1, 1)
+        let sites = (0..<126).flatMap { block in
+            ProjectionKind.allCases.map { ProjectionSite.block(block, $0) }
+        }
+        let delta = LowRankDelta(inputs: 1, outputs: 1, rank: 1, a: [1], b: [1])
+        let all = Dictionary(
+            uniqueKeysWithValues: (sites + [.unembedding]).filter { large.size(of: $0) != nil }
+                .map { ($0, delta) })
+        let files = try PEFTAdapter(deltas: all)
+            .files(family: .llama, baseModel: "large", metadata: [:])
+        let read = try PEFTAdapter(
+            config: files[0].bytes, weights: files[1].bytes, shapes: large)
+        #expect(read.deltas.count == 126 * 7 + 1)
+
+        let reason = refusal(
+            [:], (0..<1_000).map { entry("base_model.model.\($0)" + Self.down, [1]) })
+        #expect(reason.contains("the header's length"), "\(reason)")
+    }
+
     @Test("The scale is alpha over r, or over its root, by module where a pattern says so")
     func scales() throws {
         let entries = pair(Self.down, 12, 8) + pair(Self.query, 8, 8, rank: 3)

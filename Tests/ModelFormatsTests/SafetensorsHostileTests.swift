@@ -159,6 +159,23 @@ struct SafetensorsHostileTests {
         #expect(text.hasPrefix("hostile.safetensors: "))
     }
 
+    @Test("A header that a file of its kind does not need is refused by its length alone")
+    func longHeader() throws {
+        // No JSON at all, so that whoever reads it says something else.
+        let file = HostileFile(
+            "long", length: 4097, [UInt8](repeating: 0x20, count: 4097), reason: "")
+        let error = #expect(throws: ModelFormatError.self) {
+            try SafetensorsFile(bytes: file.bytes, name: "long", maximumHeaderBytes: 4096)
+        }
+        let text = try #require(error).description
+        #expect(text.contains("4097 bytes") && text.contains("at most 4096 bytes"), "\(text)")
+        #expect(throws: ModelFormatError.self) {
+            _ = try SafetensorsWriter.serialize(
+                [], metadata: ["long": String(repeating: "x", count: 4096)],
+                maximumHeaderBytes: 4096)
+        }
+    }
+
     @Test("Every truncation of a valid file is refused, mapped or not")
     func truncations() throws {
         let bytes = try Fixture.bytes("reference.safetensors")

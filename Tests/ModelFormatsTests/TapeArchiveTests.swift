@@ -51,6 +51,23 @@ import Testing
         #expect(refusal(archive([(0, name)])).contains("leaves the folder"))
     }
 
+    @Test("Attributes are read as far as a tar has any, and refused beyond that")
+    func attributes() {
+        func archive(_ count: Int) -> [UInt8] {
+            var header = TapeArchive.archive([
+                TapeArchive.File(path: "x", bytes: [UInt8](repeating: 0x20, count: count))
+            ])
+            header[156] = UInt8(ascii: "x")
+            for index in 148..<156 { header[index] = 0x20 }
+            let sum = String(header[..<512].reduce(0) { $0 + Int($1) }, radix: 8)
+            let digits = String(repeating: "0", count: 6 - sum.count) + sum
+            header.replaceSubrange(148..<156, with: Array(digits.utf8) + [0, 0x20])
+            return header
+        }
+        #expect(refusal(archive(64 << 10)) == "")
+        #expect(refusal(archive((64 << 10) + 1)).contains("attributes of 65537 bytes"))
+    }
+
     @Test("Links, devices and sparse files are refused", arguments: ["1", "2", "3", "6", "S", "L"])
     func types(type: String) {
         let reason = refusal(archive([(156, Array(type.utf8))]))

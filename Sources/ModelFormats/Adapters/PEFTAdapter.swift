@@ -48,7 +48,9 @@ public struct PEFTAdapter: Sendable, Equatable {
         config: [UInt8], weights: [UInt8], shapes: ProjectionShapes
     ) throws(ModelFormatError) {
         let scaling = try PEFTScaling(config)
-        let file = try SafetensorsFile(bytes: weights, name: Self.weightsName)
+        let file = try SafetensorsFile(
+            bytes: weights, name: Self.weightsName,
+            maximumHeaderBytes: Self.headerBytesMaximum(for: shapes))
         guard let family = ModelConfig.Family(rawValue: shapes.family) else {
             throw .unsupported(
                 file: Self.weightsName, found: "an adapter for a core without projections",
@@ -87,6 +89,12 @@ public struct PEFTAdapter: Sendable, Equatable {
                 file: Self.weightsName, item: "every LoRA tensor",
                 remedy: "Check that this is a trained adapter.")
         }
+    }
+
+    /// A tensor's entry takes some 170 bytes; besides two for each projection there may be copies of
+    /// what was not trained, and metadata.
+    public static func headerBytesMaximum(for shapes: ProjectionShapes) -> Int {
+        (64 << 10) + 2 * 512 * (shapes.layers * ProjectionKind.allCases.count + 1)
     }
 
     private static let prefix = "base_model.model."

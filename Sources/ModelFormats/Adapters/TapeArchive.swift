@@ -20,6 +20,8 @@ public enum TapeArchive {
 
     private static let block = 512
     private static let fileLimit = 64
+    /// Of a PAX record, which says who owned a file and when.
+    private static let attributeBytesMaximum = 64 << 10
     /// The largest number that a size field of 11 octal digits holds.
     private static let sizeLimit = 0o77_777_777_777
 
@@ -67,6 +69,12 @@ public enum TapeArchive {
                 files.append(File(path: entry.path, bytes: Array(content)))
             case .folder: break
             case .attributes:
+                guard content.count <= attributeBytesMaximum else {
+                    throw broken(
+                        name, start,
+                        "attributes of \(content.count) bytes, over "
+                            + "\(attributeBytesMaximum)")
+                }
                 // Times and the like are of no interest; another name or size would be.
                 let text = String(decoding: content, as: UTF8.self)
                 let telling = ["path=", "size=", "linkpath=", "GNU.sparse"]

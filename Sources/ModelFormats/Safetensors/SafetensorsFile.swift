@@ -10,6 +10,9 @@ public final class SafetensorsFile: Sendable {
     /// The tensors' names, sorted by their code points.
     public let names: [String]
 
+    /// What the reference implementation reads of any file's header, bytes.
+    public static let maximumHeaderBytes = 100_000_000
+
     private let entries: [ExactString: SafetensorsHeader.Entry]
     private let storage: ByteStorage
     private let bufferStart: Int
@@ -26,13 +29,25 @@ public final class SafetensorsFile: Sendable {
 
     /// Reads a file that came over the network. Copies `bytes` once.
     ///
-    /// - Parameter name: what errors call the file.
-    public convenience init(bytes: [UInt8], name: String) throws(ModelFormatError) {
-        try self.init(storage: ByteStorage(copying: bytes), name: name)
+    /// - Parameters:
+    ///   - name: what errors call the file.
+    ///   - maximumHeaderBytes: what the header of a file of this kind can need; a longer one is
+    ///     refused by its length, before anything of it is read. A header costs far more time than
+    ///     its bytes: some 100 ms a megabyte.
+    public convenience init(
+        bytes: [UInt8], name: String, maximumHeaderBytes: Int = SafetensorsFile.maximumHeaderBytes
+    ) throws(ModelFormatError) {
+        try self.init(
+            storage: ByteStorage(copying: bytes), name: name,
+            maximumHeaderBytes: maximumHeaderBytes)
     }
 
-    private init(storage: ByteStorage, name: String) throws(ModelFormatError) {
-        let header = try SafetensorsHeader(storage.bytes, file: name)
+    private init(
+        storage: ByteStorage, name: String,
+        maximumHeaderBytes: Int = SafetensorsFile.maximumHeaderBytes
+    ) throws(ModelFormatError) {
+        let header = try SafetensorsHeader(
+            storage.bytes, file: name, maximumBytes: maximumHeaderBytes)
         self.storage = storage
         self.name = name
         metadata = header.metadata

@@ -14,8 +14,6 @@ struct SafetensorsHeader {
         let range: Range<Int>
     }
 
-    /// The reference implementation's own cap.
-    static let maximumHeaderBytes = 100_000_000
     static let maximumTensors = 1_000_000
     static let maximumRank = 32
 
@@ -31,9 +29,12 @@ struct SafetensorsHeader {
     /// - Parameters:
     ///   - bytes: the whole file.
     ///   - file: its name, for errors.
+    ///   - maximumBytes: the longest header that is read at all.
     /// - Complexity: O(n log n) in the number of tensors; does not touch the buffer.
-    init(_ bytes: UnsafeRawBufferPointer, file: String) throws(ModelFormatError) {
-        let length = try Self.headerLength(bytes, file: file)
+    init(
+        _ bytes: UnsafeRawBufferPointer, file: String, maximumBytes: Int
+    ) throws(ModelFormatError) {
+        let length = try Self.headerLength(bytes, file: file, maximumBytes: maximumBytes)
         bufferStart = 8 + length
         var scanner = JSONScanner(
             bytes: Array(bytes[8..<bufferStart]), file: file, part: "header")
@@ -66,7 +67,7 @@ struct SafetensorsHeader {
     }
 
     private static func headerLength(
-        _ bytes: UnsafeRawBufferPointer, file: String
+        _ bytes: UnsafeRawBufferPointer, file: String, maximumBytes: Int
     ) throws(ModelFormatError) -> Int {
         guard bytes.count >= 8 else {
             throw malformed(
@@ -77,11 +78,12 @@ struct SafetensorsHeader {
         let looksLikePickle =
             bytes.starts(with: [0x50, 0x4b, 0x03, 0x04]) || bytes.starts(with: [0x80, 0x02])
         if looksLikePickle, length > UInt64(bytes.count - 8) { throw pickleRefusal(file: file) }
-        guard length <= UInt64(maximumHeaderBytes) else {
+        guard length <= UInt64(maximumBytes) else {
             throw .outOfBounds(
                 file: file, location: "the header's length (bytes 0...7)", found: "\(length) bytes",
-                allowed: "at most \(maximumHeaderBytes) bytes",
-                remedy: "The file is damaged or is not a safetensors file: fetch it again.")
+                allowed: "at most \(maximumBytes) bytes in a file of this kind",
+                remedy: "The file is damaged, of another kind, or no safetensors file: check which "
+                    + "it is, and fetch or export it again.")
         }
         guard length <= UInt64(bytes.count - 8) else {
             throw malformed(
@@ -120,7 +122,8 @@ struct SafetensorsHeader {
                     at: offset)
             }
         }
-        let place = "tensor \(quoted(name))"
+        // Only a failure spells it: a file has thousands.
+        var place: String { "tensor \(quoted(name))" }
         guard let typeName, let shape, let offsets, offsets.count == 2 else {
             throw malformed(
                 scanner.file, place, "it needs dtype, shape and a data_offsets of two numbers")
@@ -163,13 +166,13 @@ struct SafetensorsHeader {
     /// The product of a shape. Overflow is refused even where a later factor is 0: the reference
     /// refuses it too, and a size that no one can state is no size.
     private static func elementCount(
-        _ shape: [Int], file: String, place: String
+        _ shape: [Int], file: String, place: @autoclosure () -> String
     ) throws(ModelFormatError) -> Int {
         var count = 1
         for size in shape {
             let (product, overflow) = count.multipliedReportingOverflow(by: size)
             guard !overflow else {
-                throw malformed(file, place, "the product of shape \(shape) overflows")
+                throw malformed(file, place(), "the product of shape \(shape) overflows")
             }
             count = product
         }
@@ -182,7 +185,7 @@ struct SafetensorsHeader {
     ) throws(ModelFormatError) {
         var end = 0
         for entry in entries {
-            let place = "tensor \(quoted(entry.name))"
+            var place: String { "tensor \(quoted(entry.name))" }
             guard entry.range.upperBound <= bufferCount else {
                 throw malformed(
                     file, place,

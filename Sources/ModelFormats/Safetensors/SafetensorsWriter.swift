@@ -45,12 +45,14 @@ public enum SafetensorsWriter {
 
     /// The bytes of a whole file.
     ///
+    /// - Parameter maximumHeaderBytes: what readers of a file of this kind take.
     /// - Throws: `ModelFormatError.malformed` when two tensors share a name, a name is
     ///   `__metadata__`, a shape has a negative size or does not match its bytes, or the header
-    ///   would be over 100 MB.
+    ///   would be too long.
     /// - Complexity: O(bytes); allocates the result.
     public static func serialize(
-        _ entries: [Entry], metadata: [String: String] = [:]
+        _ entries: [Entry], metadata: [String: String] = [:],
+        maximumHeaderBytes: Int = SafetensorsFile.maximumHeaderBytes
     ) throws(ModelFormatError) -> [UInt8] {
         var header = "{"
         if !metadata.isEmpty {
@@ -76,11 +78,11 @@ public enum SafetensorsWriter {
         }
         header += "}"
         header += String(repeating: " ", count: (8 - header.utf8.count % 8) % 8)
-        guard header.utf8.count <= SafetensorsHeader.maximumHeaderBytes else {
+        guard header.utf8.count <= maximumHeaderBytes else {
             throw .outOfBounds(
                 file: "safetensors to write", location: "the header's length",
                 found: "\(header.utf8.count) bytes",
-                allowed: "at most \(SafetensorsHeader.maximumHeaderBytes) bytes",
+                allowed: "at most \(maximumHeaderBytes) bytes",
                 remedy: "Write fewer tensors or less metadata into one file.")
         }
         var result: [UInt8] = []

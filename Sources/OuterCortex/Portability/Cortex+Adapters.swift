@@ -11,10 +11,15 @@ extension Cortex {
     /// whatever a stranger's adapter contains.
     /// - Parameter name: what errors call the file.
     /// - Throws: `EngramError` or `ModelFormatError`; also for what may not be used on this core.
-    public func engram(uploaded file: [UInt8], name: String) throws -> Engram {
-        guard TapeArchive.isArchive(file) else {
-            try refuseBareAdapter(file, name)
-            let engram = try admit(Engram(serialized: file, name: name))
+    public func engram(uploaded bytes: [UInt8], name: String) throws -> Engram {
+        guard TapeArchive.isArchive(bytes) else {
+            let engram: Engram
+            do {
+                engram = try admit(Engram(serialized: bytes, name: name))
+            } catch EngramError.malformed(let file, let reason) {
+                try refuseBareAdapter(bytes, name)
+                throw EngramError.malformed(file: file, reason: reason)
+            }
             // Every token walks the episodes: their number bounds what a token costs. What a server
             // stored itself, perhaps under a rule that remembers more, it reads again.
             let (found, limit) = (engram.sites.episodes.count, rule.episode.capacity)
@@ -25,7 +30,7 @@ extension Cortex {
             return engram
         }
         return try engram(
-            adapter: try PEFTAdapter(archive: file, shapes: inner.projections, name: name))
+            adapter: try PEFTAdapter(archive: bytes, shapes: inner.projections, name: name))
     }
 
     /// An engram that is an adapter and nothing else.
@@ -40,7 +45,10 @@ extension Cortex {
 
     /// Says of an adapter's weights that came alone what is missing.
     private func refuseBareAdapter(_ file: [UInt8], _ name: String) throws(ModelFormatError) {
-        guard let weights = try? SafetensorsFile(bytes: file, name: name),
+        guard
+            let weights = try? SafetensorsFile(
+                bytes: file, name: name,
+                maximumHeaderBytes: PEFTAdapter.headerBytesMaximum(for: inner.projections)),
             weights.names.contains(where: { $0.contains(".lora_A.") })
         else { return }
         throw .missing(
