@@ -49,6 +49,20 @@ public enum StorageError: Error, Sendable, Equatable, CustomStringConvertible {
     /// SQLite failed in another way. `code` is its extended result code.
     case failed(code: Int)
 
+    /// Whether the store for certain goes on from what it held before: the transaction was refused
+    /// or rolled back. After a failure of the disk or the file itself, reading it again tells.
+    public var isCertainlyUnchanged: Bool {
+        switch self {
+        case .inputOutput, .corrupt, .unreadable, .failed, .closed, .folderInUse, .folderUnusable,
+            .newerFormat, .keyFile, .keyMissing, .keyWrong:
+            false
+        case .sessionNotFound, .sessionExists, .checkpointNotFound, .checkpointExists,
+            .checkpointInUse, .eventExists, .eventNotFound, .sequenceGap, .idempotencyKeyExists,
+            .headMoved, .diskFull, .readOnly, .busy:
+            true
+        }
+    }
+
     public enum KeyFileFault: Sendable, Equatable {
         /// It cannot be read or made. `code` is an `errno`.
         case unusable(code: Int)

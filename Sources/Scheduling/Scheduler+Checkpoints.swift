@@ -139,18 +139,35 @@ extension Scheduler {
     func checkpointIfDue(_ session: ResidentSession) async -> ResidentSession {
         guard session.id.name == .default, let limit = configuration.automaticCheckpointTokens,
             session.record.tokensSinceCheckpoint >= limit,
+            !rest.isWaiting(), checkpointRests[session.id.user]?.isWaiting() != true,
             !isAuditHopeless(session, every: limit)
         else { return session }
         do {
             let changed = try await consolidate(session, isAutomatic: true).1
+            checkpointRests[session.id.user] = nil
             await pruneCheckpoints(of: session.id.user)
             return changed
         } catch {
+            noteFailedCheckpoint(of: session.id.user, error)
             counts.safety.refusedAutomaticCheckpoints += 1
             logger.warning(
                 "An automatic checkpoint failed.",
                 metadata: ["session": "\(session.id)", "error": "\(error)"])
             return residency.use(session.id) ?? session
+        }
+    }
+
+    /// Lets automatic checkpoints rest: all of them where the store failed, else the user's. A failed
+    /// audit waits for more to be learned instead (`isAuditHopeless`).
+    private func noteFailedCheckpoint(of user: UserID, _ error: any Error) {
+        switch error {
+        case is StorageError: rest.failed()
+        case ServiceError.probeFailed: break
+        default:
+            // Forgotten all at once, which costs each of them one attempt.
+            if checkpointRests.count >= 4096 { checkpointRests = [:] }
+            checkpointRests[user, default: Backoff(seconds: configuration.storageRestSeconds)]
+                .failed()
         }
     }
 

@@ -43,10 +43,10 @@ struct SessionChange: Sendable {
         self.base = base
     }
 
-    /// Such an event is kept with its outcome: a checkpoint that it names may be deleted later, and
-    /// then the journal alone could not do it again.
-    var needsSnapshot: Bool {
-        startsDelta || kind == .merge || kind == .forget
+    /// Whether the event is kept with its outcome: a checkpoint that it names may be deleted later,
+    /// or its content is not kept, and then the journal alone could not do it again.
+    func needsSnapshot(_ configuration: SchedulerConfiguration) -> Bool {
+        startsDelta || kind == .merge || kind == .forget || configuration.journal == .deltas
     }
 
     /// Whether the session's delta is empty afterwards.
@@ -71,15 +71,37 @@ extension Scheduler {
     func commit(_ change: SessionChange, to session: ResidentSession) async throws
         -> ResidentSession
     {
-        let (entry, changed) = try await prepare(change, to: session)
+        var (entry, changed) = try await prepare(change, to: session)
+        var failure = await append(entry)
+        if failure == .diskFull, entry.snapshot != nil, !change.needsSnapshot(configuration) {
+            // The event alone may find room.
+            rest.failed()
+            (entry, changed) = try await prepare(change, to: session)
+            failure = await append(entry)
+        }
+        if let failure {
+            settle(failure, of: [session.id])
+            throw failure
+        }
+        if entry.snapshot != nil { rest.succeeded() }
+        return publish(changed, after: change, of: session)
+    }
+
+    /// - Returns: nil when it is durable.
+    private func append(_ entry: JournalEntry) async -> StorageError? {
         do {
             try await store.append(entry)
+            return nil
         } catch {
-            // Whatever the store holds, the next request starts from that.
-            forget(session.id)
-            throw error
+            return error
         }
-        return publish(changed, after: change, of: session)
+    }
+
+    /// After a write that failed, sessions stay in memory where the store is certainly as before;
+    /// else the next request starts from whatever it holds.
+    func settle(_ error: any Error, of sessions: [SessionID]) {
+        if (error as? StorageError)?.isCertainlyUnchanged == true { return }
+        for session in sessions { forget(session) }
     }
 
     /// A change as it is to be written, and the session as it is after that.
@@ -115,9 +137,10 @@ extension Scheduler {
             payload: try change.payload(), keepsContent: keepsContent, created: moment)
         let tokensSinceSnapshot = session.tokensSinceSnapshot + change.tokens.count
         let isSnapshotDue =
-            change.needsSnapshot || configuration.journal == .deltas
-            || record.sequence - session.snapshotSequence >= configuration.snapshotEvents
-            || tokensSinceSnapshot >= configuration.snapshotTokens
+            change.needsSnapshot(configuration)
+            || !rest.isWaiting()
+                && (record.sequence - session.snapshotSequence >= configuration.snapshotEvents
+                    || tokensSinceSnapshot >= configuration.snapshotTokens)
         let user = session.id.user
         let (summary, blob) = try await atDesk(for: user) { [engram = change.engram] in
             (

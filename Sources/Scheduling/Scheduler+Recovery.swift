@@ -41,7 +41,7 @@ extension Scheduler {
     }
 
     private func keep(_ session: ResidentSession) {
-        for dropped in residency.keep(session) where dropped.isSnapshotDue {
+        for dropped in residency.keep(session) where dropped.isSnapshotDue && !rest.isWaiting() {
             Task { await keepSnapshot(of: dropped) }
         }
     }
@@ -55,6 +55,7 @@ extension Scheduler {
             try await store.keep(
                 SnapshotRecord(sequence: session.record.sequence, engram: blob), of: session.id)
         } catch {
+            rest.failed()
             logger.warning(
                 "A session's working state was not kept.", metadata: ["error": "\(error)"])
         }

@@ -38,6 +38,10 @@ public actor Scheduler: PersonalModels {
     var memory: CompletionMemory
     /// The newest on record, of users that something was written for lately.
     var moments: [UserID: Double] = [:]
+    /// Of what is written to make later work less, and can wait while the disk is full.
+    var rest: Backoff
+    /// The same of users whose automatic checkpoint failed for a reason of its own.
+    var checkpointRests: [UserID: Backoff] = [:]
     var counts = Statistics()
     private var nextNumber = 0
     private var running = 0
@@ -65,6 +69,7 @@ public actor Scheduler: PersonalModels {
             decodeBurstMaximum: configuration.decodeBurstMaximum,
             stackBytes: configuration.stackBytes)
         admission = Admission(capacity: configuration.queueCapacity)
+        rest = Backoff(seconds: configuration.storageRestSeconds)
         residency = EngramResidency(byteLimit: configuration.residentBytesMaximum)
         memory = CompletionMemory(
             completionLimit: configuration.completionsRememberedMaximum,

@@ -19,6 +19,9 @@ public struct SchedulerConfiguration: Sendable {
     public var snapshotTokens = 65_536
     /// The session `default` consolidates by itself after learning this many tokens; nil: never.
     public var automaticCheckpointTokens: Int? = 2000
+    /// How long what can wait (automatic checkpoints, working states) rests after the store failed,
+    /// seconds: the first time and at most.
+    public var storageRestSeconds = 1.0...300.0
     /// How many of a user's automatic checkpoints without name and note are kept; the user's head
     /// and what sessions stand on are, besides.
     public var automaticCheckpointsKept = 10

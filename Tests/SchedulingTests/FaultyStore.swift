@@ -7,6 +7,16 @@ final class FaultyStore: EngramStore {
     private let store = InMemoryStore()
     private let failure = Mutex<StorageError?>(nil)
     private let erasure = Mutex<StorageError?>(nil)
+    private let room = Mutex(Int.max)
+    private let refusedEntries = Mutex(0)
+    private let loadedSessions = Mutex(0)
+
+    /// Of a nearly full disk, bytes: entries with more engrams than that are refused.
+    func leaveRoom(for bytes: Int) { room.withLock { $0 = bytes } }
+
+    /// How many entries found no room, and how often a session was read to be made again.
+    var refusals: Int { refusedEntries.withLock { $0 } }
+    var loads: Int { loadedSessions.withLock { $0 } }
 
     /// What the next writes throw; nil: they succeed again.
     func fail(with error: StorageError?) { failure.withLock { $0 = error } }
@@ -38,6 +48,11 @@ final class FaultyStore: EngramStore {
     }
     func append(_ entry: JournalEntry) async throws(StorageError) {
         try check()
+        let bytes = (entry.snapshot?.engram.count ?? 0) + (entry.checkpoint?.engram.count ?? 0)
+        if bytes > room.withLock({ $0 }) {
+            refusedEntries.withLock { $0 += 1 }
+            throw .diskFull
+        }
         try await store.append(entry)
     }
     func events(of session: SessionID, after sequence: Int, limit: Int) async throws(StorageError)
@@ -54,7 +69,8 @@ final class FaultyStore: EngramStore {
         try await store.event(id, of: session)
     }
     func stored(_ session: SessionID) async throws(StorageError) -> StoredSession? {
-        try await store.stored(session)
+        loadedSessions.withLock { $0 += 1 }
+        return try await store.stored(session)
     }
     func history(of user: UserID) async throws(StorageError) -> UserHistory {
         try await store.history(of: user)

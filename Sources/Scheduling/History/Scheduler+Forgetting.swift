@@ -230,8 +230,7 @@ extension Scheduler {
                     forgotten: receipt.event, forgottenBy: forgottenBy, events: events,
                     checkpoints: checkpoints, entries: entries))
         } catch {
-            // Whatever the store holds, the next request starts from that.
-            for forgetting in changes { forget(forgetting.session.id) }
+            settle(error, of: changes.map(\.session.id))
             throw error
         }
         for (changed, forgetting) in published {
