@@ -4,6 +4,10 @@ public import InnerCortex
 public enum CompletionMode: String, Sendable { case adapted, frozen, compare }
 
 public struct CompleteRequest: Sendable {
+    /// How many texts may end an answer, and the longest of them, UTF-8 bytes. OpenAI allows as many.
+    public static let stopsMaximum = 4
+    public static let stopBytesMaximum = 1024
+
     /// Text, or token ids as the OpenAI API allows.
     public var prompt: ObservedContent
     public var maxTokens: Int

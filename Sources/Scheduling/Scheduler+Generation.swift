@@ -64,6 +64,12 @@ extension Scheduler {
         }
         try require(request.maxTokens >= 0, "max_tokens", "must not be negative")
         try require((1...16).contains(request.count), "n", "must be between 1 and 16")
+        let stops = request.stop.map(\.utf8.count)
+        let (count, bytes) = (CompleteRequest.stopsMaximum, CompleteRequest.stopBytesMaximum)
+        try require(stops.count <= count, "stop", "must be at most \(count) texts")
+        try require(
+            stops.allSatisfy { $0 <= bytes }, "stop",
+            "must be of at most \(bytes) bytes each, and one has \(stops.max() ?? 0)")
         if let top = request.topLogprobs {
             try require((0...20).contains(top), "logprobs", "must be between 0 and 20")
         }

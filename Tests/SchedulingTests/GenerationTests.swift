@@ -176,6 +176,8 @@ import TinyCore
             completion(maxTokens: -1), completion(count: 0), completion(count: 17),
             completion(topLogprobs: 21), completion(temperature: -1),
             completion(temperature: .nan),
+            completion(stop: [String](repeating: "x", count: 5)),
+            completion(stop: ["x", String(repeating: "é", count: 513)]),
         ] {
             await #expect {
                 _ = try await scheduler.complete(alice, request)

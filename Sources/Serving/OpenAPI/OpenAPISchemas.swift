@@ -111,7 +111,10 @@ enum OpenAPISchemas {
         "repetition_penalty": bounded("number", 0.01, 10, default: 1),
         "seed": integer,
         "n": bounded("integer", 1, 16, default: 1),
-        "stop": ["oneOf": [string, ["type": "array", "items": string, "maxItems": 4]]],
+        "stop": [
+            "oneOf": [string, ["type": "array", "items": string, "maxItems": 4]],
+            "description": "At most 1,024 UTF-8 bytes each.",
+        ],
         "logprobs": bounded("integer", 0, 20),
         "stream": ["type": "boolean", "default": false],
         "stream_options": ["type": "object", "properties": ["include_usage": boolean]],

@@ -6,7 +6,6 @@ import Scheduling
 /// A `/v1/completions` request, checked.
 struct CompletionCall: Sendable {
     static let maximumPrompts = 64
-    static let maximumStops = 4
 
     var session: SessionID
     /// One call of the model for each.
@@ -157,10 +156,10 @@ struct CompletionCall: Sendable {
         case let other?:
             throw fields.wrongType("stop", expected: "a string or an array", found: other)
         }
-        guard stops.count <= maximumStops, stops.allSatisfy({ !$0.isEmpty }) else {
+        guard stops.count <= CompleteRequest.stopsMaximum, stops.allSatisfy({ !$0.isEmpty }) else {
             throw .outOfRange(
                 parameter: "stop", found: "\(stops.count) texts",
-                allowed: "up to \(maximumStops), none of them empty")
+                allowed: "up to \(CompleteRequest.stopsMaximum), none of them empty")
         }
         return stops
     }
