@@ -88,12 +88,12 @@ extension Scheduler {
     /// Makes a plan for the user's history and does it; anew, should a working state that it counts
     /// on be replaced by a later one meanwhile.
     func carryOut(
-        of user: UserID, _ makePlan: (UserHistory) throws -> HistoryPlan
+        of user: UserID, _ makePlan: @escaping @Sendable (UserHistory) throws -> HistoryPlan
     ) async throws -> (UserHistory, HistoryPlan, CarriedOutPlan) {
         var attempts = 0
         while true {
             let history = try await store.history(of: user)
-            let plan = try makePlan(history)
+            let plan = try await atDesk(for: user) { try makePlan(history) }
             do {
                 return (history, plan, try await carryOut(plan, of: user))
             } catch is SnapshotMoved {
