@@ -8,6 +8,9 @@ public struct UserID: RawRepresentable, Hashable, Sendable, Codable, CustomStrin
         self.rawValue = rawValue
     }
 
+    /// What a user's name may be, for people.
+    public static let allowed = Identifier.allowed(maximumLength: 256)
+
     public var description: String { rawValue }
 }
 
@@ -20,6 +23,9 @@ public struct SessionName: RawRepresentable, Hashable, Sendable, Codable, Custom
         guard Identifier.isValid(rawValue, maximumLength: 64) else { return nil }
         self.rawValue = rawValue
     }
+
+    /// What a session's name may be, for people.
+    public static let allowed = Identifier.allowed(maximumLength: 64)
 
     /// The session that a client gets who names only a user.
     public static let `default` = SessionName(unchecked: "default")
@@ -88,6 +94,10 @@ public struct Revision: RawRepresentable, Hashable, Comparable, Sendable, Codabl
 }
 
 enum Identifier {
+    static func allowed(maximumLength: Int) -> String {
+        "1 to \(maximumLength) characters of A-Z a-z 0-9 . _ @ : + = - (but not . or .. alone)"
+    }
+
     /// The set leaves out `/`, white space and everything outside ASCII, so that an identifier can
     /// stand in a path, a header and a log line as it is.
     static func isValid(_ text: String, maximumLength: Int) -> Bool {

@@ -36,8 +36,14 @@ struct CommandLineTests {
 
         // The same run again is a retry: every piece is known, nothing is learned twice.
         let run = try lesson["run"].string
-        let again = try await hebb("observe", "--piece", "1000", "--run", run, notes)
-        #expect(try again["revision"] == lesson["revision"])
+        for arguments in [[], ["--run", run]] {
+            let again = try await HebbBinary.run(
+                ["observe", "--piece", "1000", notes, "--json"] + arguments,
+                environment: environment)
+            #expect(try json(again)["revision"] == lesson["revision"])
+            #expect(
+                try json(again)["total"]["learned_before"]["bytes"] == lesson["total"]["bytes"])
+        }
         #expect(try await adapted() == learned)
 
         _ = try await hebb("checkpoint", "--name", "week nine")
@@ -89,8 +95,9 @@ struct CommandLineTests {
     @Test(
         "Wrong usage leaves with 2 and says what is allowed",
         arguments: [
-            ["bogus"], ["score"], ["feedback", "cmpl-1"], ["feedback", "cmpl-1", "2"],
+            ["bogus"], ["run"], ["score"], ["feedback", "cmpl-1"], ["feedback", "cmpl-1", "2"],
             ["reset", "--session", "a//b"], ["observe", "-", "-"],
+            ["score", "--user", "al ice", "-"], ["score", "-", "--url", "localhost:8421"],
             ["serve", "--port", "70000"], ["export", "--scope", "all"],
         ])
     func wrongUsage(arguments: [String]) async throws {
@@ -98,6 +105,20 @@ struct CommandLineTests {
         #expect(outcome.status == 2, "\(outcome.errors)")
         #expect(outcome.output.isEmpty)
         #expect(outcome.errors.contains("Usage:"))
+    }
+
+    @Test("A server is reached by IPv6 in figures, and by the address of OpenAI's clients")
+    func addresses() async throws {
+        let server = try await ServerProcess(
+            data: TemporaryFolder(), arguments: ["--host", "::1"])
+        #expect(server.client.base.hasPrefix("http://[::1]:"))
+        for url in [server.client.base, server.client.base + "/v1/"] {
+            let outcome = try await HebbBinary.run(["sessions", "--url", url])
+            #expect(outcome.status == 0, "\(outcome.errors)")
+            let byEnvironment = try await HebbBinary.run(
+                ["sessions"], environment: ["HEBB_URL": url])
+            #expect(byEnvironment.status == 0, "\(byEnvironment.errors)")
+        }
     }
 
     @Test(

@@ -19,21 +19,30 @@ enum HebbBinary {
     }
 
     struct Outcome {
+        /// What it left with, or the number of the signal that ended it.
         let status: Int32
+        let wasSignalled: Bool
         let output: String
         let errors: String
     }
 
+    /// Where commands keep what they keep for an account: not in that of whoever runs the tests.
+    private static let state = Result { try TemporaryFolder() }
+
     /// Runs a command to its end.
+    ///
+    /// - Parameter meanwhile: called with the process's id once it runs.
     static func run(
         _ arguments: [String], input: Data? = nil, environment: [String: String] = [:],
-        secondsAllowed: Double = 120
+        secondsAllowed: Double = 120, meanwhile: (Int32) async throws -> Void = { _ in }
     ) async throws -> Outcome {
         let folder = try TemporaryFolder()
         let process = Process()
         process.executableURL = try url()
         process.arguments = arguments
-        process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+        process.environment = ProcessInfo.processInfo.environment
+            .merging(["XDG_STATE_HOME": try state.get().path]) { $1 }
+            .merging(environment) { $1 }
         let output = try folder.file("stdout")
         let errors = try folder.file("stderr")
         process.standardOutput = output.handle
@@ -47,6 +56,12 @@ enum HebbBinary {
         }
         try ProcessLaunch.run(process)
         let deadline = ContinuousClock.now + .seconds(secondsAllowed)
+        do {
+            try await meanwhile(process.processIdentifier)
+        } catch {
+            kill(process.processIdentifier, SIGKILL)
+            throw error
+        }
         while process.isRunning {
             guard ContinuousClock.now < deadline else {
                 kill(process.processIdentifier, SIGKILL)
@@ -55,7 +70,8 @@ enum HebbBinary {
             try await Task.sleep(for: .milliseconds(20))
         }
         return Outcome(
-            status: process.terminationStatus, output: try output.text(),
+            status: process.terminationStatus,
+            wasSignalled: process.terminationReason == .uncaughtSignal, output: try output.text(),
             errors: try errors.text())
     }
 }

@@ -92,15 +92,55 @@ struct EventStreamTests {
 
 struct SessionAddressTests {
     @Test("A session is a user and a name, or a user alone")
-    func parsing() {
-        #expect(SessionAddress("alice/work")?.description == "alice/work")
-        #expect(SessionAddress("alice")?.description == "alice/default")
-        for wrong in ["", "/", "alice/", "/work", "a/b/c"] { #expect(SessionAddress(wrong) == nil) }
+    func parsing() throws {
+        #expect(try SessionAddress("alice/work").description == "alice/work")
+        #expect(try SessionAddress("alice").description == "alice/default")
+        for wrong in ["", "/", "alice/", "/work", "a/b/c", "..", "a/."] {
+            #expect(throws: ValidationError.self) { try SessionAddress(wrong) }
+        }
+    }
+
+    @Test("--user and --session go together, unless they name different users")
+    func together() throws {
+        func address(_ arguments: String...) throws -> String {
+            try SessionOptions.parse(arguments).address().description
+        }
+        #expect(try address("--user", "alice") == "alice/default")
+        #expect(try address("--user", "alice", "--session", "work") == "alice/work")
+        #expect(try address("--user", "alice", "--session", "alice/work") == "alice/work")
+        #expect(try address("--session", "alice/work") == "alice/work")
+        #expect(try address("--session", "alice") == "alice/default")
+        #expect {
+            try address("--user", "bob", "--session", "alice/work")
+        } throws: {
+            SessionOptions.message(for: $0).contains("different users")
+        }
+        #expect(throws: (any Error).self) { try address("--user", "alice/work") }
+    }
+
+    @Test(
+        "A name that cannot be one says what may be in it",
+        arguments: [
+            (["--user", "al ice"], "1 to 256 characters of A-Z"),
+            (["--session", "alice/w\u{f6}rk"], "1 to 64 characters of A-Z"),
+            (["--user", ""], "a user's name cannot be empty"),
+            (
+                ["--user", "alice", "--session", "my notes"],
+                "'my notes' cannot be a session's name"
+            ),
+        ])
+    func badNames(arguments: [String], message: String) {
+        #expect {
+            try SessionOptions.parse(arguments)
+        } throws: {
+            SessionOptions.message(for: $0).contains(message)
+        }
     }
 
     @Test("A path carries names escaped")
-    func escaping() {
-        #expect(SessionAddress("a+b@c/x=1")?.path("score") == "/v1/sessions/a%2Bb%40c/x%3D1/score")
+    func escaping() throws {
+        #expect(
+            try SessionAddress("a+b@c/x=1").path("score") == "/v1/sessions/a%2Bb%40c/x%3D1/score")
         #expect(SessionAddress.escaped("é") == "%C3%A9")
         #expect(SessionAddress.escaped("\n") == "%0A")
     }
@@ -154,8 +194,62 @@ struct AddressTests {
     @Test("Only http and https addresses with a host are servers")
     func baseURL() {
         #expect(ServerClient.baseURL(from: "http://h:1/")?.absoluteString == "http://h:1")
-        for wrong in ["", "h:1", "ftp://h", "http://", "/x"] {
+        for wrong in ["", "h:1", "ftp://h", "http://", "/x", "http://h?q=1", "http://h#x"] {
             #expect(ServerClient.baseURL(from: wrong) == nil)
+        }
+    }
+
+    @Test("An address may be what OpenAI's clients are given, with /v1 at its end")
+    func withVersion() {
+        for text in ["http://h:1/v1", "http://h:1/v1/", "HTTP://h:1//v1"] {
+            #expect(ServerClient.baseURL(from: text)?.absoluteString.lowercased() == "http://h:1")
+        }
+        #expect(
+            ServerClient.baseURL(from: "http://h/base/v1")?.absoluteString == "http://h/base")
+    }
+
+    @Test("The loopback address of IPv6 goes by its name, however it is written")
+    func loopback() {
+        for figures in ["::1", "0:0:0:0:0:0:0:1", "0::0001"] {
+            let base = ServerClient.baseURL(from: "http://[\(figures)]:8421/v1")
+            #expect(base?.absoluteString == "http://localhost:8421", "\(figures)")
+        }
+        let other = ServerClient.baseURL(from: "http://[2001:db8::1]:1")
+        #expect(other?.absoluteString == "http://[2001:db8::1]:1")
+    }
+
+    @Test("An address without its scheme is guessed at")
+    func withoutScheme() {
+        #expect {
+            try ServerOptions.parse(["--url", "localhost:8421"])
+        } throws: {
+            ServerOptions.message(for: $0).contains("did you mean http://localhost:8421?")
+        }
+    }
+
+    @Test("Only what answers /health as Hebb does is a Hebb server")
+    func health() throws {
+        let base = try #require(ServerClient.baseURL(from: "http://h:1"))
+        let client = ServerClient(base: base, key: nil, timeoutSeconds: 5)
+        func check(_ body: String, _ status: Int, _ headers: [String: String] = [:]) throws {
+            let response = HTTPURLResponse(
+                url: base, statusCode: status, httpVersion: nil, headerFields: headers)
+            try client.checkHealth(Data(body.utf8), try #require(response))
+        }
+        try check("{\"status\":\"ready\",\"model\":\"folio\"}", 200)
+        try check("{\"status\":\"draining\",\"model\":\"folio\"}", 503)
+        for (body, status) in [("{\"status\":\"ok\"}", 200), ("", 200), ("not found", 404)] {
+            #expect(throws: ClientError.self) { try check(body, status) }
+        }
+        #expect {
+            try check("", 404, ["Server": "nginx"])
+        } throws: {
+            "\($0)".contains("no Hebb server (/health answers 404, nginx)")
+        }
+        #expect {
+            try check("{\"error\":{\"message\":\"not you\"}}", 403)
+        } throws: {
+            "\($0)".contains("not you")
         }
     }
 
@@ -182,39 +276,6 @@ struct PresentationTests {
         #expect(Figure.grouped(-12) == "-12")
         #expect(
             Figure.bits(WireBits(frozen: 2, adapted: 1.5)) == "2.000 → 1.500 bits/byte (-25.0 %)")
-    }
-
-    @Test("The bar never leaves its frame", arguments: [(0, 0), (0, 10), (5, 10), (20, 10)])
-    func bar(done: Int, total: Int) {
-        let bar = ProgressBar(label: "f", total: total, isVisible: false)
-        let line = bar.line(done: done, seconds: 2, note: "")
-        #expect(line.filter { $0 == "#" || $0 == "-" }.count >= 24)
-        #expect(!line.contains("200 %"))
-    }
-
-    @Test("The bar says bytes a second only of what is counted in bytes")
-    func barUnits() {
-        let bytes = ProgressBar(label: "f", total: 4096, countsBytes: true, isVisible: false)
-        let steps = ProgressBar(label: "f", total: 4096, isVisible: false)
-        #expect(bytes.line(done: 2048, seconds: 2, note: "").contains("KB/s, 2 s left"))
-        let line = steps.line(done: 2048, seconds: 2, note: "")
-        #expect(line.contains("2 s left") && !line.contains("/s"))
-    }
-
-    @Test("What was learned adds up by bytes")
-    func learnedAddsUp() {
-        var learned = Learned(file: "f")
-        let bits = { (frozen: Double, adapted: Double) in WireBits(frozen: frozen, adapted: adapted)
-        }
-        learned.add(
-            WireObservation(event: "1", tokens: 3, bytes: 10, bitsPerByte: bits(2, 1), revision: 1),
-            sentBytes: 10)
-        learned.add(
-            WireObservation(
-                event: "2", tokens: 4, bytes: nil, bitsPerByte: bits(4, 3), revision: 2),
-            sentBytes: 30)
-        #expect(learned.bitsPerByte == bits(3.5, 2.5))
-        #expect(learned.tokens == 7 && learned.bytes == 40 && learned.pieces == 2)
     }
 }
 

@@ -71,8 +71,7 @@ struct SessionEndpoints: Sendable {
             guard name != nil, session == nil || user == nil || user == session?.user else {
                 throw RequestError.outOfRange(
                     parameter: "id", found: "another text",
-                    allowed: "1 to 64 characters of A-Z a-z 0-9 . _ @ : + = -, after the same "
-                        + "user and a slash if any")
+                    allowed: SessionName.allowed + ", after the same user and a slash if any")
             }
             user = session?.user ?? user
         }
@@ -91,7 +90,7 @@ struct SessionEndpoints: Sendable {
         let user = try request.queryValue("user").map { text throws(RequestError) in
             guard let user = UserID(rawValue: text) else {
                 throw .outOfRange(
-                    parameter: "user", found: "another text", allowed: "a user's id")
+                    parameter: "user", found: "another text", allowed: UserID.allowed)
             }
             return user
         }

@@ -68,8 +68,7 @@ extension JSONFields {
         guard let text = try string(name) else { return nil }
         guard let user = UserID(rawValue: text) else {
             throw .outOfRange(
-                parameter: path(name), found: "another text",
-                allowed: "1 to 256 characters of A-Z a-z 0-9 . _ @ : + = -")
+                parameter: path(name), found: "another text", allowed: UserID.allowed)
         }
         return user
     }

@@ -10,14 +10,32 @@ struct ServerClient: Sendable {
     let key: String?
     let timeoutSeconds: Double
 
-    /// An http or https address with a host; a trailing slash does not matter.
+    /// An http or https address with a host. Slashes at its end do not matter, nor does `/v1`: with
+    /// it the address is what OpenAI's clients are given.
     static func baseURL(from text: String) -> URL? {
         var trimmed = text[...]
-        while trimmed.hasSuffix("/") { trimmed.removeLast() }
-        guard let url = URL(string: String(trimmed)), let scheme = url.scheme, url.host != nil,
-            scheme == "http" || scheme == "https"
+        func dropSlashes() { while trimmed.hasSuffix("/") { trimmed.removeLast() } }
+        dropSlashes()
+        if trimmed.hasSuffix("/v1") {
+            trimmed.removeLast(3)
+            dropSlashes()
+        }
+        guard var parts = URLComponents(string: String(trimmed)),
+            let scheme = parts.scheme?.lowercased(), let host = parts.host, !host.isEmpty,
+            scheme == "http" || scheme == "https", parts.query == nil, parts.fragment == nil
         else { return nil }
-        return url
+        if isLoopback(host) { parts.host = "localhost" }
+        return parts.url
+    }
+
+    /// Whether a host is the loopback address of IPv6. Foundation on Linux up to Swift 6.3 refuses
+    /// every IPv6 address in figures (it compares them with brackets and without); `localhost` is
+    /// this one first, by libcurl's own rule.
+    private static func isLoopback(_ host: String) -> Bool {
+        let groups = host.filter { $0 != "[" && $0 != "]" }
+            .split(separator: ":", omittingEmptySubsequences: false)
+        return groups.count > 2 && groups.dropLast().allSatisfy { $0.allSatisfy { $0 == "0" } }
+            && groups.last.map { UInt16($0, radix: 16) } == 1
     }
 
     /// An answer of the server with a status below 300.
@@ -39,16 +57,38 @@ struct ServerClient: Sendable {
         var retries = 0
     }
 
-    /// Opens a connection with one quick question, whose answer does not matter.
+    /// Opens a connection with one quick question, and sees to it that a Hebb server answers.
     ///
     /// Foundation on Linux does not stop asking whether a socket can be written before the first
     /// answer on it has ended, which takes most of a processor; with later ones it does.
     func open(_ session: URLSession = .shared) async throws {
+        var request = try request(for: Call(path: "/health"))
+        // It is answered at once or never: a server is there when it listens.
+        request.timeoutInterval = min(timeoutSeconds, 30)
+        let answer: (data: Data, response: URLResponse)
         do {
-            _ = try await session.data(for: request(for: Call(path: "/health")))
+            answer = try await session.data(for: request)
         } catch {
-            throw failure(from: error)
+            throw failure(from: error, seconds: request.timeoutInterval)
         }
+        try checkHealth(answer.data, answer.response)
+    }
+
+    /// - Throws: `ClientError` unless the answer to `/health` is Hebb's, ready or not.
+    func checkHealth(_ body: Data, _ response: URLResponse) throws {
+        guard let http = response as? HTTPURLResponse else {
+            throw ClientError.notHebb(url: base.absoluteString, answer: "not HTTP")
+        }
+        let health = try? JSONDecoder().decode(WireHealth.self, from: body)
+        if health?.model != nil { return }
+        let headers = Self.headers(of: http)
+        // Hebb's own refusals have a code; so has OpenAI's, which asks for a key.
+        if http.statusCode == 401 || http.statusCode == 403 {
+            throw Self.refusal(status: http.statusCode, headers: headers, body: body)
+        }
+        let program = headers["server"].map { ", \($0)" } ?? ""
+        throw ClientError.notHebb(
+            url: base.absoluteString, answer: "/health answers \(http.statusCode)\(program)")
     }
 
     /// Sends a request and returns the answer; throws `ClientError` for every other outcome.
@@ -120,18 +160,27 @@ struct ServerClient: Sendable {
     }
 
     /// A network failure in our words.
-    func failure(from error: any Error) -> any Error {
+    /// - Parameter seconds: how long an answer was waited for; nil: `timeoutSeconds`.
+    func failure(from error: any Error, seconds: Double? = nil) -> any Error {
         guard let error = error as? URLError else { return error }
+        let url = base.absoluteString
+        func connection(_ reason: String) -> ClientError { .connection(url: url, reason: reason) }
         switch error.code {
         case .cancelled: return CancellationError()
-        case .cannotConnectToHost, .cannotFindHost:
-            return ClientError.noServer(url: base.absoluteString)
+        case .cannotConnectToHost: return ClientError.noServer(url: url)
+        case .cannotFindHost, .dnsLookupFailed: return ClientError.unknownHost(url: url)
         case .timedOut:
-            return ClientError.connection(
-                url: base.absoluteString, reason: "no answer in \(timeoutSeconds) s (--timeout)")
+            return connection(
+                "no answer in \(Figure.duration(seconds ?? timeoutSeconds)) (--timeout)")
+        case .badURL where base.host?.contains(":") == true:
+            return connection("IPv6 addresses in figures are not reached; use the host's name")
+        case .networkConnectionLost: return connection("it was broken off")
+        case .badServerResponse, .cannotParseResponse, .unsupportedURL:
+            return ClientError.notHebb(url: url, answer: "it does not speak HTTP")
         default:
-            return ClientError.connection(
-                url: base.absoluteString, reason: error.localizedDescription)
+            let advice =
+                base.scheme == "https" ? "; without TLS the address begins with http://" : ""
+            return connection(error.localizedDescription + advice)
         }
     }
 

@@ -14,23 +14,27 @@ struct ServerOptions: ParsableArguments {
 
     func validate() throws {
         guard timeout > 0 else { throw ValidationError("--timeout must be above 0") }
-        guard ServerClient.baseURL(from: address) != nil else {
-            throw ValidationError("'\(address)' is not an http:// or https:// address")
-        }
+        _ = try base()
     }
 
-    private var address: String {
-        url ?? Self.environment("HEBB_URL") ?? "http://127.0.0.1:8421"
+    private func base() throws -> URL {
+        let address = url ?? Self.environment("HEBB_URL") ?? "http://127.0.0.1:8421"
+        if let base = ServerClient.baseURL(from: address) { return base }
+        let origin = url == nil ? "HEBB_URL is" : "--url is"
+        // `localhost:8421`, as people type it.
+        let guess = "http://" + address
+        let advice =
+            !address.contains("://") && ServerClient.baseURL(from: guess) != nil
+            ? "did you mean \(guess)?" : "write it as http://127.0.0.1:8421"
+        throw ValidationError(
+            "\(origin) '\(address)', which is no http:// or https:// address; \(advice)")
     }
 
     /// A client for the address, with the key of `HEBB_API_KEY`, its connection open: a wrong
     /// address fails here, before any file is read.
     func client() async throws -> ServerClient {
-        guard let base = ServerClient.baseURL(from: address) else {
-            throw ValidationError("'\(address)' is not an http:// or https:// address")
-        }
         let client = ServerClient(
-            base: base, key: Self.environment("HEBB_API_KEY"), timeoutSeconds: timeout)
+            base: try base(), key: Self.environment("HEBB_API_KEY"), timeoutSeconds: timeout)
         try await client.open()
         return client
     }
@@ -46,31 +50,24 @@ struct ServerOptions: ParsableArguments {
 
 /// Which session a command is about.
 struct SessionOptions: ParsableArguments {
-    @Option(help: "The session as user/name (default: $HEBB_SESSION, else anonymous/default).")
+    @Option(
+        help: """
+            The session as user/name, or with --user its name (default: $HEBB_SESSION, else \
+            anonymous/default).
+            """)
     var session: String?
 
-    @Option(help: "The user; stands for --session USER/default.")
+    @Option(help: "The user; alone, their session named default.")
     var user: String?
 
-    func validate() throws {
-        guard session == nil || user == nil else {
-            throw ValidationError("give --session or --user, not both")
-        }
-        _ = try address()
-    }
+    func validate() throws { _ = try address() }
 
     /// The session that was named; `anonymous/default` when none was.
     func address() throws -> SessionAddress {
-        if let user {
-            guard !user.contains("/"), let address = SessionAddress(user) else {
-                throw ValidationError("--user takes a user's name; user/name goes to --session")
-            }
-            return address
+        if session != nil || user != nil {
+            return try SessionAddress(session: session, user: user)
         }
-        let text = session ?? ServerOptions.environment("HEBB_SESSION") ?? "anonymous/default"
-        guard let address = SessionAddress(text) else {
-            throw ValidationError("'\(text)' is not a session; write user/name")
-        }
-        return address
+        return try SessionAddress(
+            ServerOptions.environment("HEBB_SESSION") ?? "anonymous/default")
     }
 }

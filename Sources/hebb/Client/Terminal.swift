@@ -52,6 +52,18 @@ enum Figure {
         String(format: "%.\(decimals)f", value)
     }
 
+    /// How long something takes, as closely as one wants to know it: "40 s", "12 min",
+    /// "1 h 12 min", "2 d 3 h".
+    static func duration(_ seconds: Double) -> String {
+        let seconds = Int(min(max(seconds, 0), 1e12).rounded())
+        guard seconds >= 60 else { return "\(seconds) s" }
+        let minutes = Int((Double(seconds) / 60).rounded())
+        guard minutes >= 60 else { return "\(minutes) min" }
+        guard minutes >= 48 * 60 else { return "\(minutes / 60) h \(minutes % 60) min" }
+        let hours = Int((Double(minutes) / 60).rounded())
+        return "\(hours / 24) d \(hours % 24) h"
+    }
+
     /// 12034 → "12,034".
     static func grouped(_ count: Int) -> String {
         var digits = String(count.magnitude)

@@ -53,6 +53,7 @@ struct WireBits: Codable, Equatable, Sendable {
 
 struct WireHealth: Codable, Sendable {
     let status: String
+    let model: String?
 }
 
 struct WireObservation: Codable, Sendable {
@@ -61,6 +62,8 @@ struct WireObservation: Codable, Sendable {
     let bytes: Int?
     let bitsPerByte: WireBits
     let revision: Int
+    /// Whether this is the answer to an earlier request of the same name.
+    let replayed: Bool?
 }
 
 struct WireFeedback: Codable, Sendable {

@@ -116,15 +116,10 @@ struct CompleteCommand: AsyncParsableCommand {
     }
 
     private func body(_ address: SessionAddress, streams: Bool) throws -> Body {
-        let text: String
-        if prompt == "-" {
-            let input = try InputText(path: prompt)
-            text = input.text(input.bytes.indices)
-        } else {
-            text = prompt
-        }
+        let text = prompt == "-" ? try TextDocument(path: prompt).text : prompt
         return Body(
-            user: address.user, prompt: text, maxTokens: maxTokens, temperature: temperature,
+            user: "\(address.user)", prompt: text, maxTokens: maxTokens,
+            temperature: temperature,
             topP: topP, topK: topK, minP: minP, seed: seed, stop: stop.isEmpty ? nil : stop,
             stream: streams,
             plasticity: Body.Plasticity(

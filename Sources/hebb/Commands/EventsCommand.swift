@@ -23,15 +23,9 @@ struct EventsCommand: AsyncParsableCommand {
         let address = try session.address()
         let client = try await server.client()
         var events: [WireEvent] = []
-        var more = true
-        while more {
-            var query = [("limit", "100"), ("text", text ? "true" : "false")]
-            if let last = events.last { query.append(("after", last.id)) }
-            let page: WireList<WireEvent> = try await client.exchange(
-                "GET", address.path("events"), query: query)
-            if !server.json { for event in page.data { Terminal.result(Self.line(event)) } }
-            events += page.data
-            more = page.hasMore == true && !page.data.isEmpty
+        try await WireEvent.each(of: address, wholeText: text, client: client) { event in
+            if !server.json { Terminal.result(Self.line(event)) }
+            events.append(event)
         }
         if server.json { return try Terminal.json(events) }
         if events.isEmpty { Terminal.remark("no events") }
@@ -79,4 +73,22 @@ struct WireEvent: Codable, Sendable {
     let text: String?
     let preview: String?
     let verdicts: [Verdict]?
+
+    /// Visits all events of a session, oldest first, page by page.
+    static func each(
+        of address: SessionAddress, wholeText: Bool = false, client: ServerClient,
+        visit: (WireEvent) -> Void
+    ) async throws {
+        var last: String?
+        var more = true
+        while more {
+            var query = [("limit", "100"), ("text", wholeText ? "true" : "false")]
+            if let last { query.append(("after", last)) }
+            let page: WireList<WireEvent> = try await client.exchange(
+                "GET", address.path("events"), query: query)
+            page.data.forEach(visit)
+            last = page.data.last?.id
+            more = page.hasMore == true && last != nil
+        }
+    }
 }

@@ -88,7 +88,7 @@ struct ExportCommand: AsyncParsableCommand {
             throw ClientError.unexpectedAnswer(
                 path: address.path("delta"), reason: error.description)
         } catch {
-            throw ClientError.unwritableFile(path: output, reason: InputText.reason(of: error))
+            throw ClientError.unwritableFile(path: output, reason: InputFile.reason(of: error))
         }
         let report = Report(
             session: address.description, file: output, bytes: reply.body.count,

@@ -31,7 +31,7 @@ struct FeedbackCommand: AsyncParsableCommand {
         // A key of its own, so that a broken connection can be tried again and is learned once.
         let result: WireFeedback = try await server.client().exchange(
             "POST", address.path("feedback"), body: Body(completions: try Self.parse(verdicts)),
-            headers: ["Idempotency-Key": ObserveCommand.freshRunID()])
+            headers: ["Idempotency-Key": PieceNaming.freshID()])
         if server.json { return try Terminal.json(result) }
         for answer in result.completions {
             Terminal.result(

@@ -22,7 +22,9 @@ struct ImportCommand: AsyncParsableCommand {
             something here, and says what is left of it on the session's own text.
             """)
 
-    @Argument(help: "The engram file, the adapter's folder or a tar of it; - is stdin.")
+    @Argument(
+        help: "The engram file, the adapter's folder or a tar of it; - is stdin.",
+        completion: .file())
     var file: String
 
     @Flag(help: "Take an engram of another core of the same shape.")
@@ -72,13 +74,12 @@ struct ImportCommand: AsyncParsableCommand {
     private static func body(of path: String) throws -> Data {
         var isFolder: ObjCBool = false
         let exists = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
-        guard exists, isFolder.boolValue else { return Data(try InputText(path: path).bytes) }
+        guard exists, isFolder.boolValue else { return Data(try InputFile.bytes(at: path)) }
         let files = try [PEFTAdapter.configName, PEFTAdapter.weightsName].map { name in
             TapeArchive.File(
                 path: name,
-                bytes: try InputText(
-                    path: URL(fileURLWithPath: path).appendingPathComponent(name).path
-                ).bytes)
+                bytes: try InputFile.bytes(
+                    at: URL(fileURLWithPath: path).appendingPathComponent(name).path))
         }
         return Data(TapeArchive.archive(files))
     }

@@ -7,21 +7,29 @@ struct ObserveCommand: AsyncParsableCommand {
         commandName: "observe",
         abstract: "Let a session learn from text.",
         discussion: """
-            Example: hebb observe --user alice notes.txt letters/*.txt
+            Example: hebb observe --user alice notes.txt letters/
+                     hebb observe --user alice ~/notes --include '*.md' --include '*.org'
                      pandoc report.docx -t plain | hebb observe --user alice -
+
+            A folder stands for all texts under it, in the order of their paths; what is hidden, \
+            a backup (notes.md~) or no text is left out. All files are read and checked before \
+            the first is learned. Line ends become line feeds.
 
             The text is sent in pieces of about --piece bytes that end at line breaks. Each is on \
             the server's disk before the next is sent. The bits per byte are measured while \
             learning: every token is predicted before it is learned from.
 
-            Pieces carry names made from the run's id. After a broken connection the same piece \
-            is sent again under the same name, and the server never learns a name twice. To go on \
-            with an interrupted run, give the same files again with the --run it printed.
+            No piece is learned twice. After Ctrl-C or a broken connection the same command goes \
+            on where it was, and after a change it learns what is new; --again learns all of it \
+            once more. (Pieces carry names, made from their text and a secret of yours that never \
+            leaves ~/.local/state/hebb; a reset, an import or a merge begins anew.) Elsewhere, \
+            --run with the id that was printed finds the names again.
             """)
 
-    @Argument(help: "Files to learn from; - is stdin.")
+    @Argument(help: "Files and folders to learn from; - is stdin.", completion: .file())
     var files: [String]
 
+    @OptionGroup var reading: TextOptions
     @OptionGroup var session: SessionOptions
     @OptionGroup var server: ServerOptions
 
@@ -31,11 +39,14 @@ struct ObserveCommand: AsyncParsableCommand {
     @Option(help: "Scales what is learned, from -1 (away from the text) to 1 (default: 1).")
     var reward: Double?
 
-    @Option(name: .customLong("run"), help: "Id of an interrupted run to go on with.")
+    @Flag(help: "Learn what was learned before once more.")
+    var again = false
+
+    @Option(name: .customLong("run"), help: "Go on with the run of this id.")
     var runID: String?
 
     func validate() throws {
-        try InputText.validate(files)
+        try InputFile.validate(files)
         guard (16...TextPieces.largestTarget).contains(piece) else {
             throw ValidationError(
                 "--piece must be from 16 to \(TextPieces.largestTarget): where lines are long a piece "
@@ -44,143 +55,42 @@ struct ObserveCommand: AsyncParsableCommand {
         if let reward, !(-1...1).contains(reward) {
             throw ValidationError("--reward must be from -1 to 1")
         }
+        guard !again || runID == nil else {
+            throw ValidationError("--again begins a run, --run goes on with one: give one of them")
+        }
+        guard runID?.isEmpty != true else { throw ValidationError("--run needs an id") }
     }
 
     func run() async throws {
         let address = try session.address()
         let client = try await server.client()
+        let texts = try reading.texts(at: files, pipe: "hebb observe -")
         var lesson = Lesson(
-            client: client, address: address, runID: runID ?? Self.freshRunID(), reward: reward,
-            pieces: TextPieces(targetSize: piece))
+            client: client, address: address, naming: try naming(), reward: reward,
+            pieces: TextPieces(targetSize: piece), texts: texts)
+        let lastWords = LastWords { [tally = lesson.tally] in tally.whenStopped }
+        defer { lastWords.end() }
         do {
-            for (index, file) in files.enumerated() {
-                let input = try InputText(path: file)
-                let learned = try await lesson.learn(input, fileIndex: index)
-                if !server.json { Terminal.result(learned.line) }
-            }
+            try await lesson.learn { if !server.json { Terminal.result($0.line) } }
         } catch {
-            if lesson.total.pieces > 0 {
-                Terminal.remark(
-                    "stopped after \(lesson.total.pieces) pieces; the same command with "
-                        + "--run \(lesson.runID) goes on from there")
-            }
+            if lesson.total.all.pieces > 0 { Terminal.remark(lesson.tally.whenStopped) }
             throw error
         }
         if server.json {
             try Terminal.json(lesson.report)
-        } else if files.count > 1 {
+        } else if texts.count > 1 {
             Terminal.result(lesson.total.line)
         }
     }
 
-    static func freshRunID() -> String {
-        String(UInt64.random(in: .min ... .max), radix: 16)
-    }
-}
-
-/// What was learned from one text, or from all of a run.
-struct Learned: Encodable {
-    var file: String
-    var bytes = 0
-    var tokens = 0
-    var pieces = 0
-    var bitsFrozen = 0.0
-    var bitsAdapted = 0.0
-
-    init(file: String) { self.file = file }
-
-    var bitsPerByte: WireBits {
-        let bytes = Double(max(bytes, 1))
-        return WireBits(frozen: bitsFrozen / bytes, adapted: bitsAdapted / bytes)
-    }
-
-    var line: String {
-        "\(file): \(Figure.grouped(tokens)) tokens learned from \(Figure.bytes(bytes)), "
-            + Figure.bits(bitsPerByte)
-    }
-
-    mutating func add(_ observation: WireObservation, sentBytes: Int) {
-        let length = observation.bytes ?? sentBytes
-        bytes += length
-        tokens += observation.tokens
-        pieces += 1
-        bitsFrozen += observation.bitsPerByte.frozen * Double(length)
-        bitsAdapted += observation.bitsPerByte.adapted * Double(length)
-    }
-
-    private enum CodingKeys: String, CodingKey {
-        case file, bytes, tokens, pieces, bitsPerByte
-    }
-
-    func encode(to encoder: any Encoder) throws {
-        var container = encoder.container(keyedBy: CodingKeys.self)
-        try container.encode(file, forKey: .file)
-        try container.encode(bytes, forKey: .bytes)
-        try container.encode(tokens, forKey: .tokens)
-        try container.encode(pieces, forKey: .pieces)
-        try container.encode(bitsPerByte, forKey: .bitsPerByte)
-    }
-}
-
-/// One run of `observe` over several texts.
-struct Lesson {
-    let client: ServerClient
-    let address: SessionAddress
-    let runID: String
-    let reward: Double?
-    let pieces: TextPieces
-    private(set) var total = Learned(file: "total")
-    private(set) var files: [Learned] = []
-    private(set) var revision: Int?
-
-    init(
-        client: ServerClient, address: SessionAddress, runID: String, reward: Double?,
-        pieces: TextPieces
-    ) {
-        self.client = client
-        self.address = address
-        self.runID = runID
-        self.reward = reward
-        self.pieces = pieces
-    }
-
-    struct Report: Encodable {
-        let session: String
-        let run: String
-        let revision: Int?
-        let files: [Learned]
-        let total: Learned
-    }
-
-    var report: Report {
-        Report(
-            session: address.description, run: runID, revision: revision, files: files,
-            total: total)
-    }
-
-    private struct Body: Encodable {
-        let text: String
-        let reward: Double?
-    }
-
-    /// Sends a text piece by piece; waits for each to be durable.
-    mutating func learn(_ input: InputText, fileIndex: Int) async throws -> Learned {
-        var learned = Learned(file: input.name)
-        var bar = ProgressBar(
-            label: URL(fileURLWithPath: input.name).lastPathComponent, total: input.bytes.count,
-            countsBytes: true)
-        defer { bar.finish() }
-        for (index, range) in pieces.ranges(of: input.bytes).enumerated() {
-            let observation: WireObservation = try await client.exchange(
-                "POST", address.path("observe"),
-                body: Body(text: input.text(range), reward: reward),
-                headers: ["Idempotency-Key": "\(runID)-\(fileIndex)-\(index)"], retries: 5)
-            learned.add(observation, sentBytes: range.count)
-            total.add(observation, sentBytes: range.count)
-            revision = observation.revision
-            bar.show(done: range.upperBound, note: Figure.bits(learned.bitsPerByte))
+    private func naming() throws -> PieceNaming {
+        if let runID { return .given(runID) }
+        if again { return .fresh() }
+        do {
+            return .usual(secret: try AccountSecret.load(), since: nil)
+        } catch {
+            Terminal.remark("\(error); what this run learns can be told only by its id")
+            return .fresh()
         }
-        files.append(learned)
-        return learned
     }
 }

@@ -8,19 +8,22 @@ struct ScoreCommand: AsyncParsableCommand {
         abstract: "Measure how well a session predicts a text; nothing is learned.",
         discussion: """
             Example: hebb score --user alice draft.txt
+                     hebb score --user alice ~/notes --include '*.md'
                      echo 'To be or not to be' | hebb score --user alice -
 
             Fewer bits per byte is better. The first figure is the frozen core's, the second the \
             personal model's.
             """)
 
-    @Argument(help: "Files to score; - is stdin.")
+    @Argument(
+        help: "Files to score, and folders of texts; - is stdin.", completion: .file())
     var files: [String]
 
+    @OptionGroup var reading: TextOptions
     @OptionGroup var session: SessionOptions
     @OptionGroup var server: ServerOptions
 
-    func validate() throws { try InputText.validate(files) }
+    func validate() throws { try InputFile.validate(files) }
 
     private static let pieces = TextPieces(targetSize: TextPieces.largestTarget)
 
@@ -43,8 +46,14 @@ struct ScoreCommand: AsyncParsableCommand {
         let address = try session.address()
         let client = try await server.client()
         var entries: [Entry] = []
-        for file in files {
-            let input = try InputText(path: file)
+        let texts = try reading.texts(at: files, pipe: "hebb score -")
+        var bar = ProgressBar(
+            label: "", total: texts.reduce(0) { $0 + $1.bytes.count }, countsBytes: true)
+        defer { bar.finish() }
+        var scoredBytes = 0
+        for input in texts {
+            bar.label = URL(fileURLWithPath: input.name).lastPathComponent
+            bar.show(done: scoredBytes, note: "")
             var parts: [Entry] = []
             for range in Self.pieces.ranges(of: input.bytes) {
                 // Scoring changes nothing, so it may be asked again after a full queue; the first
@@ -56,8 +65,11 @@ struct ScoreCommand: AsyncParsableCommand {
                     Entry(
                         file: input.name, tokens: score.tokens, bytes: score.bytes,
                         bitsPerByte: score.bitsPerByte))
+                scoredBytes += range.count
+                bar.show(done: scoredBytes, note: Figure.bits(score.bitsPerByte))
             }
             let entry = Self.total(of: parts, name: input.name)
+            bar.finish()
             if !server.json { show(entry) }
             entries.append(entry)
         }

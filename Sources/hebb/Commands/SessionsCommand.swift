@@ -23,6 +23,10 @@ struct SessionsCommand: AsyncParsableCommand {
 
         @OptionGroup var server: ServerOptions
 
+        func validate() throws {
+            if let user { _ = try SessionAddress(session: nil, user: user) }
+        }
+
         func run() async throws {
             let client = try await server.client()
             var sessions: [WireSession] = []
@@ -47,8 +51,11 @@ struct SessionsCommand: AsyncParsableCommand {
             abstract: "Make a session.",
             discussion: "Example: hebb sessions new alice/work --from frozen")
 
-        @Argument(help: "The session as user/name.")
+        @Argument(help: "The session as user/name, or with --user its name.")
         var session: String
+
+        @Option(help: "The user, where only the session's name is given.")
+        var user: String?
 
         @Option(help: "What it starts from: head, frozen or a checkpoint's id.")
         var from = "head"
@@ -65,11 +72,15 @@ struct SessionsCommand: AsyncParsableCommand {
             let learn: String
         }
 
+        func validate() throws { _ = try SessionAddress(session: session, user: user) }
+
         func run() async throws {
-            let address = try SessionsCommand.address(session)
+            let address = try SessionAddress(session: session, user: user)
             let made: WireSession = try await server.client().exchange(
                 "POST", "/v1/sessions",
-                body: Body(user: address.user, id: address.name, from: from, learn: learn))
+                body: Body(
+                    user: "\(address.user)", id: "\(address.name)", from: from, learn: learn
+                ))
             if server.json { return try Terminal.json(made) }
             Terminal.result(SessionsCommand.line(made))
         }
@@ -80,8 +91,11 @@ struct SessionsCommand: AsyncParsableCommand {
             abstract: "Discard a session and what it learned since its last checkpoint.",
             discussion: "Example: hebb sessions discard alice/work")
 
-        @Argument(help: "The session as user/name.")
+        @Argument(help: "The session as user/name, or with --user its name.")
         var session: String
+
+        @Option(help: "The user, where only the session's name is given.")
+        var user: String?
 
         @OptionGroup var server: ServerOptions
 
@@ -90,20 +104,15 @@ struct SessionsCommand: AsyncParsableCommand {
             let discarded = true
         }
 
+        func validate() throws { _ = try SessionAddress(session: session, user: user) }
+
         func run() async throws {
-            let address = try SessionsCommand.address(session)
+            let address = try SessionAddress(session: session, user: user)
             _ = try await server.client().send(
                 ServerClient.Call(method: "DELETE", path: address.path()))
             if server.json { return try Terminal.json(Report(id: address.description)) }
             Terminal.result("\(address) discarded")
         }
-    }
-
-    static func address(_ text: String) throws -> SessionAddress {
-        guard let address = SessionAddress(text) else {
-            throw ValidationError("'\(text)' is not a session; write user/name")
-        }
-        return address
     }
 
     /// One line that says all about a session.

@@ -57,7 +57,7 @@ struct BenchCommand: AsyncParsableCommand {
         let start = clock.now
         let cortex = try Cortex(folder: folder)
         let loadSeconds = (clock.now - start) / .seconds(1)
-        let sample = try text.map { String(decoding: try InputText(path: $0).bytes, as: UTF8.self) }
+        let sample = try text.map { try TextDocument(path: $0).text }
         let tokens = cortex.tokenizer.encode(
             sample ?? Self.sampleText, parsingSpecialTokens: false)
         guard tokens.count >= 8 else { throw ClientError.emptyInput(name: text ?? "the text") }

@@ -29,11 +29,13 @@ struct EvaluateCommand: AsyncParsableCommand {
 
     @OptionGroup var core: CoreOptions
 
-    @Option(help: "A folder with one .txt file for each user.")
+    @Option(help: "A folder with one .txt file for each user.", completion: .directory)
     var users: String
 
-    @Option(help: "A file or folder of text that is no user's.")
+    @Option(help: "A file or folder of text that is no user's.", completion: .file())
     var generic: String
+
+    @OptionGroup var reading: TextOptions
 
     @Option(help: "Bytes of each user's text to use, at most.")
     var bytes = 34_000
@@ -71,10 +73,10 @@ struct EvaluateCommand: AsyncParsableCommand {
     func run() async throws {
         let plasticity = try rule.map { try PlasticityRule(path: $0) }
         let cortex = try Cortex(folder: try core.folder(), rule: plasticity)
-        let texts = try TextFolder.texts(at: users).map {
+        let texts = try reading.users(in: users).map {
             (name: $0.name, text: Self.shortened($0.text, to: bytes))
         }
-        let other = try TextFolder.texts(at: generic).map(\.text).joined(separator: "\n")
+        let other = try reading.generic(at: generic)
         var systems = [EvaluatedSystem.frozen(cortex)]
         if !quick {
             systems += try EvaluatedSystem.parts(of: cortex)

@@ -30,7 +30,8 @@ enum KeyFile {
         try VerifyingKey(pem: contents(path), name: path)
     }
 
-    private static func create(_ path: String, _ text: String, mode: mode_t) throws {
+    /// Writes a new file of a mode, on disk when it returns; on failure leaves none.
+    static func create(_ path: String, _ text: String, mode: mode_t) throws {
         // The mode from the first moment on, and a failure where something is there.
         let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)
         guard descriptor >= 0 else {

@@ -22,13 +22,16 @@ struct MetaLearnCommand: AsyncParsableCommand {
 
     @OptionGroup var core: CoreOptions
 
-    @Option(help: "A folder with one .txt file for each user to learn from.")
+    @Option(
+        help: "A folder with one .txt file for each user to learn from.", completion: .directory)
     var users: String
 
-    @Option(help: "A file or folder of text that is no user's.")
+    @Option(help: "A file or folder of text that is no user's.", completion: .file())
     var generic: String
 
-    @Option(help: "The folder to write.")
+    @OptionGroup var reading: TextOptions
+
+    @Option(help: "The folder to write.", completion: .directory)
     var output: String
 
     @Option(help: "A rule.json, or a folder with one, to begin with (default: the core's).")
@@ -88,12 +91,16 @@ struct MetaLearnCommand: AsyncParsableCommand {
         let start = ContinuousClock.now
         let plasticity = try rule.map { try PlasticityRule(path: $0) }
         let cortex = try Cortex(folder: try core.folder(), rule: plasticity)
-        let texts = try TextFolder.texts(at: users)
-        let other = try TextFolder.texts(at: generic).map(\.text).joined(separator: "\n")
+        let texts = try reading.users(in: users)
+        let other = try reading.generic(at: generic)
         let target = URL(fileURLWithPath: output)
         let learner = MetaLearner(
             cortex: cortex, users: texts, generic: other, options: options,
             stateFolder: target.appendingPathComponent("state"), threads: threads)
+        let lastWords = LastWords {
+            "stopped; the same command goes on after the last stage that ended"
+        }
+        defer { lastWords.end() }
         let bars = StageBars()
         let (learned, report) = try learner.run { bars.show($0) }
         bars.finish()
@@ -126,7 +133,9 @@ struct MetaLearnCommand: AsyncParsableCommand {
     }
 
     static func summary(_ report: MetaLearner.Report, folder: String, seconds: Double) -> String {
-        var lines = ["\(folder): a rule learned from \(report.users) users in \(Int(seconds)) s"]
+        var lines = [
+            "\(folder): a rule learned from \(report.users) users in \(Figure.duration(seconds))"
+        ]
         if let before = report.valueBefore {
             lines.append(
                 "search, \(report.evaluations) rules: \(Figure.fixed(before, 2)) -> "
@@ -175,6 +184,7 @@ private final class StageBars: Sendable {
             if current?.name != name {
                 current?.bar.finish()
                 current = (name, ProgressBar(label: name, total: total))
+                current?.bar.begin(at: done)
             }
             current?.bar.show(done: min(done, total), note: note)
         }

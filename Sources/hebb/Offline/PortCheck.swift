@@ -7,10 +7,7 @@ enum PortCheck {
         let address = "http://127.0.0.1:\(port)"
         if let base = ServerClient.baseURL(from: address) {
             let client = ServerClient(base: base, key: nil, timeoutSeconds: 3)
-            let call = ServerClient.Call(path: "/health")
-            if let reply = try? await client.send(call),
-                (try? WireFormat.decoded(WireHealth.self, from: reply.body, path: call.path)) != nil
-            {
+            if (try? await client.open()) != nil {
                 return Finding("port", .warn, "a Hebb server runs on \(port) already")
             }
         }

@@ -3,6 +3,7 @@ import Foundation
 import InnerCortex
 import MetaLearning
 import ModelFormats
+import Synchronization
 
 /// `hebb train-sae`: trains the sparse autoencoder of a core.
 struct TrainSAECommand: AsyncParsableCommand {
@@ -19,10 +20,14 @@ struct TrainSAECommand: AsyncParsableCommand {
 
     @OptionGroup var core: CoreOptions
 
-    @Option(help: "A text file, or a folder of .txt files.")
+    @Option(help: "A text file, or a folder of .txt files.", completion: .file())
     var text: String
 
-    @Option(help: "The folder to write (default: sae/, or sae-layer/, in the core's folder).")
+    @OptionGroup var reading: TextOptions
+
+    @Option(
+        help: "The folder to write (default: sae/, or sae-layer/, in the core's folder).",
+        completion: .directory)
     var output: String?
 
     @Option(
@@ -92,7 +97,8 @@ struct TrainSAECommand: AsyncParsableCommand {
                 "--block must be in 1..<\(inner.config.layerCount), the core's blocks")
         }
         let tokenizer = try Tokenizer(folder: folder)
-        let texts = try TextFolder.texts(at: text).map { Self.split($0.text) }
+        let texts = try reading.texts(at: [text], patterns: TextOptions.corpus)
+            .map { Self.split($0.text) }
         let dataset = collect(
             "reading", texts.map(\.training), limit: positions, inner: inner, tokenizer: tokenizer)
         let heldBack = collect(
@@ -131,20 +137,31 @@ struct TrainSAECommand: AsyncParsableCommand {
         options.learningRate = learningRate
         options.seed = seed
         var trainer = SparseAutoencoderTrainer(dataset: dataset, options: options)
-        if let saved = FileManager.default.contents(atPath: statePath) {
-            try trainer.restore([UInt8](saved), name: statePath)
+        if let state = FileManager.default.contents(atPath: statePath) {
+            try trainer.restore([UInt8](state), name: statePath)
             Terminal.remark("going on from step \(trainer.step) of \(steps)")
         }
+        let saved = Mutex(trainer.step)
+        let lastWords = LastWords {
+            let step = saved.withLock { $0 }
+            return step == 0
+                ? "stopped before the first save (--save-every)"
+                : "stopped; the same command goes on from step \(step)"
+        }
+        defer { lastWords.end() }
         var bar = ProgressBar(label: "training", total: steps)
+        bar.begin(at: trainer.step)
         defer { bar.finish() }
         while trainer.step < steps {
             let unexplained = trainer.advance(on: dataset)
             bar.show(
                 done: trainer.step,
-                note: "step \(trainer.step), \(Figure.fixed(100 * unexplained, 2)) % unexplained")
+                note: "step \(Figure.grouped(trainer.step)) of \(Figure.grouped(steps)), "
+                    + "loss \(Figure.fixed(unexplained, 4)) (variance unexplained)")
             if trainer.step.isMultiple(of: saveEvery) || trainer.step == steps {
                 try Data(try trainer.state())
                     .write(to: URL(fileURLWithPath: statePath), options: .atomic)
+                saved.withLock { $0 = trainer.step }
             }
         }
         return trainer

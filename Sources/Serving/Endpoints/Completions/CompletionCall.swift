@@ -89,7 +89,8 @@ struct CompletionCall: Sendable {
         guard let session = SessionID(text), user == nil || user == session.user else {
             throw .outOfRange(
                 parameter: plasticity.path("session"), found: "another text",
-                allowed: "user/name with the same user as in 'user'")
+                allowed: "user/name with the same user as in 'user', a name being "
+                    + SessionName.allowed)
         }
         return session
     }
