@@ -14,6 +14,7 @@ struct HebbCommand: AsyncParsableCommand {
             Exit codes: 0 done, 1 failed, 2 wrong usage. Results go to stdout, progress to stderr.
             """,
         version: "0.1.0",
+        subcommands: [ManualCommand.self],
         groupedSubcommands: [
             CommandGroup(
                 name: "Server:", subcommands: [ServeCommand.self, DoctorCommand.self]),

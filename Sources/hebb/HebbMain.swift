@@ -22,7 +22,13 @@ enum HebbMain {
     /// Prints what happened, help on stdout and errors on stderr, and ends the process.
     private static func leave(with error: any Error) -> Never {
         let code = HebbCommand.exitCode(for: error)
-        let message = HebbCommand.fullMessage(for: error)
+        var message = HebbCommand.fullMessage(for: error)
+        if code == .validationFailure,
+            let hint = CommandSuggestion.hint(for: Array(CommandLine.arguments.dropFirst())),
+            let end = message.firstIndex(of: "\n")
+        {
+            message.insert(contentsOf: "\n" + hint, at: end)
+        }
         if !message.isEmpty {
             let stream = code == .success ? FileHandle.standardOutput : FileHandle.standardError
             try? stream.write(contentsOf: Data((message + "\n").utf8))

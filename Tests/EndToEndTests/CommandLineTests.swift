@@ -107,6 +107,16 @@ struct CommandLineTests {
         #expect(outcome.errors.contains("Usage:"))
     }
 
+    @Test("A command that there is not leads to the one that there is")
+    func otherWords() async throws {
+        for (word, hint) in [("run", "hebb complete"), ("models", "hebb sessions")] {
+            let outcome = try await HebbBinary.run([word])
+            #expect(outcome.status == 2)
+            let lines = outcome.errors.split(separator: "\n")
+            #expect(lines.count > 2 && lines[0].contains("'\(word)'") && lines[1].contains(hint))
+        }
+    }
+
     @Test("A server is reached by IPv6 in figures, and by the address of OpenAI's clients")
     func addresses() async throws {
         let server = try await ServerProcess(

@@ -17,13 +17,17 @@ final class ServerProcess: Sendable {
         try await self.init(dataPath: data.path, arguments: arguments)
     }
 
-    /// - Parameter launcher: a program that starts the server in its own place (`exec`), with its
-    ///   arguments; empty to start it directly.
-    init(dataPath: String, arguments: [String] = [], launcher: [String] = []) async throws {
+    /// - Parameters:
+    ///   - launcher: a program that starts the server in its own place (`exec`), with its
+    ///     arguments; empty to start it directly.
+    ///   - program: the server; nil: the one beside the tests.
+    init(
+        dataPath: String, arguments: [String] = [], launcher: [String] = [], program: String? = nil
+    ) async throws {
         logs = try TemporaryFolder()
         process = Process()
         let command =
-            launcher + [try HebbBinary.url().path, "serve", "--json", "--port", "0"]
+            launcher + [try program ?? HebbBinary.url().path, "serve", "--json", "--port", "0"]
             + ["--data", dataPath] + arguments
         process.executableURL = URL(fileURLWithPath: command[0])
         process.arguments = Array(command.dropFirst())

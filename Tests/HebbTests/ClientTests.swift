@@ -292,21 +292,43 @@ struct ExitStatusTests {
 }
 
 struct ShippedCoreTests {
-    @Test("The shipped core is the first one under deploy/cores above the program")
-    func shippedCore() throws {
-        let files = FileManager.default
-        let root = files.temporaryDirectory.appendingPathComponent("hebb-\(UUID().uuidString)")
-        defer { try? files.removeItem(at: root) }
-        let program = root.appendingPathComponent(".build/release/hebb").path
-        #expect(ShippedCore.folder(executable: program) == nil)
-        for name in ["recipe", "b-core", "a-core"] {
-            let folder = root.appendingPathComponent("deploy/cores/" + name)
-            try files.createDirectory(at: folder, withIntermediateDirectories: true)
-            if name != "recipe" {
-                try Data("{}".utf8).write(to: folder.appendingPathComponent("config.json"))
-            }
+    private let files = FileManager.default
+    private let root = FileManager.default.temporaryDirectory
+        .appendingPathComponent("hebb-\(UUID().uuidString)").resolvingSymlinksInPath()
+
+    private func addCore(_ path: String) throws {
+        let folder = root.appendingPathComponent(path)
+        try files.createDirectory(at: folder, withIntermediateDirectories: true)
+        try Data("{}".utf8).write(to: folder.appendingPathComponent("config.json"))
+    }
+
+    /// What is found from a program in `root`, with nothing installed for all users.
+    private func found(_ program: String) throws -> String {
+        let folder = try ShippedCore.folder(
+            executable: root.appendingPathComponent(program).path
+        ) { name in
+            ["XDG_DATA_HOME": "\(root.path)/own/share", "XDG_DATA_DIRS": "\(root.path)/none"][name]
         }
-        #expect(ShippedCore.folder(executable: program)?.hasSuffix("deploy/cores/a-core") == true)
+        return String(folder.dropFirst(root.path.count + 1))
+    }
+
+    @Test("The core is found beside the program, above it in a checkout, or where it is installed")
+    func places() throws {
+        defer { try? files.removeItem(at: root) }
+        let error = #expect(throws: ShippedCore.NotFound.self) { try found("bin/hebb") }
+        for part in ["\(root.path)/share/hebb/cores", "--core", "HEBB_CORE", "deploy/install"] {
+            #expect(error?.description.contains(part) == true, "\(part)")
+        }
+        try addCore("own/share/hebb/cores/installed")
+        #expect(try found("bin/hebb") == "own/share/hebb/cores/installed")
+        try files.createDirectory(
+            at: root.appendingPathComponent("checkout/deploy/cores/recipe"),
+            withIntermediateDirectories: true)
+        try addCore("checkout/deploy/cores/b-core")
+        try addCore("checkout/deploy/cores/a-core")
+        #expect(try found("checkout/.build/release/hebb") == "checkout/deploy/cores/a-core")
+        try addCore("share/hebb/cores/beside")
+        #expect(try found("bin/hebb") == "share/hebb/cores/beside")
     }
 }
 

@@ -4,24 +4,28 @@ import Foundation
 
 /// Which core to use.
 struct CoreOptions: ParsableArguments {
-    @Option(help: "The core's folder (default: $HEBB_CORE, else the core that ships with Hebb).")
+    @Option(
+        help: "The core's folder (default: $HEBB_CORE, else the core that ships with Hebb).",
+        completion: .directory)
     var core: String?
 
     /// The folder that was named, or the shipped core's.
     func folder() throws -> String {
         if let named = core ?? ServerOptions.environment("HEBB_CORE") { return named }
-        guard let shipped = ShippedCore.folder() else { throw ShippedCore.NotFound() }
-        return shipped
+        return try ShippedCore.folder()
     }
 }
 
 /// Where users' engrams are kept.
 struct DataOptions: ParsableArguments {
-    @Option(help: "The data folder (default: $XDG_DATA_HOME/hebb, else ~/.local/share/hebb).")
+    @Option(
+        help: "The data folder (default: $XDG_DATA_HOME/hebb, else ~/.local/share/hebb).",
+        completion: .directory)
     var data: String?
 
     @Option(
-        help: "The file with the data folder's key: 32 bytes, or 64 hexadecimal digits.")
+        help: "The file with the data folder's key: 32 bytes, or 64 hexadecimal digits.",
+        completion: .file())
     var dataKey: String?
 
     /// The key in the named file; nil: none was named.
@@ -37,28 +41,59 @@ struct DataOptions: ParsableArguments {
 /// Finds the core that ships with the project.
 enum ShippedCore {
     struct NotFound: Error, CustomStringConvertible {
+        let program: String
+        let places: [String]
+
         var description: String {
-            "no core found: name its folder with --core or HEBB_CORE (one with config.json, "
-                + "model.safetensors and tokenizer.json)"
+            "no core found. \(program) looked in:\n"
+                + places.map { "  \($0)" }.joined(separator: "\n")
+                + "\nName a core's folder with --core or HEBB_CORE (one with config.json, "
+                + "model.safetensors and tokenizer.json; Hebb's own is deploy/cores/folio-5m of "
+                + "its source), or run deploy/install there."
         }
     }
 
-    /// The first folder with a `config.json` under `deploy/cores`, in the order of names, where
-    /// `deploy` lies beside or above this program.
-    static func folder(executable: String = executablePath) -> String? {
-        var place = URL(fileURLWithPath: executable).resolvingSymlinksInPath()
-        while place.path != "/" {
-            place.deleteLastPathComponent()
-            let cores = place.appendingPathComponent("deploy/cores").path
-            let names = (try? FileManager.default.contentsOfDirectory(atPath: cores)) ?? []
-            for name in names.sorted() {
-                let folder = cores + "/" + name
-                if FileManager.default.fileExists(atPath: folder + "/config.json") {
-                    return folder
-                }
+    /// The first folder with a `config.json`, in the order of names, in one of the places.
+    /// - Throws: `NotFound`, which names the places.
+    static func folder(
+        executable: String = executablePath,
+        environment: (String) -> String? = ServerOptions.environment
+    ) throws -> String {
+        let places = places(executable: executable, environment: environment)
+        for place in places {
+            let names = (try? FileManager.default.contentsOfDirectory(atPath: place)) ?? []
+            for folder in names.sorted().map({ place + "/" + $0 })
+            where FileManager.default.fileExists(atPath: folder + "/config.json") {
+                return folder
             }
         }
-        return nil
+        throw NotFound(program: executable, places: places)
+    }
+
+    /// `share/hebb/cores` beside this program's folder, where `deploy/install` puts cores;
+    /// `deploy/cores` above it, in a checkout; then where a program that was copied away from
+    /// either finds what was installed.
+    private static func places(
+        executable: String, environment: (String) -> String?
+    ) -> [String] {
+        var place = URL(fileURLWithPath: executable).resolvingSymlinksInPath()
+            .deletingLastPathComponent()
+        let installed = "share/hebb/cores"
+        var places = [place.deletingLastPathComponent().appendingPathComponent(installed).path]
+        while place.path != "/" {
+            let cores = place.appendingPathComponent("deploy/cores").path
+            if FileManager.default.fileExists(atPath: cores) { places.append(cores) }
+            place.deleteLastPathComponent()
+        }
+        let home = FileManager.default.homeDirectoryForCurrentUser.path
+        let shares =
+            [environment("XDG_DATA_HOME") ?? home + "/.local/share"]
+            + (environment("XDG_DATA_DIRS") ?? "/usr/local/share:/usr/share")
+            .split(separator: ":").map(String.init)
+        for share in shares where !places.contains(share + "/hebb/cores") {
+            places.append(share + "/hebb/cores")
+        }
+        return places
     }
 
     /// Where this program is, whatever it was started as.
