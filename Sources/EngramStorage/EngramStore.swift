@@ -76,8 +76,8 @@ public protocol EngramStore: Sendable {
     /// Writes one event with all its consequences in one transaction.
     ///
     /// Throws `.sequenceGap` unless the event follows the session's last, `.idempotencyKeyExists`,
-    /// `.headMoved` when the head is not the expected one, `.checkpointNotFound` for a head or a
-    /// base that the user does not have.
+    /// `.headMoved` when the head is not the expected one, `.checkpointNotFound` for a head, a base
+    /// or a superseded checkpoint that the user does not have.
     func append(_ entry: JournalEntry) async throws(StorageError)
     /// The events after `sequence`, in order, at most `limit`.
     func events(of session: SessionID, after sequence: Int, limit: Int) async throws(StorageError)
@@ -115,7 +115,8 @@ public protocol EngramStore: Sendable {
     func pruneCheckpoints(of user: UserID, keeping count: Int) async throws(StorageError) -> Int
     /// Drops the checkpoint's engram, name and note. What it was made from stays on record
     /// (`history`), so that later states can be rebuilt; it is in no list and cannot be gone to.
-    /// Throws `.checkpointInUse` while the user's head or a session stands on it.
+    /// Throws `.checkpointInUse` while the user's head or a session stands on it, or a session's
+    /// next checkpoint replaces it.
     func deleteCheckpoint(_ id: CheckpointID, of user: UserID) async throws(StorageError)
 
     /// All of a user's sessions and checkpoints as of one moment, without texts and engrams; empty

@@ -24,6 +24,10 @@ public struct SessionRecord: Sendable, Equatable {
     public var id: SessionID
     /// The checkpoint that the session's delta stands on now; nil: the frozen core.
     public var base: CheckpointID?
+    /// The head that the session's total has taken the place of, and that its next checkpoint
+    /// replaces: the user's when the session was reset to another one, or what the session counted
+    /// from before an import or a merge. Nil: the total went on from `base`.
+    public var superseded: CheckpointID?
     /// The checkpoint it was made from: its state at sequence 0; nil: the frozen core.
     public var origin: CheckpointID?
     /// What completions teach unless a request says otherwise. Opaque here.
@@ -45,13 +49,15 @@ public struct SessionRecord: Sendable, Equatable {
     public var updated: Double
 
     public init(
-        id: SessionID, base: CheckpointID?, origin: CheckpointID?, learn: String,
-        sequence: Int = 0, tokensLearned: Int = 0, tokensSinceCheckpoint: Int = 0,
+        id: SessionID, base: CheckpointID?, superseded: CheckpointID? = nil,
+        origin: CheckpointID?, learn: String, sequence: Int = 0, tokensLearned: Int = 0,
+        tokensSinceCheckpoint: Int = 0,
         feedbackStreak: Int = 0, summary: [UInt8] = [], ledger: [UInt8] = [], created: Double,
         updated: Double
     ) {
         self.id = id
         self.base = base
+        self.superseded = superseded
         self.origin = origin
         self.learn = learn
         self.sequence = sequence
@@ -113,6 +119,8 @@ public struct EventRecord: Sendable, Equatable {
     public var engram: [UInt8]?
     /// The checkpoint that `reset`, `restore` or `checkpoint` went to.
     public var target: CheckpointID?
+    /// The user's head at a `reset` that went elsewhere.
+    public var superseded: CheckpointID?
     /// Unique within the session.
     public var idempotencyKey: String?
     /// Tells another request with the same key from a repeated one.
@@ -133,8 +141,9 @@ public struct EventRecord: Sendable, Equatable {
     public init(
         id: EventID, session: SessionID, sequence: Int, kind: EventKind, tokens: [Int32] = [],
         tokenCount: Int = 0, reward: Float? = nil, engram: [UInt8]? = nil,
-        target: CheckpointID? = nil, idempotencyKey: String? = nil, requestHash: String? = nil,
-        answer: [UInt8]? = nil, payload: [UInt8]? = nil, keepsContent: Bool = true,
+        target: CheckpointID? = nil, superseded: CheckpointID? = nil,
+        idempotencyKey: String? = nil, requestHash: String? = nil, answer: [UInt8]? = nil,
+        payload: [UInt8]? = nil, keepsContent: Bool = true,
         forgottenBy: EventID? = nil, created: Double
     ) {
         self.id = id
@@ -146,6 +155,7 @@ public struct EventRecord: Sendable, Equatable {
         self.reward = reward
         self.engram = engram
         self.target = target
+        self.superseded = superseded
         self.idempotencyKey = idempotencyKey
         self.requestHash = requestHash
         self.answer = answer
@@ -186,6 +196,8 @@ public struct CheckpointRecord: Sendable, Equatable {
     public var parent: CheckpointID?
     /// What the session's delta stood on before it; may have been deleted since.
     public var base: CheckpointID?
+    /// The session's before it; may have been deleted since.
+    public var superseded: CheckpointID?
     public var revision: Revision
     public var tokensLearned: Int
     /// Size of the serialised engram.
@@ -198,8 +210,8 @@ public struct CheckpointRecord: Sendable, Equatable {
     public init(
         id: CheckpointID, user: UserID, session: SessionName, sequence: Int?, name: String?,
         note: String? = nil, isAutomatic: Bool = false, parent: CheckpointID?,
-        base: CheckpointID?, revision: Revision, tokensLearned: Int, byteCount: Int, hash: String,
-        created: Double
+        base: CheckpointID?, superseded: CheckpointID? = nil, revision: Revision,
+        tokensLearned: Int, byteCount: Int, hash: String, created: Double
     ) {
         self.id = id
         self.user = user
@@ -210,6 +222,7 @@ public struct CheckpointRecord: Sendable, Equatable {
         self.isAutomatic = isAutomatic
         self.parent = parent
         self.base = base
+        self.superseded = superseded
         self.revision = revision
         self.tokensLearned = tokensLearned
         self.byteCount = byteCount

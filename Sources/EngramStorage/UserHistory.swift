@@ -34,6 +34,7 @@ public struct EventOutline: Sendable, Equatable {
     public var kind: EventKind
     public var tokenCount: Int
     public var target: CheckpointID?
+    public var superseded: CheckpointID?
     public var payload: [UInt8]?
     /// Whether the journal has what it learned from.
     public var keepsContent: Bool
@@ -42,13 +43,15 @@ public struct EventOutline: Sendable, Equatable {
     public var created: Double
 
     public init(
-        id: EventID, kind: EventKind, tokenCount: Int, target: CheckpointID?, payload: [UInt8]?,
-        keepsContent: Bool, isForgotten: Bool, created: Double
+        id: EventID, kind: EventKind, tokenCount: Int, target: CheckpointID?,
+        superseded: CheckpointID? = nil, payload: [UInt8]?, keepsContent: Bool,
+        isForgotten: Bool, created: Double
     ) {
         self.id = id
         self.kind = kind
         self.tokenCount = tokenCount
         self.target = target
+        self.superseded = superseded
         self.payload = payload
         self.keepsContent = keepsContent
         self.isForgotten = isForgotten
@@ -104,7 +107,7 @@ public struct HistoryRewrite: Sendable, Equatable {
     public var forgottenBy: EventID
     public var events: [RevisedEvent]
     /// Checkpoints with what they are to be. Identifier, session, number, name, parent and time stay;
-    /// of one that has been deleted all stays but `base`.
+    /// of one that has been deleted all stays but `base` and `superseded`.
     public var checkpoints: [JournalEntry.NewCheckpoint]
     /// The next event of every session that changes, with its new working state.
     public var entries: [JournalEntry]

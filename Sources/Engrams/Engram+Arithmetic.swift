@@ -29,27 +29,6 @@ extension Engram {
         return delta
     }
 
-    /// This engram with a delta added, projected into the safe zone:
-    ///
-    ///     w = (g_self/g_delta)·w_self + w_delta
-    ///
-    /// at each site, under the delta's gains, so that what both said keeps its volume.
-    /// - Parameter episodes: how many the sum may remember; the newest of both stay.
-    /// - Precondition: Both were learned on one cortex.
-    public func adding(_ delta: Engram, within zone: SafeZone, episodes: Int) -> Engram {
-        precondition(
-            identity.isSameCortex(as: delta.identity), "engrams of two cortices do not add")
-        var sum = self
-        sum.sites = sites.voiced(under: delta.sites.gains).combined(
-            with: delta.sites, scale: SiteFactors(repeating: 1), counts: 1)
-        sum.sites.episodes = .joined(
-            [sites.episodes, delta.sites.episodes], capacity: episodes)
-        sum.kernelClass = Self.joined(kernelClass, delta.kernelClass)
-        sum.revision = max(revision, delta.revision).next
-        sum.count(tokens: delta.tokensLearned)
-        return sum.projected(into: zone).consolidated(within: zone)
-    }
-
     /// The nearest engram within the weight bounds: weights clipped, matrices scaled to their
     /// norms, the weakest of a context's targets dropped, and all that pushes what is protected.
     func projected(into zone: SafeZone) -> Engram {

@@ -10,6 +10,8 @@ struct MergeRecord: Sendable, Equatable, Codable {
         case session(SessionName, sequence: Int)
         /// What the session's delta stood on then; the frozen core too.
         case base(SessionName, sequence: Int)
+        /// What the checkpoint's own part came on top of; the frozen core too.
+        case stem(CheckpointID)
 
         /// Where it is in the user's history.
         var point: HistoryPoint {
@@ -17,6 +19,7 @@ struct MergeRecord: Sendable, Equatable, Codable {
             case .checkpoint(let id): .checkpoint(id)
             case .session(let name, let sequence): .state(name, sequence)
             case .base(let name, let sequence): .base(name, sequence)
+            case .stem(let id): .stem(id)
             }
         }
     }

@@ -166,6 +166,8 @@ public struct SessionState: Sendable {
     public var revision: Revision
     /// The checkpoint its delta stands on; nil: the frozen core.
     public var base: CheckpointID?
+    /// The user's head when the session was reset elsewhere: what its next checkpoint replaces.
+    public var superseded: CheckpointID?
     public var tokensLearned: Int
     public var events: Int
     public var learn: LearnMode
@@ -174,12 +176,14 @@ public struct SessionState: Sendable {
     public var updated: Double
     public var engram: EngramSummary
     public init(
-        id: SessionID, revision: Revision, base: CheckpointID?, tokensLearned: Int, events: Int,
-        learn: LearnMode, created: Double, updated: Double, engram: EngramSummary
+        id: SessionID, revision: Revision, base: CheckpointID?, superseded: CheckpointID? = nil,
+        tokensLearned: Int, events: Int, learn: LearnMode, created: Double, updated: Double,
+        engram: EngramSummary
     ) {
         self.id = id
         self.revision = revision
         self.base = base
+        self.superseded = superseded
         self.tokensLearned = tokensLearned
         self.events = events
         self.learn = learn
@@ -313,6 +317,8 @@ public struct CheckpointState: Sendable {
     /// Whether the server made it by itself.
     public var isAutomatic: Bool
     public var parent: CheckpointID?
+    /// The head that its session had been reset away from: what it has replaced.
+    public var superseded: CheckpointID?
     public var revision: Revision
     public var tokensLearned: Int
     public var created: Double
@@ -322,14 +328,15 @@ public struct CheckpointState: Sendable {
     public var isHead: Bool
     public init(
         id: CheckpointID, name: String?, note: String? = nil, isAutomatic: Bool = false,
-        parent: CheckpointID?, revision: Revision, tokensLearned: Int, created: Double,
-        bytes: Int, hash: String, isHead: Bool
+        parent: CheckpointID?, superseded: CheckpointID? = nil, revision: Revision,
+        tokensLearned: Int, created: Double, bytes: Int, hash: String, isHead: Bool
     ) {
         self.id = id
         self.name = name
         self.note = note
         self.isAutomatic = isAutomatic
         self.parent = parent
+        self.superseded = superseded
         self.revision = revision
         self.tokensLearned = tokensLearned
         self.created = created

@@ -7,8 +7,8 @@ extension Scheduler {
     /// Consolidates the session into the user's engram: prunes it, drops the traces that only
     /// steer further learning, and makes it the user's head. The session goes on from there.
     ///
-    /// When another session of the user has moved the head meanwhile, this session's delta is
-    /// added to that head, within the safe zone.
+    /// When another session of the user has moved the head meanwhile, both are reconciled within
+    /// the safe zone: what either learned is in, what this session was reset away from is out.
     public func checkpoint(
         _ id: SessionID, name: String?, note: String? = nil, ifMatch: Revision?
     ) async throws -> CheckpointState {
@@ -58,7 +58,8 @@ extension Scheduler {
         }
     }
 
-    /// Deletes a checkpoint on which neither the user's head nor a session stands.
+    /// Deletes a checkpoint on which neither the user's head nor a session stands, and which no
+    /// session's next checkpoint replaces.
     public func deleteCheckpoint(_ id: SessionID, checkpoint: CheckpointID) async throws {
         try await serveQueued(for: id) {
             _ = try await record(of: id)
@@ -74,30 +75,32 @@ extension Scheduler {
         isAutomatic: Bool = false
     ) async throws -> (CheckpointRecord, ResidentSession) {
         let id = session.id
-        let base = session.record.base
+        let common = session.record.common
         return try await retryingHead(of: id.user) { user in
             let head = user?.head
             // Counted, and not made from the content: that changes when a text in it is forgotten,
             // and every later checkpoint names this one as its parent.
             let checkpoint = CheckpointID(rawValue: "ckpt-\((user?.checkpointsMade ?? 0) + 1)")
-            var origins: (base: Engram, head: Engram)?
-            if head != base {
-                origins = (
-                    try await engram(standingOn: base, of: id.user),
-                    try await engram(standingOn: head, of: id.user)
-                )
+            var branch: Branch?
+            if head != common {
+                let graph =
+                    session.record.superseded == nil
+                    ? nil : try HistoryGraph(await store.history(of: id.user))
+                branch = Branch(
+                    common: try await engram(standingOn: common, of: id.user),
+                    head: try await engram(standingOn: head, of: id.user),
+                    branching: graph?.branching(superseding: common, under: head) ?? .grown)
             }
             let made = try await consolidation(
-                of: session.engram, origins: origins, head: head, into: checkpoint,
-                for: id.user)
+                of: session.engram, branch: branch, head: head, into: checkpoint, for: id.user)
             let audit = try await audit(made.state, for: .checkpoint, of: session)
             let record = CheckpointRecord(
                 id: checkpoint, user: id.user, session: id.name,
                 sequence: session.record.sequence + 1, name: name, note: note,
-                isAutomatic: isAutomatic, parent: head, base: base,
-                revision: made.state.revision, tokensLearned: made.state.tokensLearned,
-                byteCount: made.blob.count, hash: made.hash,
-                created: try await moment(for: id.user))
+                isAutomatic: isAutomatic, parent: head, base: session.record.base,
+                superseded: session.record.superseded, revision: made.state.revision,
+                tokensLearned: made.state.tokensLearned, byteCount: made.blob.count,
+                hash: made.hash, created: try await moment(for: id.user))
             var change = SessionChange(.checkpoint, engram: made.state, base: checkpoint)
             change.target = checkpoint
             change.audit = audit
@@ -110,20 +113,19 @@ extension Scheduler {
     /// What consolidating a session's total gives. The same is done when a history is rebuilt.
     ///
     /// - Parameters:
-    ///   - origins: what the session stood on and the user's head, where these differ: then it is
-    ///     the difference that is added to the head.
+    ///   - branch: where the head is another than the session counts from; then both are
+    ///     reconciled.
     ///   - head: nil: the frozen core.
     func consolidation(
-        of total: Engram, origins: (base: Engram, head: Engram)?, head: CheckpointID?,
-        into checkpoint: CheckpointID,
+        of total: Engram, branch: Branch?, head: CheckpointID?, into checkpoint: CheckpointID,
         for user: UserID
     ) async throws -> Consolidation {
         try await atDesk(for: user) { [cortex] in
             let zone = cortex.zone
             var engram =
-                origins.map {
-                    $0.head.adding(
-                        total.contribution(beyond: $0.base), within: zone,
+                branch.map {
+                    total.reconciled(
+                        with: $0.head, since: $0.common, $0.branching, within: zone,
                         episodes: cortex.rule.episode.capacity)
                 } ?? total.consolidated(within: zone)
             engram.parent = head
@@ -172,7 +174,7 @@ extension Scheduler {
     }
 
     /// Compare and swap: tries again while other sessions of the user move the head.
-    private func retryingHead<Output>(
+    func retryingHead<Output>(
         of user: UserID, _ body: (UserRecord?) async throws -> Output
     ) async throws -> Output {
         var attempts = 0
@@ -193,10 +195,25 @@ extension Scheduler {
     static func state(of record: CheckpointRecord, isHead: Bool) -> CheckpointState {
         CheckpointState(
             id: record.id, name: record.name, note: record.note,
-            isAutomatic: record.isAutomatic, parent: record.parent, revision: record.revision,
+            isAutomatic: record.isAutomatic, parent: record.parent,
+            superseded: record.superseded, revision: record.revision,
             tokensLearned: record.tokensLearned, created: record.created,
             bytes: record.byteCount, hash: record.hash, isHead: isHead)
     }
+}
+
+extension SessionRecord {
+    /// The head from which its next checkpoint counts what was learned and dropped.
+    var common: CheckpointID? { superseded ?? base }
+}
+
+/// A session and a head that came from one.
+struct Branch: Sendable {
+    /// The head that the session counts from.
+    var common: Engram
+    /// The user's present one.
+    var head: Engram
+    var branching: Branching
 }
 
 /// A checkpoint, before it is written.

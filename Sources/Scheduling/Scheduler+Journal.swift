@@ -14,6 +14,9 @@ struct SessionChange: Sendable {
     var event = EventID(rawValue: "evt-" + Scheduler.randomName())
     /// What the session's delta stands on afterwards.
     var base: CheckpointID?
+    /// Of a change that decides it (a reset, or a changed past): the head that the session's next
+    /// checkpoint is to replace.
+    var superseded: CheckpointID?
     var tokens: [Int32] = []
     /// Of `tokens`, those that the learning gate let through.
     var learnedTokens = 0
@@ -51,6 +54,9 @@ struct SessionChange: Sendable {
 
     /// Whether the session's delta is empty afterwards.
     var startsDelta: Bool { [.reset, .restore, .checkpoint].contains(kind) }
+
+    /// Whether its total comes from nothing that the session had.
+    var replacesTotal: Bool { kind == .import || merge?.mode == .replace }
 
     /// What the journal keeps of a feedback or a merge, to do it again.
     func payload() throws -> [UInt8]? {
@@ -111,6 +117,11 @@ extension Scheduler {
         let moment = try await moment(for: session.id.user)
         var record = session.record
         record.sequence += 1
+        if change.startsDelta || change.kind == .forget {
+            record.superseded = change.superseded
+        } else if change.replacesTotal {
+            record.superseded = record.common
+        }
         record.base = change.base
         record.tokensLearned = change.engram.tokensLearned
         record.tokensSinceCheckpoint =
@@ -132,6 +143,7 @@ extension Scheduler {
             tokens: keepsContent ? change.tokens : [], tokenCount: change.learnedTokens,
             reward: change.reward, engram: keepsContent ? change.importedFile : nil,
             target: change.target,
+            superseded: change.kind == .reset ? change.superseded : nil,
             idempotencyKey: change.idempotencyKey, requestHash: change.requestHash,
             answer: change.answer,
             payload: try change.payload(), keepsContent: keepsContent, created: moment)
@@ -198,7 +210,8 @@ extension Scheduler {
     func state(of record: SessionRecord) throws -> SessionState {
         SessionState(
             id: record.id, revision: record.revision,
-            base: record.base, tokensLearned: record.tokensLearned, events: record.sequence,
+            base: record.base, superseded: record.superseded, tokensLearned: record.tokensLearned,
+            events: record.sequence,
             learn: LearnMode(rawValue: record.learn) ?? .none, created: record.created,
             updated: record.updated,
             engram: try JSONDecoder().decode(EngramSummary.self, from: Data(record.summary)))

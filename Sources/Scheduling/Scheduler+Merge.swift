@@ -49,7 +49,9 @@ extension Scheduler {
         into contents: inout [MergeRecord.Reference: Engram]
     ) async throws -> (content: MergeRecord.Reference, base: MergeRecord.Reference?) {
         let content: MergeRecord.Reference
-        let origin: MergeRecord.Reference?
+        // By the session or the checkpoint that it belongs to, and not by its own name: were the
+        // reset forgotten that put it there, it would be another one.
+        let origin: MergeRecord.Reference
         let base: CheckpointID?
         switch term.source {
         case .checkpoint(let checkpoint):
@@ -57,8 +59,8 @@ extension Scheduler {
                 throw ServiceError.checkpointNotFound(checkpoint)
             }
             content = .checkpoint(checkpoint)
-            base = record.parent
-            origin = base.map(MergeRecord.Reference.checkpoint)
+            base = record.stem
+            origin = .stem(checkpoint)
             if contents[content] == nil {
                 contents[content] = try await engram(standingOn: checkpoint, of: user)
             }
@@ -71,12 +73,10 @@ extension Scheduler {
             let session = try await resident(other)
             content = .session(name, sequence: session.record.sequence)
             base = session.record.base
-            // By the session, not by the checkpoint: were the reset forgotten that put it there,
-            // its delta would be another one.
             origin = .base(name, sequence: session.record.sequence)
             contents[content] = session.engram
         }
-        guard term.scope == .delta, let origin else { return (content, nil) }
+        guard term.scope == .delta else { return (content, nil) }
         if contents[origin] == nil {
             contents[origin] = try await engram(standingOn: base, of: user)
         }

@@ -82,7 +82,7 @@ extension Scheduler {
         // What it starts from must not change between being read and being written.
         try await lease(.user(id.user))
         defer { leases.release(.user(id.user)) }
-        let base = try await checkpoint(for: target, of: id.user)
+        let base = Self.checkpoint(for: target, head: try await store.user(id.user)?.head)
         let engram = try await engram(standingOn: base, of: id.user)
         let moment = try await moment(for: id.user)
         let record = SessionRecord(
@@ -95,10 +95,10 @@ extension Scheduler {
         return record
     }
 
-    /// The checkpoint that a target means now; nil: the frozen core.
-    func checkpoint(for target: ResetTarget, of user: UserID) async throws -> CheckpointID? {
+    /// The checkpoint that a target means; nil: the frozen core.
+    static func checkpoint(for target: ResetTarget, head: CheckpointID?) -> CheckpointID? {
         switch target {
-        case .head: try await store.user(user)?.head
+        case .head: head
         case .frozen: nil
         case .checkpoint(let id): id
         }

@@ -47,18 +47,27 @@ extension Scheduler {
         }
     }
 
-    /// Drops the session's delta, or goes further back. The user's head stays where it is.
+    /// Drops the session's delta, or goes further back. The user's head stays where it is until the
+    /// session's next checkpoint, which then replaces what the head is now: what the session was
+    /// reset away from does not come back with it. What other sessions add to the head meanwhile
+    /// stays.
     public func reset(_ id: SessionID, to target: ResetTarget, ifMatch: Revision?) async throws
         -> SessionState
     {
         try await serveWriter(of: id) {
             let session = try await replaceable(id)
             try requireMatch(ifMatch, session.revision)
-            let base = try await checkpoint(for: target, of: id.user)
-            var change = SessionChange(
-                .reset, engram: try await engram(standingOn: base, of: id.user), base: base)
-            change.target = base
-            return try state(of: try await commit(change, to: session).record)
+            return try await retryingHead(of: id.user) { user in
+                let head = user?.head
+                let base = Self.checkpoint(for: target, head: head)
+                var change = SessionChange(
+                    .reset, engram: try await engram(standingOn: base, of: id.user), base: base)
+                change.target = base
+                change.superseded = head == base ? nil : head
+                // It stays, or this has seen an older one.
+                change.head = .init(from: head, to: head)
+                return try state(of: try await commit(change, to: session).record)
+            }
         }
     }
 

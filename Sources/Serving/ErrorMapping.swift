@@ -124,7 +124,8 @@ struct ErrorAnswer {
         case .checkpointInUse(let id):
             self.init(
                 status: 409,
-                "The checkpoint '\(id)' is in use: a user's head or a session stands on it.",
+                "The checkpoint '\(id)' is in use: a user's head or a session stands on it, or a "
+                    + "session's next checkpoint is to replace it ('supersedes').",
                 code: "checkpoint_in_use")
         case .eventNotFound(let id):
             self.init(status: 404, "No event '\(id)' in this session.", code: "event_not_found")

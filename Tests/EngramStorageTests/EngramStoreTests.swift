@@ -139,6 +139,18 @@ import Testing
                 try await store.deleteCheckpoint(id, of: alice.user)
             }
         }
+        // Nor may one go that a session's next checkpoint is to replace.
+        var entry = observed(1, session: session("alice/old", base: c1))
+        entry.session.superseded = CheckpointID(rawValue: "c0")
+        await #expect(throws: StorageError.checkpointNotFound(CheckpointID(rawValue: "c0"))) {
+            try await store.append(entry)
+        }
+        (entry.session.base, entry.session.superseded) = (nil, c1)
+        try await store.append(entry)
+        #expect(try await store.session(entry.session.id)?.superseded == c1)
+        await #expect(throws: StorageError.checkpointInUse(c1)) {
+            try await store.deleteCheckpoint(c1, of: alice.user)
+        }
         try await store.discardSession(SessionID("alice/old")!)
         try await store.deleteCheckpoint(c1, of: alice.user)
         #expect(try await store.engram(of: c1, of: alice.user) == nil)

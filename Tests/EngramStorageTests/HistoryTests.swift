@@ -28,6 +28,7 @@ import Testing
         var made = try #require(
             try await store.checkpoint(CheckpointID(rawValue: "ckpt-1"), of: alice.user))
         made.hash = "other"
+        made.superseded = nil
         made.tokensLearned = 1
         let entries = [forgetting(4), forgetting(1, in: side)]
         try await store.rewrite(
@@ -72,6 +73,7 @@ import Testing
         var expected = try await store.history(of: alice.user).checkpoints
         var record = expected[0].record
         record.base = CheckpointID(rawValue: "ckpt-0")
+        record.superseded = CheckpointID(rawValue: "ckpt-00")
         expected[0].record = record
         record.hash = "other"
         let event = try await store.events(of: alice, after: 0, limit: 1)[0].id

@@ -127,6 +127,69 @@ import Testing
         await store.close()
     }
 
+    @Test(
+        "A reset that nothing has kept yet is given the head of its moment; a kept one is as it was"
+    )
+    func pendingResets() async throws {
+        let folder = temporaryFolder()
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        let database = try DatabaseQueue(path: folder + "/hebb.sqlite")
+        try SQLiteSchema.migrator.migrate(database, upTo: "5: sealing")
+        try await database.write { db in
+            try db.execute(sql: "INSERT INTO users VALUES ('alice', NULL, 1, 3)")
+            for (number, created) in [(1, 10), (2, 20), (3, 30)] {
+                try db.execute(
+                    sql: """
+                        INSERT INTO checkpoints (user, id, session, automatic, revision,
+                            tokensLearned, byteCount, hash, created, deleted, engram)
+                        VALUES ('alice', 'ckpt-\(number)', 'default', 0, 1, 1, 1, 'h', \(created),
+                            0, x'00')
+                        """)
+            }
+            let resets: [(name: String, kinds: [(kind: String, target: String?, at: Int)])] = [
+                ("pending", [("reset", nil, 25)]),
+                ("restored", [("restore", "ckpt-1", 26), ("reset", nil, 27)]),
+                ("kept", [("reset", nil, 12), ("checkpoint", "ckpt-2", 20)]),
+                ("head", [("reset", "ckpt-3", 31)]),
+                ("early", [("reset", nil, 5)]),
+            ]
+            for (name, events) in resets {
+                try db.execute(
+                    sql: """
+                        INSERT INTO sessions (user, name, learn, sequence, tokensLearned,
+                            tokensSinceCheckpoint, summary, created, updated)
+                        VALUES ('alice', '\(name)', 'none', \(events.count), 0, 0, x'7b7d', 1, 2)
+                        """)
+                for (index, event) in events.enumerated() {
+                    try db.execute(
+                        sql: """
+                            INSERT INTO events (id, user, name, sequence, kind, tokenCount, target,
+                                created, tokens)
+                            VALUES (?, 'alice', ?, ?, ?, 0, ?, ?, x'')
+                            """,
+                        arguments: [
+                            "\(name)-\(index)", name, index + 1, event.kind, event.target, event.at,
+                        ])
+                }
+            }
+        }
+        try database.close()
+        let store = try SQLiteStore(folder: folder)
+        for (name, superseded) in [
+            ("pending", "ckpt-2"), ("restored", "ckpt-1"), ("kept", nil), ("head", nil),
+            ("early", nil),
+        ] {
+            let id = SessionID("alice/\(name)")!
+            #expect(try await store.session(id)?.superseded?.rawValue == superseded, "\(name)")
+            let last = try await store.events(of: id, after: 0, limit: 9).last
+            #expect(last?.superseded?.rawValue == superseded, "\(name)")
+        }
+        await #expect(throws: StorageError.checkpointInUse(CheckpointID(rawValue: "ckpt-2"))) {
+            try await store.deleteCheckpoint(CheckpointID(rawValue: "ckpt-2"), of: alice.user)
+        }
+        await store.close()
+    }
+
     @Test("Data of a later version are refused, not migrated")
     func newerFormat() async throws {
         let folder = temporaryFolder()

@@ -42,7 +42,8 @@ func observed(
     let event = EventRecord(
         id: EventID(rawValue: "\(record.id)#\(number)"), session: record.id, sequence: number,
         kind: .observe, tokens: [0, 1, -1, .max, .min, 4095], tokenCount: 6, reward: -0.25,
-        idempotencyKey: key, requestHash: key.map { "hash of \($0)" },
+        superseded: CheckpointID(rawValue: "ckpt-0"), idempotencyKey: key,
+        requestHash: key.map { "hash of \($0)" },
         answer: Array("{\"n\":\(number)}".utf8), payload: [0, 255, UInt8(number)],
         created: Double(number) + 0.125)
     return JournalEntry(
@@ -63,7 +64,8 @@ func checkpointed(
     let blob = Array("engram \(name)".utf8)
     let checkpoint = CheckpointRecord(
         id: id, user: record.id.user, session: record.id.name, sequence: number,
-        name: "label of \(name)", parent: head, base: nil, revision: Revision(rawValue: .max),
+        name: "label of \(name)", parent: head, base: nil,
+        superseded: CheckpointID(rawValue: "ckpt-0"), revision: Revision(rawValue: .max),
         tokensLearned: 7, byteCount: blob.count, hash: "hash", created: 3)
     return JournalEntry(
         event: EventRecord(

@@ -63,7 +63,8 @@ struct AdmissionTests {
             file(of: engram, metadata: ["projections": ProjectionShapes().text]))
         let empty = Engram.empty(identity: home)
         #expect(older.contribution(beyond: empty).sites.bias == sites.bias)
-        let sum = empty.adding(older, within: SafeZone(), episodes: 4)
+        let sum = older.reconciled(
+            with: empty, since: empty, .grown, within: SafeZone(), episodes: 4)
         // A sum is consolidated: its weights are on a grid.
         #expect(sum.identity == home && sum.sites.bias.allSatisfy { abs($0 - 0.25) < 0.01 })
         #expect(empty.comparison(with: older, limit: 1, pushLimit: 1).biases.count == 1)

@@ -154,7 +154,8 @@ struct EngramTests {
     func arithmetic() throws {
         let base = try randomEngram(seed: 8)
         let total = try randomEngram(seed: 9)
-        let sum = base.adding(total.contribution(beyond: base), within: SafeZone(), episodes: 100)
+        let sum = total.reconciled(
+            with: base, since: base, .grown, within: SafeZone(), episodes: 100)
         let wanted = Dictionary(
             uniqueKeysWithValues: total.sites.features.sorted().map {
                 ([$0.latent, $0.synapse.token], $0.synapse.weight)

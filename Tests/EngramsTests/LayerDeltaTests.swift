@@ -134,7 +134,9 @@ struct LayerDeltaTests {
         let two = engram([down: delta(down, rank: 4, seed: 2), gate: delta(gate)])
         var zone = SafeZone()
         zone.matrixBound = 1000
-        let sum = one.adding(two, within: zone, episodes: 0).sites.layer
+        let none = Engram.empty(identity: one.identity)
+        let sum = two.reconciled(with: one, since: none, .grown, within: zone, episodes: 0).sites
+            .layer
         let found = try #require(sum.deltas[down])
         #expect(found.rank == 7 && sum.deltas[gate] == delta(gate))
         let expected = zip(
@@ -144,7 +146,8 @@ struct LayerDeltaTests {
         let rest = two.contribution(beyond: two).sites.layer
         #expect(rest.deltas.isEmpty)
         zone.matrixBound = 2
-        let bounded = one.adding(two, within: zone, episodes: 0).sites.layer
+        let bounded = two.reconciled(with: one, since: none, .grown, within: zone, episodes: 0)
+            .sites.layer
         #expect(abs(try #require(bounded.deltas[down]).frobeniusNorm - 2) < 1e-3)
     }
 

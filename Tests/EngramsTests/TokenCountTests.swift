@@ -15,7 +15,9 @@ struct TokenCountTests {
                 within: SafeZone())
             #expect(engram.tokensLearned == Engram.tokensLearnedMaximum)
         }
-        let sum = engram.adding(engram, within: SafeZone(), episodes: 4)
+        let sum = engram.reconciled(
+            with: engram, since: .empty(identity: engram.identity), .grown, within: SafeZone(),
+            episodes: 4)
         #expect(sum.tokensLearned == Engram.tokensLearnedMaximum)
         let merged = Engram.merged(
             [.init(engram, scale: 3)], onto: engram, rescale: .none, within: SafeZone(),

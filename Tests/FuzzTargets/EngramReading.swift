@@ -30,7 +30,17 @@ enum EngramReading {
     private static func combine(_ engram: Engram, _ zone: SafeZone) throws {
         let results = [
             ("consolidating", engram.consolidated(within: zone)),
-            ("adding", engram.adding(engram, within: zone, episodes: 16)),
+            (
+                "adding",
+                engram.reconciled(
+                    with: engram, since: .empty(identity: engram.identity), .bothReplaced,
+                    within: zone, episodes: 16)
+            ),
+            (
+                "replacing",
+                engram.reconciled(
+                    with: engram, since: engram, .replaced, within: zone, episodes: 16)
+            ),
             ("subtracting", engram.difference(from: engram, within: zone)),
             (
                 "merging",
@@ -54,8 +64,8 @@ enum EngramReading {
         let merged = Engram.merged(
             [.init(engram, scale: 1)], onto: empty, rescale: .sqrt, within: zone,
             episodes: capacity)
-        let sum = empty.adding(
-            engram.contribution(beyond: empty), within: zone, episodes: capacity)
+        let sum = engram.reconciled(
+            with: empty, since: empty, .grown, within: zone, episodes: capacity)
         var next = engram
         let proposal = Proposal(base: engram.revision, sites: engram.sites, tokens: 1)
         _ = try must("committing") { try next.commit(proposal, within: zone) }

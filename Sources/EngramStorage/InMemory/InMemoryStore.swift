@@ -130,8 +130,8 @@ public actor InMemoryStore: EngramStore {
             if let new = move.new, user.checkpoint(new) == nil { throw .checkpointNotFound(new) }
             user.record.head = move.new
         }
-        if let base = entry.session.base, user.checkpoint(base) == nil {
-            throw .checkpointNotFound(base)
+        for id in [entry.session.base, entry.session.superseded] {
+            if let id, user.checkpoint(id) == nil { throw .checkpointNotFound(id) }
         }
         let kept = session.record
         session.record = entry.session
@@ -223,7 +223,9 @@ public actor InMemoryStore: EngramStore {
         guard let owner = users[user], owner.checkpoint(id) != nil else {
             throw .checkpointNotFound(id)
         }
-        let isUsed = sessions.values.contains { $0.record.id.user == user && $0.record.base == id }
+        let isUsed = sessions.values.contains {
+            $0.record.id.user == user && [$0.record.base, $0.record.superseded].contains(id)
+        }
         guard owner.record.head != id, !isUsed else { throw .checkpointInUse(id) }
         guard let index = owner.index(of: id) else { return }
         users[user]?.checkpoints[index].isDeleted = true
@@ -275,6 +277,7 @@ public actor InMemoryStore: EngramStore {
         }
         if user.checkpoints[index].isDeleted {
             users[record.user]?.checkpoints[index].content.record.base = record.base
+            users[record.user]?.checkpoints[index].content.record.superseded = record.superseded
         } else {
             users[record.user]?.checkpoints[index].content = checkpoint
         }
@@ -358,7 +361,8 @@ extension EventOutline {
     fileprivate init(_ event: EventRecord) {
         self.init(
             id: event.id, kind: event.kind, tokenCount: event.tokenCount, target: event.target,
-            payload: event.payload, keepsContent: event.keepsContent,
+            superseded: event.superseded, payload: event.payload,
+            keepsContent: event.keepsContent,
             isForgotten: event.forgottenBy != nil, created: event.created)
     }
 }
@@ -371,6 +375,7 @@ extension EventRecord {
         reward = nil
         engram = nil
         target = nil
+        superseded = nil
         idempotencyKey = nil
         requestHash = nil
         answer = nil

@@ -29,13 +29,15 @@ extension Database {
                 """, arguments: [user.rawValue, id.rawValue]) ?? false
     }
 
-    /// Whether the user's head or a session stands on a checkpoint.
+    /// Whether the user's head or a session stands on a checkpoint, or a session's next one
+    /// replaces it.
     func isInUse(_ id: CheckpointID, of user: UserID) throws -> Bool {
         let uses = try Int.fetchOne(
             self,
             sql: """
                 SELECT (SELECT count(*) FROM users WHERE id = :user AND head = :id)
-                     + (SELECT count(*) FROM sessions WHERE user = :user AND base = :id)
+                     + (SELECT count(*) FROM sessions
+                        WHERE user = :user AND (base = :id OR superseded = :id))
                 """, arguments: ["user": user.rawValue, "id": id.rawValue])
         return uses != 0
     }
@@ -107,13 +109,15 @@ extension Database {
         try check(entry.event)
         if let checkpoint = entry.checkpoint { try insert(checkpoint, under: seal) }
         if let move = entry.head { try move.apply(to: id.user, in: self) }
-        if let base = entry.session.base, try !hasCheckpoint(base, of: id.user) {
-            throw StorageError.checkpointNotFound(base)
+        for checkpoint in [entry.session.base, entry.session.superseded] {
+            if let checkpoint, try !hasCheckpoint(checkpoint, of: id.user) {
+                throw StorageError.checkpointNotFound(checkpoint)
+            }
         }
         try execute(
             sql: """
                 INSERT INTO events (\(EventRecord.columns))
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """, arguments: try entry.event.arguments(under: seal))
         try update(entry.session, under: seal)
         if let snapshot = entry.snapshot { try keep(snapshot, of: id, under: seal) }
@@ -167,15 +171,16 @@ extension Database {
         try execute(
             sql: """
                 INSERT INTO checkpoints (\(CheckpointRecord.columns), engram)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """,
             arguments: [
                 record.user.rawValue, record.id.rawValue, record.session.rawValue, record.sequence,
                 try record.name.map { try seal.seal($0, at: place("name")) },
                 try record.note.map { try seal.seal($0, at: place("note")) },
                 record.isAutomatic, record.parent?.rawValue, record.base?.rawValue,
-                Int64(bitPattern: record.revision.rawValue), record.tokensLearned,
-                record.byteCount, try seal.seal(record.hash, at: place("hash")), record.created,
+                record.superseded?.rawValue, Int64(bitPattern: record.revision.rawValue),
+                record.tokensLearned, record.byteCount,
+                try seal.seal(record.hash, at: place("hash")), record.created,
                 try seal.sealErasable(checkpoint.engram, at: place("engram")),
             ])
         try execute(
@@ -186,14 +191,14 @@ extension Database {
     private func update(_ record: SessionRecord, under seal: RowSeal) throws {
         try execute(
             sql: """
-                UPDATE sessions SET base = ?, learn = ?, sequence = ?, tokensLearned = ?,
-                    tokensSinceCheckpoint = ?, feedbackStreak = ?, summary = ?, ledger = ?,
-                    updated = ?
+                UPDATE sessions SET base = ?, superseded = ?, learn = ?, sequence = ?,
+                    tokensLearned = ?, tokensSinceCheckpoint = ?, feedbackStreak = ?, summary = ?,
+                    ledger = ?, updated = ?
                 WHERE user = ? AND name = ?
                 """,
             arguments: [
-                record.base?.rawValue, record.learn, record.sequence, record.tokensLearned,
-                record.tokensSinceCheckpoint, record.feedbackStreak,
+                record.base?.rawValue, record.superseded?.rawValue, record.learn, record.sequence,
+                record.tokensLearned, record.tokensSinceCheckpoint, record.feedbackStreak,
                 try seal.seal(record.summary, at: .session(record.id, "summary")),
                 try seal.seal(record.ledger, at: .session(record.id, "ledger")), record.updated,
                 record.id.user.rawValue, record.id.name.rawValue,

@@ -13,6 +13,7 @@ extension SessionRecord {
         let largest = StoredRow.largestNumber
         self.init(
             id: id, base: CheckpointID(text: try row.value("base")),
+            superseded: CheckpointID(text: try row.value("superseded")),
             origin: CheckpointID(text: try row.value("origin")), learn: try row.value("learn"),
             sequence: try row.number("sequence"),
             tokensLearned: try row.number("tokensLearned"),
@@ -60,6 +61,7 @@ extension EventRecord {
             tokens: tokens, tokenCount: try row.number("tokenCount"),
             reward: reward.map { Float($0) }, engram: try bytes("engram"),
             target: CheckpointID(text: try row.value("target")),
+            superseded: CheckpointID(text: try row.value("superseded")),
             idempotencyKey: try row.value("idempotencyKey"),
             requestHash: try requestHash.map { try seal.open($0, at: hashPlace) },
             answer: try bytes("answer"), payload: try bytes("payload"),
@@ -75,8 +77,8 @@ extension EventRecord {
         }
         return [
             id.rawValue, session.user.rawValue, session.name.rawValue, sequence, kind.rawValue,
-            tokenCount, reward.map { Double($0) }, target?.rawValue, keepsContent,
-            forgottenBy?.rawValue, created, try sealed(payload, "payload"),
+            tokenCount, reward.map { Double($0) }, target?.rawValue, superseded?.rawValue,
+            keepsContent, forgottenBy?.rawValue, created, try sealed(payload, "payload"),
             try seal.sealErasable(littleEndian(tokens), at: place("tokens")),
             idempotencyKey, try requestHash.map { try seal.seal($0, at: place("requestHash")) },
             try sealed(answer, "answer"), try sealed(engram, "engram"),
@@ -88,8 +90,8 @@ extension EventRecord {
     }
 
     static let columns = """
-        id, user, name, sequence, kind, tokenCount, reward, target, keepsContent, forgottenBy,
-        created, payload, tokens, idempotencyKey, requestHash, answer, engram
+        id, user, name, sequence, kind, tokenCount, reward, target, superseded, keepsContent,
+        forgottenBy, created, payload, tokens, idempotencyKey, requestHash, answer, engram
         """
 }
 
@@ -104,6 +106,7 @@ extension EventOutline {
         self.init(
             id: id, kind: try EventKind(row), tokenCount: try row.number("tokenCount"),
             target: CheckpointID(text: try row.value("target")),
+            superseded: CheckpointID(text: try row.value("superseded")),
             payload: try payload.map {
                 try seal.open($0, at: .event(id, of: session, sequence, "payload"))
             }, keepsContent: try row.value("keepsContent"), isForgotten: forgottenBy != nil,
@@ -111,7 +114,8 @@ extension EventOutline {
     }
 
     static let columns = """
-        id, sequence, kind, tokenCount, target, payload, keepsContent, forgottenBy, created
+        id, sequence, kind, tokenCount, target, superseded, payload, keepsContent, forgottenBy,
+        created
         """
 }
 
@@ -144,6 +148,7 @@ extension CheckpointRecord {
             isAutomatic: try row.value("automatic"),
             parent: CheckpointID(text: try row.value("parent")),
             base: CheckpointID(text: try row.value("base")),
+            superseded: CheckpointID(text: try row.value("superseded")),
             revision: Revision(rawValue: UInt64(bitPattern: revision)),
             tokensLearned: try row.number("tokensLearned"),
             byteCount: try row.number("byteCount"),
@@ -154,7 +159,7 @@ extension CheckpointRecord {
 
     /// All but the engram's bytes.
     static let columns = """
-        user, id, session, sequence, name, note, automatic, parent, base, revision,
+        user, id, session, sequence, name, note, automatic, parent, base, superseded, revision,
         tokensLearned, byteCount, hash, created
         """
 }

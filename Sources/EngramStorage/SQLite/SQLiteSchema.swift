@@ -39,6 +39,9 @@ enum SQLiteSchema {
                     INSERT INTO properties SELECT 'erasure', x'' WHERE EXISTS (SELECT * FROM users);
                     """)
         }
+        migrator.registerMigration("6: what a reset superseded") { db in
+            try db.execute(sql: sixth)
+        }
         return migrator
     }
 
@@ -47,6 +50,92 @@ enum SQLiteSchema {
         let content = Data.fromDatabaseValue($0[0]) ?? Data()
         return ErasableContent.stored(content)
     }
+
+    /// As in the fourth, so that the new column stands before the long values. A session that was
+    /// reset last, and keeps that yet, is given the head of that moment, as if it were reset now:
+    /// its next checkpoint would bring back what was reset away. Older checkpoints keep how they
+    /// were made.
+    private static let sixth = """
+        CREATE TABLE newCheckpoints (
+            ordinal INTEGER PRIMARY KEY AUTOINCREMENT,
+            user TEXT NOT NULL,
+            id TEXT NOT NULL,
+            session TEXT NOT NULL,
+            sequence INTEGER,
+            name TEXT,
+            note TEXT,
+            automatic INTEGER NOT NULL DEFAULT 0,
+            parent TEXT,
+            base TEXT,
+            superseded TEXT,
+            revision INTEGER NOT NULL,
+            tokensLearned INTEGER NOT NULL,
+            byteCount INTEGER NOT NULL,
+            hash TEXT NOT NULL,
+            created REAL NOT NULL,
+            deleted INTEGER NOT NULL DEFAULT 0,
+            hasUnknownSources INTEGER NOT NULL DEFAULT 0,
+            engram BLOB NOT NULL,
+            UNIQUE (user, id)
+        ) STRICT;
+        INSERT INTO newCheckpoints
+        SELECT ordinal, user, id, session, sequence, name, note, automatic, parent, base, NULL,
+            revision, tokensLearned, byteCount, hash, created, deleted, hasUnknownSources, engram
+        FROM checkpoints ORDER BY ordinal;
+        DROP TABLE checkpoints;
+        ALTER TABLE newCheckpoints RENAME TO checkpoints;
+
+        CREATE TABLE newEvents (
+            id TEXT NOT NULL UNIQUE,
+            user TEXT NOT NULL,
+            name TEXT NOT NULL,
+            sequence INTEGER NOT NULL,
+            kind TEXT NOT NULL,
+            tokenCount INTEGER NOT NULL,
+            reward REAL,
+            target TEXT,
+            superseded TEXT,
+            keepsContent INTEGER NOT NULL DEFAULT 1,
+            forgottenBy TEXT,
+            created REAL NOT NULL,
+            payload BLOB,
+            tokens BLOB NOT NULL,
+            idempotencyKey TEXT,
+            requestHash TEXT,
+            answer BLOB,
+            engram BLOB,
+            UNIQUE (user, name, sequence),
+            UNIQUE (user, name, idempotencyKey),
+            FOREIGN KEY (user, name) REFERENCES sessions (user, name) ON DELETE CASCADE
+        ) STRICT;
+        INSERT INTO newEvents
+        SELECT id, user, name, sequence, kind, tokenCount, reward, target, NULL, keepsContent,
+            forgottenBy, created, payload, tokens, idempotencyKey, requestHash, answer, engram
+        FROM events ORDER BY rowid;
+        DROP TABLE events;
+        ALTER TABLE newEvents RENAME TO events;
+
+        UPDATE events SET superseded =
+            (SELECT head FROM
+                (SELECT id AS head, created AS moment FROM checkpoints WHERE user = events.user
+                 UNION ALL
+                 SELECT target, created FROM events AS r
+                 WHERE r.user = events.user AND r.kind = 'restore')
+             WHERE moment < events.created ORDER BY moment DESC LIMIT 1)
+        WHERE kind = 'reset' AND forgottenBy IS NULL AND NOT EXISTS
+            (SELECT 1 FROM events AS l
+             WHERE l.user = events.user AND l.name = events.name AND l.forgottenBy IS NULL
+               AND l.kind IN ('reset', 'restore', 'checkpoint')
+               AND l.sequence > events.sequence);
+        UPDATE events SET superseded = NULL WHERE superseded = target OR NOT EXISTS
+            (SELECT 1 FROM checkpoints
+             WHERE checkpoints.user = events.user AND checkpoints.id = events.superseded
+               AND NOT deleted);
+        ALTER TABLE sessions ADD COLUMN superseded TEXT;
+        UPDATE sessions SET superseded =
+            (SELECT max(superseded) FROM events
+             WHERE events.user = sessions.user AND events.name = sessions.name);
+        """
 
     /// The tables are made anew so that what is read often stands before the long values: SQLite
     /// walks through all of a row's pages to reach a column behind them.

@@ -120,21 +120,27 @@ extension Database {
         }
         try execute(
             sql: """
-                UPDATE checkpoints SET base = ?, revision = ?, tokensLearned = ?, byteCount = ?,
-                    hash = ?, engram = ?
+                UPDATE checkpoints SET base = ?, superseded = ?, revision = ?, tokensLearned = ?,
+                    byteCount = ?, hash = ?, engram = ?
                 WHERE user = ? AND id = ? AND NOT deleted
                 """,
             arguments: [
-                record.base?.rawValue, Int64(bitPattern: record.revision.rawValue),
-                record.tokensLearned, record.byteCount,
-                try seal.seal(record.hash, at: place("hash")),
+                record.base?.rawValue, record.superseded?.rawValue,
+                Int64(bitPattern: record.revision.rawValue), record.tokensLearned,
+                record.byteCount, try seal.seal(record.hash, at: place("hash")),
                 try seal.sealErasable(checkpoint.engram, at: place("engram")),
                 record.user.rawValue, record.id.rawValue,
             ])
         if changesCount == 0 {
             try execute(
-                sql: "UPDATE checkpoints SET base = ? WHERE user = ? AND id = ? AND deleted",
-                arguments: [record.base?.rawValue, record.user.rawValue, record.id.rawValue])
+                sql: """
+                    UPDATE checkpoints SET base = ?, superseded = ?
+                    WHERE user = ? AND id = ? AND deleted
+                    """,
+                arguments: [
+                    record.base?.rawValue, record.superseded?.rawValue, record.user.rawValue,
+                    record.id.rawValue,
+                ])
         }
         guard changesCount == 1 else { throw StorageError.checkpointNotFound(record.id) }
     }
@@ -167,9 +173,9 @@ extension Database {
         let nothing = try seal.seal([], at: try place(of: event, "tokens"))
         try execute(
             sql: """
-                UPDATE events SET tokenCount = 0, reward = NULL, target = NULL, forgottenBy = ?,
-                    payload = NULL, tokens = ?, idempotencyKey = NULL, requestHash = NULL,
-                    answer = NULL, engram = NULL
+                UPDATE events SET tokenCount = 0, reward = NULL, target = NULL, superseded = NULL,
+                    forgottenBy = ?, payload = NULL, tokens = ?, idempotencyKey = NULL,
+                    requestHash = NULL, answer = NULL, engram = NULL
                 WHERE id = ?
                 """,
             arguments: [forgetting.rawValue, ErasableContent.stored(nothing), event.rawValue])

@@ -9,7 +9,13 @@ struct HistoryGraph: Sendable {
     /// What holds of a session beside its engram, after an event.
     struct Bearings: Sendable, Equatable {
         var base: CheckpointID?
+        /// As in `SessionRecord`.
+        var superseded: CheckpointID?
         var streak = 0
+
+        var common: CheckpointID? { superseded ?? base }
+        /// Once another total has taken the session's place.
+        var replaced: Bearings { Bearings(base: base, superseded: common) }
     }
 
     struct Omission: Sendable, Equatable {
@@ -44,12 +50,15 @@ struct HistoryGraph: Sendable {
         for (index, event) in session.events.enumerated() {
             if hasEffect(event, at: Omission(session: name, sequence: index + 1)) {
                 switch event.kind {
-                case .reset, .restore: present = Bearings(base: event.target)
-                case .checkpoint: present.base = event.target
-                case .import: present.streak = 0
+                case .reset, .restore:
+                    present = Bearings(base: event.target, superseded: event.superseded)
+                case .checkpoint: (present.base, present.superseded) = (event.target, nil)
+                case .import: present = present.replaced
                 case .merge:
+                    let record = try Self.payload(MergeRecord.self, of: event)
+                    merges[event.id] = record
                     present.streak = 0
-                    merges[event.id] = try Self.payload(MergeRecord.self, of: event)
+                    if record.mode == .replace { present = present.replaced }
                 case .feedback:
                     let record = try Self.payload(FeedbackRecord.self, of: event)
                     present.streak = FeedbackRule.streak(
@@ -134,13 +143,43 @@ struct HistoryGraph: Sendable {
             else {
                 return .lost(
                     .discardedSession(id),
-                    sources: [record.base, record.parent].compactMap { $0 }
+                    sources: [record.base, record.superseded, record.parent].compactMap { $0 }
                         .map { .checkpoint($0) })
             }
             return .consolidation(
-                total: .state(record.session, sequence - 1), base: before.base,
-                head: record.parent)
+                total: .state(record.session, sequence - 1), common: before.common,
+                head: record.parent,
+                before.superseded == nil
+                    ? .grown : branching(superseding: before.common, under: record.parent))
+        case .stem(let id):
+            guard let record = present(id) else { throw StorageError.corrupt(code: 0) }
+            return Self.standing(on: record.stem)
         }
+    }
+
+    /// A checkpoint's record as this history has it.
+    private func present(_ id: CheckpointID) -> CheckpointRecord? {
+        guard var record = checkpoints[id]?.record else { return nil }
+        if let sequence = record.sequence,
+            let before = bearings(of: record.session, at: sequence - 1)
+        {
+            (record.base, record.superseded) = (before.base, before.superseded)
+        }
+        return record
+    }
+
+    /// How a session that has taken the place of one head stands to another: whether that one went
+    /// on from the first, or has taken its place as well.
+    /// - Complexity: O(checkpoints).
+    func branching(superseding common: CheckpointID?, under head: CheckpointID?) -> Branching {
+        var head = head
+        // Only damaged data can go round in a circle.
+        for _ in 0...checkpoints.count {
+            if head == common { return .replaced }
+            guard let record = head.flatMap(present) else { break }
+            head = record.superseded != nil && record.superseded == record.base ? nil : record.stem
+        }
+        return .bothReplaced
     }
 
     private static func standing(on checkpoint: CheckpointID?) -> HistoryRecipe {
@@ -177,7 +216,7 @@ struct HistoryGraph: Sendable {
         of reference: MergeRecord.Reference, at time: Double
     ) -> SessionName? {
         switch reference {
-        case .checkpoint: return nil
+        case .checkpoint, .stem: return nil
         case .session(let name, let sequence), .base(let name, let sequence):
             guard let session = sessions[name], session.record.created < time,
                 sequence <= session.events.count
@@ -185,4 +224,10 @@ struct HistoryGraph: Sendable {
             return nil
         }
     }
+}
+
+extension CheckpointRecord {
+    /// What its own part came on top of: the head before it, but where its session had been reset
+    /// away from that, what the session stood on.
+    var stem: CheckpointID? { superseded == nil ? parent : base }
 }

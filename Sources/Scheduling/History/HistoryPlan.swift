@@ -50,9 +50,10 @@ struct HistoryPlan: Sendable {
         for session in history.sessions where sessions.contains(session.record.id.name) {
             let name = session.record.id.name
             results.append(.state(name, session.events.count))
-            let base = graph.bearings(of: name, at: session.events.count)?.base
-            if let base, Self.deleted(in: history).contains(base) {
-                throw HistoryLoss.deletedBase(name, base)
+            let bearings = graph.bearings(of: name, at: session.events.count)
+            let deleted = Self.deleted(in: history)
+            for case let id? in [bearings?.base, bearings?.superseded] where deleted.contains(id) {
+                throw HistoryLoss.deletedBase(name, id)
             }
         }
         let counted =

@@ -8,6 +8,8 @@ enum HistoryPoint: Hashable, Sendable {
     case base(SessionName, Int)
     /// What stands on a checkpoint starts with this.
     case checkpoint(CheckpointID)
+    /// What the checkpoint's own part came on top of (`CheckpointRecord.stem`).
+    case stem(CheckpointID)
 }
 
 /// How the engram of a point comes about.
@@ -20,10 +22,10 @@ enum HistoryRecipe: Sendable, Equatable {
     case same(HistoryPoint)
     /// The session's event of that number made it, from these.
     case event(EventPlace, sources: [HistoryPoint])
-    /// A session's total was consolidated. Where the session stood elsewhere than on the user's
-    /// head, it was what it had learned beyond `base` that was added to `head`; nil: the frozen
-    /// core.
-    case consolidation(total: HistoryPoint, base: CheckpointID?, head: CheckpointID?)
+    /// A session's total was consolidated. Where it counted from another head than the user's, it
+    /// was reconciled with `head`, since `common`; nil: the frozen core.
+    case consolidation(
+        total: HistoryPoint, common: CheckpointID?, head: CheckpointID?, Branching)
     /// Nobody knows any more.
     case lost(HistoryLoss, sources: [HistoryPoint])
 
@@ -38,9 +40,9 @@ enum HistoryRecipe: Sendable, Equatable {
         case .frozen, .stored: []
         case .same(let point): [point]
         case .event(_, let sources), .lost(_, let sources): sources
-        case .consolidation(let total, let base, let head):
-            base == head
-                ? [total] : [total] + [base, head].compactMap { $0 }.map { .checkpoint($0) }
+        case .consolidation(let total, let common, let head, _):
+            common == head
+                ? [total] : [total] + [common, head].compactMap { $0 }.map { .checkpoint($0) }
         }
     }
 }
@@ -53,7 +55,7 @@ enum HistoryLoss: Error, Sendable, Equatable, CustomStringConvertible {
     case notKept(EventID)
     /// The event merged a session that has been discarded.
     case mergedSession(EventID, SessionName)
-    /// The session would stand on a checkpoint that has been deleted.
+    /// The session would stand on a checkpoint that has been deleted, or be reset away from it.
     case deletedBase(SessionName, CheckpointID)
 
     var description: String {
@@ -68,7 +70,8 @@ enum HistoryLoss: Error, Sendable, Equatable, CustomStringConvertible {
             "event \(id) would have to be done again, and it merged the session '\(session)', "
                 + "which has been discarded"
         case .deletedBase(let session, let id):
-            "the session '\(session)' would stand on checkpoint \(id), which has been deleted"
+            "the session '\(session)' would stand on checkpoint \(id) or have been reset away from "
+                + "it, which has been deleted"
         }
     }
 }

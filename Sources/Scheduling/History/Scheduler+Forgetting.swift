@@ -145,6 +145,7 @@ extension Scheduler {
         else { throw StorageError.corrupt(code: 0) }
         var change = SessionChange(
             .forget, engram: try outcome.engrams.engram(at: end), base: bearings.base)
+        change.superseded = bearings.superseded
         change.rebuilt = SessionChange.RebuiltFigures(
             isChanged: plan.changed.contains(end), feedbackStreak: bearings.streak,
             tokensSinceCheckpoint: plan.graph.tokensSinceCheckpoint(of: id.name) {
@@ -174,7 +175,7 @@ extension Scheduler {
                 let bearings = plan.graph.bearings(of: was.session, at: sequence - 1)
             else { throw StorageError.corrupt(code: 0) }
             var record = was
-            record.base = bearings.base
+            (record.base, record.superseded) = (bearings.base, bearings.superseded)
             record.revision = made.state.revision
             record.tokensLearned = made.state.tokensLearned
             record.byteCount = made.blob.count
@@ -200,9 +201,9 @@ extension Scheduler {
             var record = checkpoint.record
             guard checkpoint.isDeleted, let sequence = record.sequence,
                 let bearings = plan.graph.bearings(of: record.session, at: sequence - 1),
-                bearings.base != record.base
+                (bearings.base, bearings.superseded) != (record.base, record.superseded)
             else { return nil }
-            record.base = bearings.base
+            (record.base, record.superseded) = (bearings.base, bearings.superseded)
             return JournalEntry.NewCheckpoint(record: record, engram: [])
         }
     }

@@ -128,14 +128,17 @@ extension Scheduler {
                 let replayed = try await replay(event.record) { try known.engram(at: $0) }
                 engrams.all[step.point] = replayed.engram
                 outcome.note(event.record, replayed, was: event.outline)
-            case .consolidation(let total, let base, let head):
+            case .consolidation(let total, let common, let head, let branching):
                 guard case .checkpoint(let id) = step.point else {
                     throw StorageError.corrupt(code: 0)
                 }
                 let made = try await consolidation(
                     of: try known.engram(at: total),
-                    origins: base == head
-                        ? nil : (try origin(base, in: known), try origin(head, in: known)),
+                    branch: common == head
+                        ? nil
+                        : Branch(
+                            common: try origin(common, in: known),
+                            head: try origin(head, in: known), branching: branching),
                     head: head, into: id, for: user)
                 engrams.all[step.point] = made.state
                 if plan.checkpoints.contains(id) {
@@ -161,7 +164,7 @@ extension Scheduler {
     private func storedEngram(at point: HistoryPoint, of user: UserID) async throws -> Engram {
         switch point {
         case .checkpoint(let id): return try await engram(standingOn: id, of: user)
-        case .base: throw StorageError.corrupt(code: 0)
+        case .base, .stem: throw StorageError.corrupt(code: 0)
         case .state(let name, let sequence):
             let id = SessionID(user: user, name: name)
             // A session that is dropped from memory leaves a later one there.

@@ -50,7 +50,7 @@ struct SessionEndpoints: Sendable {
                 "POST", Self.path + "/reset",
                 Operation(
                     id: "resetSession", tag: "sessions",
-                    summary: "Drop the session's delta, or go back further.",
+                    summary: "Drop the session's delta, or go back further; a checkpoint keeps it.",
                     parameters: [.ifMatch], request: .schema("Reset"), requestIsRequired: false,
                     response: .schema("Session"), errors: [400, 404, 409, 429, 503])
             ) { request, path in

@@ -89,7 +89,9 @@ enum MergeSchemas {
             "scope": [
                 "type": "string", "enum": ["total", "delta"], "default": "total",
                 "description": .string(
-                    "All that it holds, or what it holds beyond the checkpoint it stands on."),
+                    "All that it holds, or what it holds beyond what it stands on: of a session "
+                        + "its base, of a checkpoint its parent, or what its session had been "
+                        + "reset to."),
             ],
         ],
     ]

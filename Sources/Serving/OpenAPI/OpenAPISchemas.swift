@@ -24,9 +24,6 @@ enum OpenAPISchemas {
     private static let nullableString: JSONValue = ["type": ["string", "null"]]
     private static let integers: JSONValue = ["type": "array", "items": integer]
     private static let learn: JSONValue = ["enum": ["prompt", "completion", "both", "none"]]
-    private static let start: JSONValue = [
-        "type": "string", "default": "head", "description": "head, frozen or a checkpoint's id.",
-    ]
     private static let bitsPerByte: JSONValue = [
         "type": "object", "required": ["frozen", "adapted"],
         "properties": ["frozen": number, "adapted": number],
@@ -54,7 +51,16 @@ enum OpenAPISchemas {
         object("CreateCompletion", required: ["prompt"], completionProperties),
         object(
             "CreateSession",
-            ["user": string, "id": string, "from": start, "learn": learn]),
+            [
+                "user": string, "id": string,
+                "from": [
+                    "type": "string", "default": "head",
+                    "description": .string(
+                        "head, frozen or a checkpoint's id. What a session learns from there its "
+                            + "checkpoints add to the user's engram: to replace that, reset one."),
+                ],
+                "learn": learn,
+            ]),
         object(
             "Observe",
             [
@@ -86,7 +92,17 @@ enum OpenAPISchemas {
                 "text": string, "mode": ["enum": ["adapted", "frozen", "compare"]],
                 "per_token": boolean,
             ]),
-        object("Reset", ["to": start]),
+        object(
+            "Reset",
+            [
+                "to": [
+                    "type": "string", "default": "head",
+                    "description": .string(
+                        "head, frozen or a checkpoint's id. The user's engram stays as it is until "
+                            + "the session's next checkpoint, which then replaces it. What other "
+                            + "sessions add to it in between stays."),
+                ]
+            ]),
         object(
             "CreateCheckpoint", ["name": FeatureSchemas.name, "note": FeatureSchemas.note]),
     ]
@@ -177,8 +193,17 @@ enum OpenAPISchemas {
             "Session", required: ["id", "object", "user", "name", "revision"],
             [
                 "id": string, "object": ["const": "session"], "user": string, "name": string,
-                "revision": integer, "base": nullableString, "tokens_learned": integer,
-                "events": integer, "learn": learn, "created": time, "updated": time,
+                "revision": integer, "base": nullableString,
+                "supersedes": [
+                    "type": ["string", "null"],
+                    "description": .string(
+                        "The engram that its next checkpoint replaces: the user's when the "
+                            + "session was reset elsewhere, or what it stood on before an import "
+                            + "or a merge. What was in that and is not in the session does not "
+                            + "come back; what other sessions add to it stays."),
+                ],
+                "tokens_learned": integer, "events": integer, "learn": learn, "created": time,
+                "updated": time,
                 "engram": [
                     "type": "object",
                     "properties": [
@@ -250,8 +275,15 @@ enum OpenAPISchemas {
             [
                 "id": string, "object": ["const": "checkpoint"], "name": nullableString,
                 "note": nullableString, "automatic": boolean,
-                "parent": nullableString, "revision": integer, "tokens_learned": integer,
-                "created": time, "bytes": integer, "hash": string, "is_head": boolean,
+                "parent": nullableString,
+                "supersedes": [
+                    "type": ["string", "null"],
+                    "description": .string(
+                        "The engram whose place it took (its session's 'supersedes'); null for "
+                            + "one that was added to its parent."),
+                ],
+                "revision": integer, "tokens_learned": integer, "created": time,
+                "bytes": integer, "hash": string, "is_head": boolean,
             ]),
         object(
             "Deleted", required: ["id", "object", "deleted"],

@@ -98,6 +98,7 @@ struct WireSession: Codable, Sendable {
     let id: String
     let revision: Int
     let base: String?
+    let supersedes: String?
     let tokensLearned: Int?
     let events: Int?
     let learn: String?
@@ -131,6 +132,7 @@ struct WireCheckpoint: Codable, Sendable {
     let note: String?
     let automatic: Bool?
     let parent: String?
+    let supersedes: String?
     let revision: Int?
     let tokensLearned: Int?
     let bytes: Int?

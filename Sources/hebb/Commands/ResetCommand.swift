@@ -11,7 +11,8 @@ struct ResetCommand: AsyncParsableCommand {
                      hebb reset --user alice --to frozen
 
             --to head goes back to the user's newest checkpoint, --to frozen to the untouched \
-            core, --to ID to a checkpoint. Checkpoints are kept.
+            core, --to ID to a checkpoint. Checkpoints are kept, and other sessions go on from the \
+            newest one, until this session's next checkpoint replaces it.
             """)
 
     @Option(help: "head, frozen or a checkpoint's id.")

@@ -122,6 +122,9 @@ struct SessionsCommand: AsyncParsableCommand {
             parts.append("\(Figure.grouped(tokens)) tokens learned")
         }
         parts.append("on \(session.base.map { "checkpoint " + $0 } ?? "the frozen core")")
+        if let old = session.supersedes {
+            parts.append("replaces checkpoint \(old) at its next")
+        }
         if let learn = session.learn, learn != "none" { parts.append("learns \(learn)") }
         if let updated = session.updated { parts.append("changed \(updated)") }
         return parts.joined(separator: ", ")

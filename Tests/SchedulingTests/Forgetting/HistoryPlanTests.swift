@@ -214,8 +214,8 @@ extension HistoryPlan {
             plan.steps.contains {
                 $0.recipe
                     == .consolidation(
-                        total: .state(Tale.main, 5), base: CheckpointID(rawValue: "a"),
-                        head: CheckpointID(rawValue: "a"))
+                        total: .state(Tale.main, 5), common: CheckpointID(rawValue: "a"),
+                        head: CheckpointID(rawValue: "a"), .grown)
             })
     }
 
