@@ -85,6 +85,9 @@ public protocol EngramStore: Sendable {
     func event(of session: SessionID, idempotencyKey: String) async throws(StorageError)
         -> EventRecord?
     func event(_ id: EventID, of session: SessionID) async throws(StorageError) -> EventRecord?
+    /// Whether the event with this key has been taken away: forgotten, or discarded with a session
+    /// of this name. Of such keys a digest stays as long as the user does.
+    func isSpent(idempotencyKey: String, of session: SessionID) async throws(StorageError) -> Bool
 
     /// The session with its working state and all events since, as of one moment; nil: there is no
     /// such session.

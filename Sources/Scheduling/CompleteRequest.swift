@@ -22,13 +22,15 @@ public struct CompleteRequest: Sendable {
     public var topLogprobs: Int?
     /// Independent answers, 1...16.
     public var count: Int
+    /// Of a request that learns: a repeated one gets the first one's answer, and teaches nothing.
+    public var idempotencyKey: String?
     public var ifMatch: Revision?
     /// What the first answer will be called when it is judged; nil: it cannot be.
     public var completion: AnswerID?
     public init(
         prompt: ObservedContent, maxTokens: Int, sampling: SamplingOptions, seed: UInt64?,
         stop: [String], mode: CompletionMode, learn: LearnMode?, topLogprobs: Int?, count: Int,
-        ifMatch: Revision?
+        idempotencyKey: String? = nil, ifMatch: Revision?
     ) {
         self.prompt = prompt
         self.maxTokens = maxTokens
@@ -39,11 +41,12 @@ public struct CompleteRequest: Sendable {
         self.learn = learn
         self.topLogprobs = topLogprobs
         self.count = count
+        self.idempotencyKey = idempotencyKey
         self.ifMatch = ifMatch
     }
 }
 
-public struct TokenLogprob: Sendable {
+public struct TokenLogprob: Sendable, Codable {
     public var text: String
     public var bytes: [UInt8]
     /// Natural logarithm.
@@ -69,9 +72,9 @@ public struct CompletionPiece: Sendable {
     }
 }
 
-public enum FinishReason: String, Sendable { case stop, length }
+public enum FinishReason: String, Sendable, Codable { case stop, length }
 
-public struct CompletionSummary: Sendable {
+public struct CompletionSummary: Sendable, Codable {
     public var session: SessionID
     public var revision: Revision
     public var revisionAfter: Revision
@@ -82,6 +85,8 @@ public struct CompletionSummary: Sendable {
     /// The monitors for which the completion was not learned from, although that was asked for.
     public var paused: [CollapseMonitor.Monitor]
     public var event: EventID?
+    /// True when this is the stored answer of an earlier request with the same idempotency key.
+    public var replayed = false
     public init(
         session: SessionID, revision: Revision, revisionAfter: Revision, learnedTokens: Int,
         promptTokens: Int, completionTokens: Int, adaptation: AdaptationReport,
@@ -101,6 +106,8 @@ public struct CompletionSummary: Sendable {
 
 /// In mode `compare`, choice 2i is the adapted answer and 2i + 1 the frozen one, from one seed.
 public enum CompletionEvent: Sendable {
+    /// First of all, where what follows was answered before: what that answer was called.
+    case repeated(CompletionID?)
     case piece(CompletionPiece)
     case choiceFinished(choice: Int, reason: FinishReason)
     case finished(CompletionSummary)

@@ -36,12 +36,17 @@ extension Scheduler {
                 undo.append { self.leases.release(.session(id)) }
             }
             let session = try await resident(id)
+            if learn != .none, let earlier = try await repeated(request, of: id) {
+                for step in undo.reversed() { step() }
+                return earlier
+            }
             try requireMatch(request.ifMatch, session.revision)
             let (stream, continuation) = AsyncThrowingStream<CompletionEvent, any Error>
                 .makeStream()
             let completion = Completion(
                 request: request, prompt: prompt, learn: learn, session: session,
-                seed: request.seed ?? .random(in: 0...(.max)), events: continuation)
+                seed: request.seed ?? .random(in: 0...(.max)), events: continuation,
+                transcript: request.idempotencyKey == nil ? nil : CompletionTranscript())
             let task = Task {
                 await drive(completion)
                 if learn != .none { leases.release(.session(id)) }
@@ -59,6 +64,7 @@ extension Scheduler {
     }
 
     private func check(_ request: CompleteRequest) throws {
+        try Self.checkIdempotencyKey(request.idempotencyKey)
         func require(_ holds: Bool, _ name: String, _ reason: String) throws(ServiceError) {
             if !holds { throw .invalidParameter(name: name, reason: reason) }
         }
@@ -151,10 +157,12 @@ extension Scheduler {
         change.tokens = text.map(\.rawValue)
         change.learnedTokens = lesson.learnedTokens
         change.ledger = try await ledger(of: session, after: lesson)
-        let learned = try await commit(change, to: session)
-        count(lesson)
         summary.learnedTokens = lesson.learnedTokens
         summary.event = change.event
+        summary.revisionAfter = session.revision.next
+        try note(completion, summary, in: &change)
+        let learned = try await commit(change, to: session)
+        count(lesson)
         summary.revisionAfter = await checkpointIfDue(learned).revision
         return summary
     }
@@ -193,6 +201,8 @@ struct Completion: Sendable {
     let session: ResidentSession
     let seed: UInt64
     let events: AsyncThrowingStream<CompletionEvent, any Error>.Continuation
+    /// Of a completion that may be asked for again.
+    let transcript: CompletionTranscript?
 
     var choices: [Choice] {
         (0..<request.count).flatMap { index -> [Choice] in
@@ -220,11 +230,14 @@ struct Completion: Sendable {
         return CortexWork {
             let isFinished = task.advance()
             for piece in task.takeOutput() {
-                events.yield(.piece(described(piece, of: choice, cortex.tokenizer)))
+                let piece = described(piece, of: choice, cortex.tokenizer)
+                transcript?.note(piece)
+                events.yield(.piece(piece))
             }
             guard isFinished else { return .more(task.isReadingPrompt ? .bulk : .decode) }
             let result = task.result
             let reason: FinishReason = result.end == .stop ? .stop : .length
+            transcript?.note(reason, of: choice.number)
             events.yield(.choiceFinished(choice: choice.number, reason: reason))
             return .done(result)
         }

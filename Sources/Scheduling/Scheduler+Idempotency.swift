@@ -13,21 +13,31 @@ extension FeedbackResult: RepeatableAnswer {}
 
 extension Scheduler {
     static func checkIdempotencyKey(_ key: String?) throws(ServiceError) {
-        guard let key, !(1...255).contains(key.utf8.count) else { return }
-        throw .invalidParameter(name: "Idempotency-Key", reason: "must be of 1 to 255 bytes")
+        guard let key else { return }
+        // Beyond ASCII one text has several spellings, and two texts may look like one.
+        guard (1...255).contains(key.utf8.count),
+            key.utf8.allSatisfy({ (0x20...0x7E).contains($0) })
+        else {
+            throw .invalidParameter(
+                name: "Idempotency-Key", reason: "must be of 1 to 255 printable ASCII characters")
+        }
     }
 
     /// The stored answer of the session's earlier request with this key; nil when there is none.
+    /// What was forgotten since is not learned again by a late repetition.
     /// - Parameter hash: of the present request: another one may not use the key again.
     func earlierAnswer<Answer: RepeatableAnswer>(
         _ type: Answer.Type, of id: SessionID, key: String?, hash: String
     ) async throws -> Answer? {
-        guard let key, let event = try await store.event(of: id, idempotencyKey: key) else {
+        guard let key else { return nil }
+        guard let event = try await store.event(of: id, idempotencyKey: key) else {
+            guard try await !store.isSpent(idempotencyKey: key, of: id) else {
+                throw ServiceError.idempotencyKeySpent
+            }
             return nil
         }
-        guard event.requestHash == hash, let answer = event.answer else {
-            throw ServiceError.idempotencyKeyReused
-        }
+        guard event.requestHash == hash else { throw ServiceError.idempotencyKeyReused }
+        guard let answer = event.answer else { throw ServiceError.answerNotKept(event.id) }
         var result = try JSONDecoder().decode(type, from: Data(answer))
         if try await madeCheckpoint(event) { result.revision = result.revision.next }
         result.replayed = true

@@ -23,6 +23,11 @@ public enum ServiceError: Error, Sendable, Equatable {
     case revisionConflict(expected: Revision, found: Revision)
     /// The same idempotency key came with another text.
     case idempotencyKeyReused
+    /// What the request with this key taught has been forgotten since, or discarded with its
+    /// session: it is not learned again.
+    case idempotencyKeySpent
+    /// The request with this key was carried out, and its answer was not kept (`JournalKind.deltas`).
+    case answerNotKept(EventID)
     case emptyText
     case textTooLarge(bytes: Int, limit: Int)
     case contextExceeded(promptTokens: Int, maxTokens: Int, contextLength: Int)

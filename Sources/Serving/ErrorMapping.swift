@@ -159,6 +159,19 @@ struct ErrorAnswer {
             self.init(
                 status: 409, "This Idempotency-Key came before with another request.",
                 parameter: "Idempotency-Key", code: "idempotency_key_reused")
+        case .idempotencyKeySpent:
+            self.init(
+                status: 409,
+                "The request with this Idempotency-Key was carried out, and what it taught has been "
+                    + "forgotten since, or discarded with its session. Nothing was learned; to "
+                    + "teach it again, send another key.",
+                parameter: "Idempotency-Key", code: "idempotency_key_spent")
+        case .answerNotKept(let id):
+            self.init(
+                status: 409,
+                "The request with this Idempotency-Key was carried out as event '\(id)'; its answer "
+                    + "was not kept (--journal deltas). Nothing was learned again.",
+                parameter: "Idempotency-Key", code: "answer_not_kept")
         case .emptyText:
             self.init(status: 400, "The text is empty.", parameter: "text", code: "empty_text")
         case .textTooLarge(let bytes, let limit):

@@ -136,7 +136,7 @@ import Testing
         let store = try SQLiteStore(folder: folder, key: .random())
         await store.close()
         // As if the last migration were still to come: done again, it would fail.
-        try await change(folder, "DELETE FROM grdb_migrations WHERE identifier LIKE '6:%'")
+        try await change(folder, "DELETE FROM grdb_migrations WHERE identifier LIKE '7:%'")
         #expect(throws: StorageError.keyWrong(path: folder)) {
             try SQLiteStore(folder: folder, key: .random())
         }

@@ -68,6 +68,9 @@ final class FaultyStore: EngramStore {
     func event(_ id: EventID, of session: SessionID) async throws(StorageError) -> EventRecord? {
         try await store.event(id, of: session)
     }
+    func isSpent(idempotencyKey: String, of session: SessionID) async throws(StorageError) -> Bool {
+        try await store.isSpent(idempotencyKey: idempotencyKey, of: session)
+    }
     func stored(_ session: SessionID) async throws(StorageError) -> StoredSession? {
         loadedSessions.withLock { $0 += 1 }
         return try await store.stored(session)

@@ -116,10 +116,13 @@ struct Collected {
     var logprobs = 0
     var summary: CompletionSummary?
     var order: [String] = []
+    /// What it was called, where it was given before.
+    var repeats: CompletionID?
 
     init(_ stream: AsyncThrowingStream<CompletionEvent, any Error>) async throws {
         for try await event in stream {
             switch event {
+            case .repeated(let first): repeats = first
             case .piece(let piece):
                 texts[piece.choice, default: ""] += piece.text
                 logprobs += piece.logprobs.count

@@ -35,6 +35,27 @@ struct ConnectionTests {
         }
     }
 
+    @Test("Two keys of bytes that are no text are not taken for one: both are refused")
+    func undecodableKeys() async throws {
+        try await withClient(.socket) { client in
+            let port = client.port!
+            for (key, status) in [([0x6B], 200), ([0xE9], 400), ([0xFF, 0xFE], 400)] {
+                let head =
+                    "POST /v1/sessions/alice/default/observe HTTP/1.1\r\nHost: localhost\r\n"
+                    + "Content-Length: 12\r\nConnection: close\r\nIdempotency-Key: "
+                let message =
+                    Array(head.utf8) + key.map(UInt8.init) + Array("\r\n\r\n{\"text\":\"a\"}".utf8)
+                let answer = try await blocking {
+                    let socket = RawSocket(port: port)
+                    socket.send(message)
+                    return try TestResponse(parsing: socket.receiveToEnd())
+                }
+                #expect(answer.status == status)
+            }
+            #expect(client.models.state.withLock { $0.observed.count } == 1)
+        }
+    }
+
     @Test("A declared body over the limit is refused before it is sent")
     func declaredTooLarge() async throws {
         try await withClient(.socket, configuration: Self.small) { client in

@@ -150,7 +150,8 @@ struct InvalidInputTests {
         "Every failure of the models has OpenAI's shape",
         arguments: [
             (ServiceError.loading, 503), (.draining, 503), (.emptyText, 400),
-            (.idempotencyKeyReused, 409), (.refused(reason: "norm"), 422),
+            (.idempotencyKeyReused, 409), (.idempotencyKeySpent, 409),
+            (.answerNotKept(EventID(rawValue: "evt-1")), 409), (.refused(reason: "norm"), 422),
             (.contextExceeded(promptTokens: 600, maxTokens: 1, contextLength: 512), 400),
             (.queueFull(capacity: 1, retryAfterSeconds: 7), 429),
             (.storage(reason: "read-only"), 503),

@@ -38,6 +38,8 @@ public actor InMemoryStore: EngramStore {
 
     private var users: [UserID: User] = [:]
     private var sessions: [SessionID: Session] = [:]
+    /// Of what was forgotten or discarded, by the session's name.
+    private var spentKeys: [SessionID: Set<String>] = [:]
     private var isClosed = false
 
     public init() {}
@@ -88,6 +90,7 @@ public actor InMemoryStore: EngramStore {
     public func discardSession(_ id: SessionID) throws(StorageError) {
         try requireOpen()
         guard let gone = sessions.removeValue(forKey: id) else { throw .sessionNotFound(id) }
+        spentKeys[id, default: []].formUnion(gone.events.compactMap(\.idempotencyKey))
         let hasMerged = gone.events.contains { $0.kind == .merge }
         for index in users[id.user]?.checkpoints.indices ?? 0..<0 {
             guard let record = users[id.user]?.checkpoints[index].content.record,
@@ -161,6 +164,13 @@ public actor InMemoryStore: EngramStore {
     public func event(_ id: EventID, of session: SessionID) throws(StorageError) -> EventRecord? {
         try requireOpen()
         return sessions[session]?.events.first { $0.id == id }
+    }
+
+    public func isSpent(idempotencyKey: String, of session: SessionID) throws(StorageError)
+        -> Bool
+    {
+        try requireOpen()
+        return spentKeys[session]?.contains(idempotencyKey) ?? false
     }
 
     public func stored(_ session: SessionID) throws(StorageError) -> StoredSession? {
@@ -261,7 +271,12 @@ public actor InMemoryStore: EngramStore {
                     $0.payload = event.payload
                 }
             }
-            try change(rewrite.forgotten) { $0.forget(by: rewrite.forgottenBy) }
+            var spent: (session: SessionID, key: String)?
+            try change(rewrite.forgotten) { event in
+                if let key = event.idempotencyKey { spent = (event.session, key) }
+                event.forget(by: rewrite.forgottenBy)
+            }
+            if let spent { spentKeys[spent.session, default: []].insert(spent.key) }
         } catch {
             (self.users, self.sessions) = (users, sessions)
             throw error

@@ -42,6 +42,17 @@ enum SQLiteSchema {
         migrator.registerMigration("6: what a reset superseded") { db in
             try db.execute(sql: sixth)
         }
+        migrator.registerMigration("7: spent idempotency keys") { db in
+            try db.execute(
+                sql: """
+                    CREATE TABLE spentKeys (
+                        user TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+                        name TEXT NOT NULL,
+                        digest TEXT NOT NULL,
+                        PRIMARY KEY (user, name, digest)
+                    ) STRICT, WITHOUT ROWID;
+                    """)
+        }
         return migrator
     }
 

@@ -171,6 +171,7 @@ extension Database {
         _ event: EventID, by forgetting: EventID, under seal: RowSeal
     ) throws {
         let nothing = try seal.seal([], at: try place(of: event, "tokens"))
+        try spendKeys(where: "id = ?", [event.rawValue])
         try execute(
             sql: """
                 UPDATE events SET tokenCount = 0, reward = NULL, target = NULL, superseded = NULL,

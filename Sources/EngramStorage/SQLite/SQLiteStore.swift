@@ -131,6 +131,7 @@ public final class SQLiteStore: EngramStore {
     public func discardSession(_ id: SessionID) async throws(StorageError) {
         try await writeAndErase { db in
             try db.orphanCheckpoints(of: id)
+            try db.spendKeys(of: id)
             try db.execute(
                 sql: "DELETE FROM sessions WHERE user = ? AND name = ?",
                 arguments: [id.user.rawValue, id.name.rawValue])
@@ -172,6 +173,12 @@ public final class SQLiteStore: EngramStore {
                 arguments: [session.user.rawValue, session.name.rawValue, id.rawValue]
             ).map { try EventRecord(row: $0, under: seal) }
         }
+    }
+
+    public func isSpent(idempotencyKey: String, of session: SessionID)
+        async throws(StorageError) -> Bool
+    {
+        try await read { try $0.isSpent(idempotencyKey, of: session) }
     }
 
     public func snapshot(of session: SessionID) async throws(StorageError) -> SnapshotRecord? {

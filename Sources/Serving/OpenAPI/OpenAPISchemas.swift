@@ -188,6 +188,10 @@ enum OpenAPISchemas {
                 "kl_mean": number, "kl_max": number, "strength_min": number,
                 "revision_after": integer, "paused": ["type": "array", "items": string],
                 "event": string,
+                "replayed": [
+                    "type": "boolean",
+                    "description": "An earlier request's answer, by its Idempotency-Key.",
+                ],
             ]),
         object(
             "Session", required: ["id", "object", "user", "name", "revision"],

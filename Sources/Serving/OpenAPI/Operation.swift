@@ -39,8 +39,13 @@ extension Operation.Parameter {
         description: "The revision the session must have, as its ETag gives it; else 409.")
     static let idempotencyKey = Self(
         name: "Idempotency-Key", location: "header",
-        schema: ["type": "string", "minLength": 1, "maxLength": 255],
-        description: "A repeated request with the same key is learned from once.")
+        schema: [
+            "type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$",
+        ],
+        description:
+            "A repeated request with the same key is learned from once, and gets the first "
+            + "one's answer; once that is forgotten, 409. A request that learns nothing ignores it."
+    )
     static let limit = Self(
         name: "limit", location: "query",
         schema: ["type": "integer", "minimum": 1, "maximum": 1000, "default": 100],

@@ -22,8 +22,14 @@ extension HTTPRequest {
 
     func idempotencyKey() throws(RequestError) -> String? {
         guard let key = headers["Idempotency-Key"] else { return nil }
-        guard (1...255).contains(key.utf8.count) else {
-            throw .invalidHeader(name: "Idempotency-Key", reason: "expected 1 to 255 bytes")
+        // Of bytes that are no text all look the same here, and of two keys one would be lost.
+        guard (1...255).contains(key.utf8.count),
+            key.utf8.allSatisfy({ (0x20...0x7E).contains($0) }),
+            headers.fields.count(where: { $0.name.lowercased() == "idempotency-key" }) == 1
+        else {
+            throw .invalidHeader(
+                name: "Idempotency-Key",
+                reason: "expected one, of 1 to 255 printable ASCII characters")
         }
         return key
     }

@@ -2,7 +2,7 @@ import Scheduling
 
 /// Turns the events of a generation into OpenAI's objects: one whole answer, or chunks.
 struct CompletionAnswer: Sendable {
-    let id: String
+    private(set) var id: String
     let created: Int
     let model: String
     let call: CompletionCall
@@ -25,6 +25,7 @@ struct CompletionAnswer: Sendable {
 
     mutating func collect(_ event: CompletionEvent, prompt: Int) {
         switch event {
+        case .repeated(let first): id = first?.rawValue ?? id
         case .piece(let piece):
             let index = self.index(piece.choice, prompt: prompt)
             var choice = choices.removeValue(forKey: index) ?? empty(piece.choice, prompt: prompt)
@@ -51,6 +52,9 @@ struct CompletionAnswer: Sendable {
     /// The chunks to send now for one event.
     mutating func chunks(_ event: CompletionEvent, prompt: Int) -> [JSONValue] {
         switch event {
+        case .repeated(let first):
+            id = first?.rawValue ?? id
+            return []
         case .piece(let piece):
             if piece.text.isEmpty && piece.logprobs.isEmpty { return [] }
             let index = self.index(piece.choice, prompt: prompt)

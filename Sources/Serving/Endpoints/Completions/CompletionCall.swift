@@ -47,7 +47,7 @@ struct CompletionCall: Sendable {
             },
             stop: try Self.stops(fields), mode: mode, learn: try plasticity?.learnMode("learn"),
             topLogprobs: try fields.integer("logprobs", in: 0...20), count: count,
-            ifMatch: try request.ifMatch())
+            idempotencyKey: try request.idempotencyKey(), ifMatch: try request.ifMatch())
         requests = try Self.prompts(fields, model: model).map { prompt in
             var request = template
             request.prompt = prompt

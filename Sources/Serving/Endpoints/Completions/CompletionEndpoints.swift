@@ -16,7 +16,8 @@ struct CompletionEndpoints: Sendable {
                 Operation(
                     id: "createCompletion", tag: "openai",
                     summary: "Complete prompts with a session's personal model.",
-                    parameters: [.ifMatch], request: .schema("CreateCompletion"),
+                    parameters: [.idempotencyKey, .ifMatch],
+                    request: .schema("CreateCompletion"),
                     response: .schemaOrEvents("Completion", events: "CompletionChunk"),
                     errors: [400, 404, 409, 413, 422, 429, 503])
             ) { request, _ in try await complete(request) }

@@ -49,6 +49,7 @@ struct CompletionTotals: Sendable {
             "revision_after": .revision(last.revisionAfter),
             "paused": paused.isEmpty ? nil : .strings(paused.map(\.rawValue)),
             "event": last.event.map { .string($0.rawValue) },
+            "replayed": last.replayed ? true : nil,
         ])
     }
 }

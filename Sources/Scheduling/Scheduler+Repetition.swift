@@ -1,0 +1,119 @@
+import EngramStorage
+import Engrams
+import Foundation
+import InnerCortex
+import ModelFormats
+import Synchronization
+
+/// What a completion that learned is given again from: its answers, as they were sent.
+struct CompletionRecord: Sendable, Codable, RepeatableAnswer {
+    struct Token: Sendable, Codable {
+        var token: TokenLogprob
+        var top: [TokenLogprob]
+    }
+
+    struct Choice: Sendable, Codable {
+        var number: Int
+        var text = ""
+        var logprobs: [Token] = []
+        var reason = FinishReason.length
+    }
+
+    /// What its answers were called.
+    var completion: AnswerID?
+    var choices: [Choice]
+    var summary: CompletionSummary
+    var replayed = false
+
+    var revision: Revision {
+        get { summary.revisionAfter }
+        set { summary.revisionAfter = newValue }
+    }
+
+    /// The events of the first time; each answer is one piece.
+    var events: [CompletionEvent] {
+        var summary = summary
+        summary.replayed = replayed
+        return [.repeated(completion?.completion)]
+            + choices.flatMap { choice in
+                [
+                    .piece(
+                        CompletionPiece(
+                            choice: choice.number, text: choice.text,
+                            logprobs: choice.logprobs.map { ($0.token, $0.top) })),
+                    .choiceFinished(choice: choice.number, reason: choice.reason),
+                ]
+            } + [.finished(summary)]
+    }
+}
+
+/// Takes down what is sent of a completion, from whichever thread sends it.
+final class CompletionTranscript: Sendable {
+    private let choices = Mutex<[Int: CompletionRecord.Choice]>([:])
+
+    func note(_ piece: CompletionPiece) {
+        choices.withLock { all in
+            var choice = all.removeValue(forKey: piece.choice) ?? .init(number: piece.choice)
+            choice.text += piece.text
+            choice.logprobs += piece.logprobs.map { .init(token: $0.token, top: $0.top) }
+            all[piece.choice] = choice
+        }
+    }
+
+    func note(_ reason: FinishReason, of choice: Int) {
+        choices.withLock { $0[choice, default: .init(number: choice)].reason = reason }
+    }
+
+    var whole: [CompletionRecord.Choice] {
+        choices.withLock { $0.values.sorted { $0.number < $1.number } }
+    }
+}
+
+extension Scheduler {
+    /// The stream of an earlier completion with this key; nil when there is none.
+    func repeated(
+        _ request: CompleteRequest, of id: SessionID
+    ) async throws -> AsyncThrowingStream<CompletionEvent, any Error>? {
+        let record = try await earlierAnswer(
+            CompletionRecord.self, of: id, key: request.idempotencyKey,
+            hash: Self.hash(of: request))
+        guard let record else { return nil }
+        return AsyncThrowingStream { continuation in
+            for event in record.events { continuation.yield(event) }
+            continuation.finish()
+        }
+    }
+
+    /// Gives a completion's event what a repeated request is answered from. Where no text is kept,
+    /// it is only told from others.
+    func note(
+        _ completion: Completion, _ summary: CompletionSummary, in change: inout SessionChange
+    ) throws {
+        guard let key = completion.request.idempotencyKey else { return }
+        change.idempotencyKey = key
+        change.requestHash = Self.hash(of: completion.request)
+        guard configuration.journal == .text, let transcript = completion.transcript else { return }
+        let record = CompletionRecord(
+            completion: completion.request.completion, choices: transcript.whole, summary: summary)
+        change.answer = Array(try JSONEncoder().encode(record))
+    }
+
+    /// Of all that makes another request of it.
+    static func hash(of request: CompleteRequest) -> String {
+        let sampling = request.sampling
+        var parts = [
+            "\(request.maxTokens)", "\(sampling.temperature.bitPattern)", "\(sampling.topK)",
+            "\(sampling.topP.bitPattern)", "\(sampling.minP.bitPattern)",
+            "\(sampling.repetitionPenalty.bitPattern)", request.seed.map { "\($0)" } ?? "",
+            request.mode.rawValue, request.learn?.rawValue ?? "",
+            request.topLogprobs.map { "\($0)" } ?? "", "\(request.count)",
+        ]
+        switch request.prompt {
+        case .text(let text): parts += ["text", text]
+        case .tokens(let tokens): parts += ["tokens"] + tokens.map(\.description)
+        }
+        parts += request.stop
+        return ContentDigest.of(
+            Array(parts.map { "\($0.utf8.count):\($0)" }.joined(separator: ",").utf8))
+    }
+}
