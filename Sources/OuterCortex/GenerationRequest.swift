@@ -11,15 +11,15 @@ public struct GenerationRequest: Sendable {
     public var maxTokens: Int
     public var sampling: SamplingOptions
     public var seed: UInt64
-    /// Ends the answer, and is not part of it.
-    public var stop: [String]
+    /// End the answer, and are not part of it.
+    public var stop: StopStrings
     public var mode: Mode
-    /// Alternatives to report per token; nil reports no log-probabilities at all.
+    /// Likeliest tokens to report per token; nil reports no log-probabilities at all.
     public var topLogprobs: Int?
 
     public init(
         prompt: [TokenID], maxTokens: Int, sampling: SamplingOptions, seed: UInt64,
-        stop: [String] = [], mode: Mode = .adapted, topLogprobs: Int? = nil
+        stop: StopStrings = StopStrings(), mode: Mode = .adapted, topLogprobs: Int? = nil
     ) {
         self.prompt = prompt
         self.maxTokens = maxTokens
@@ -36,8 +36,11 @@ public struct GeneratedToken: Sendable {
     public var token: TokenID
     /// ln of its probability before temperature and the other sampling options.
     public var logprob: Double
-    /// The likeliest tokens there, best first.
+    /// The likeliest tokens there, best first; the generated one is among them, last where it is
+    /// none of the likeliest.
     public var top: [(token: TokenID, logprob: Double)]
+    /// Where it begins in the answer's text, `StreamingDecoder.tokenStart`.
+    public var start: Int
 }
 
 /// A piece of an answer: whole characters, and the tokens that came since the piece before.

@@ -118,8 +118,9 @@ public final class GenerationTask: CortexTask {
         tokens.append(token)
         history.append(token.rawValue)
         probe?.add(step(token, outcome))
+        let part = decoder.append(token)
         if let count = request.topLogprobs { waiting.append(described(token, count)) }
-        emit(text.append(decoder.append(token)))
+        emit(text.append(part))
         if text.isStopped {
             finish(.stop)
         } else if tokens.count - promptLength >= request.maxTokens {
@@ -178,10 +179,12 @@ public final class GenerationTask: CortexTask {
     private func described(_ token: TokenID, _ count: Int) -> GeneratedToken {
         var best: [Int32] = []
         let values = logProbabilities
-        if count > 0 { TopK.indices(of: values.span, count: count, into: &best) }
+        TopK.indices(of: values.span, count: min(count, values.count), into: &best)
+        if !best.contains(token.rawValue) { best.append(token.rawValue) }
         return GeneratedToken(
             token: token, logprob: Double(logProbabilities[token.index]),
-            top: best.map { (TokenID(rawValue: $0), Double(logProbabilities[Int($0)])) })
+            top: best.map { (TokenID(rawValue: $0), Double(logProbabilities[Int($0)])) },
+            start: decoder.tokenStart)
     }
 
     private func finish(_ reason: GenerationEnd) {
@@ -196,46 +199,5 @@ public final class GenerationTask: CortexTask {
         guard !piece.isEmpty else { return }
         ready.append(GeneratedPiece(text: piece, tokens: waiting))
         waiting = []
-    }
-}
-
-/// Lets text through until a stop string shows up, and holds back what may be the start of one.
-struct StopScanner {
-    private let stop: [String]
-    private var held = ""
-    private(set) var emitted = ""
-    private(set) var isStopped = false
-
-    init(stop: [String]) { self.stop = stop.filter { !$0.isEmpty } }
-
-    /// - Returns: What may be shown.
-    mutating func append(_ piece: String) -> String {
-        guard !isStopped else { return "" }
-        held += piece
-        let first = stop.compactMap { held.range(of: $0)?.lowerBound }.min()
-        if let first {
-            isStopped = true
-            return release(String(held[..<first]))
-        }
-        let holdBack = stop.map { longestSuffix(of: held, thatStarts: $0) }.max() ?? 0
-        return release(String(held.unicodeScalars.dropLast(holdBack)), keeping: holdBack)
-    }
-
-    /// The end of the answer: what was held back was no stop string after all.
-    mutating func finish() -> String { isStopped ? "" : release(held) }
-
-    private mutating func release(_ text: String, keeping count: Int = 0) -> String {
-        held = String(held.unicodeScalars.suffix(count))
-        emitted += text
-        return text
-    }
-
-    private func longestSuffix(of text: String, thatStarts stop: String) -> Int {
-        let (text, stop) = (Array(text.unicodeScalars), Array(stop.unicodeScalars))
-        for length in stride(from: min(text.count, stop.count - 1), to: 0, by: -1)
-        where text.suffix(length).elementsEqual(stop.prefix(length)) {
-            return length
-        }
-        return 0
     }
 }

@@ -18,7 +18,7 @@ public struct CompleteRequest: Sendable {
     public var mode: CompletionMode
     /// Nil: what the session was made with.
     public var learn: LearnMode?
-    /// How many alternatives per token, 0...20; nil: none, and no log-probabilities at all.
+    /// How many of the likeliest tokens to report at each, 0...20; nil: no log-probabilities at all.
     public var topLogprobs: Int?
     /// Independent answers, 1...16.
     public var count: Int
@@ -58,14 +58,28 @@ public struct TokenLogprob: Sendable, Codable {
     }
 }
 
+/// A token of an answer with what had most going for it there.
+public struct AnswerToken: Sendable {
+    public var token: TokenLogprob
+    /// The likeliest tokens, best first; `token` is among them.
+    public var top: [TokenLogprob]
+    /// Where it begins in the answer's text, Unicode scalars from 0. One that goes on with a
+    /// character that another began begins where that does; one that adds no text, as a control
+    /// token, where the next begins.
+    public var start: Int
+    public init(token: TokenLogprob, top: [TokenLogprob], start: Int) {
+        self.token = token
+        self.top = top
+        self.start = start
+    }
+}
+
 /// A piece of an answer: whole characters only.
 public struct CompletionPiece: Sendable {
     public var choice: Int
     public var text: String
-    public var logprobs: [(token: TokenLogprob, top: [TokenLogprob])]
-    public init(
-        choice: Int, text: String, logprobs: [(token: TokenLogprob, top: [TokenLogprob])] = []
-    ) {
+    public var logprobs: [AnswerToken]
+    public init(choice: Int, text: String, logprobs: [AnswerToken] = []) {
         self.choice = choice
         self.text = text
         self.logprobs = logprobs

@@ -44,8 +44,9 @@ extension Scheduler {
             let (stream, continuation) = AsyncThrowingStream<CompletionEvent, any Error>
                 .makeStream()
             let completion = Completion(
-                request: request, prompt: prompt, learn: learn, session: session,
-                seed: request.seed ?? .random(in: 0...(.max)), events: continuation,
+                request: request, stop: StopStrings(request.stop), prompt: prompt, learn: learn,
+                session: session, seed: request.seed ?? .random(in: 0...(.max)),
+                events: continuation,
                 transcript: request.idempotencyKey == nil ? nil : CompletionTranscript())
             let task = Task {
                 await drive(completion)
@@ -170,7 +171,7 @@ extension Scheduler {
     /// What the answer's reader saw: without a stop string, which its tokens contain.
     func shownTokens(of answer: Generation, for user: UserID) async throws -> [TokenID] {
         try await atDesk(for: user, .short) { [cortex] in
-            cortex.tokenizer.decode(answer.tokens) == answer.text
+            cortex.tokenizer.decode(answer.tokens).utf8.elementsEqual(answer.text.utf8)
                 ? answer.tokens : cortex.tokenizer.encode(answer.text)
         }
     }
@@ -195,6 +196,7 @@ struct Completion: Sendable {
     }
 
     let request: CompleteRequest
+    let stop: StopStrings
     let prompt: [TokenID]
     let learn: LearnMode
     /// As it was when the request came.
@@ -224,7 +226,7 @@ struct Completion: Sendable {
         let task = cortex.startGenerating(
             GenerationRequest(
                 prompt: prompt, maxTokens: request.maxTokens, sampling: request.sampling,
-                seed: choice.seed, stop: request.stop, mode: choice.mode,
+                seed: choice.seed, stop: stop, mode: choice.mode,
                 topLogprobs: request.topLogprobs),
             with: session.engram)
         return CortexWork {
@@ -254,10 +256,9 @@ struct Completion: Sendable {
         return CompletionPiece(
             choice: choice.number, text: piece.text,
             logprobs: piece.tokens.map { token in
-                (
+                AnswerToken(
                     token: described(token.token, token.logprob),
-                    top: token.top.map { described($0.token, $0.logprob) }
-                )
+                    top: token.top.map { described($0.token, $0.logprob) }, start: token.start)
             })
     }
 

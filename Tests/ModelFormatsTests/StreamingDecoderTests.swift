@@ -34,6 +34,35 @@ struct StreamingDecoderTests {
     }
 
     @Test(
+        "A token's start is the place in the text of its first byte, broken characters or not",
+        arguments: TokenizerParityTests.families)
+    func starts(family: String) throws {
+        let tokenizer = try Fixture.tokenizer(family)
+        var generator = TestGenerator(seed: 13)
+        var unfinished = 0
+        for _ in 0..<1_500 {
+            let tokens = Self.tokens(tokenizer, &generator)
+            var decoder = StreamingDecoder(tokenizer)
+            var bytes: [UInt8] = []
+            for token in tokens {
+                if decoder.hasPendingBytes { unfinished += 1 }
+                let scalars = String(decoding: bytes, as: UTF8.self).unicodeScalars.count
+                let before = decoder.hasPendingBytes ? scalars - 1 : scalars
+                _ = decoder.append(token)
+                let own = tokenizer.specialTokens.contains(token) ? [] : tokenizer.bytes(of: token)
+                guard let first = own.first else {
+                    #expect(decoder.tokenStart == before)
+                    continue
+                }
+                let upToIt = String(decoding: bytes + [first], as: UTF8.self)
+                #expect(decoder.tokenStart == upToIt.unicodeScalars.count - 1)
+                bytes += own
+            }
+        }
+        #expect(unfinished > 500)
+    }
+
+    @Test(
         "A text is never cut inside a character: no U+FFFD comes out that did not go in",
         arguments: TokenizerParityTests.families)
     func wholeCharacters(family: String) throws {

@@ -157,6 +157,34 @@ import TinyCore
         #expect(cortex.tokenizer.decode(learned.map { TokenID(rawValue: $0) }) == shown)
     }
 
+    @Test("A token's start is its place in the answer, and it is among the likeliest reported")
+    func reportedTokens() async throws {
+        let scheduler = makeScheduler()
+        var shown = 0
+        for seed in 0..<20 as Range<UInt64> {
+            var request = completion(maxTokens: 24, topLogprobs: 1, temperature: 2)
+            request.seed = seed
+            var text = ""
+            var tokens: [AnswerToken] = []
+            for try await case .piece(let piece) in try await scheduler.complete(alice, request) {
+                text += piece.text
+                tokens += piece.logprobs
+            }
+            let scalars = Array(text.unicodeScalars)
+            #expect(tokens.map(\.start) == tokens.map(\.start).sorted())
+            for token in tokens {
+                #expect(token.top.contains { $0.bytes == token.token.bytes })
+                #expect((1...2).contains(token.top.count))
+                guard let own = String(validating: token.token.bytes, as: UTF8.self) else {
+                    continue
+                }
+                shown += 1
+                #expect(scalars[token.start...].starts(with: own.unicodeScalars))
+            }
+        }
+        #expect(shown > 50)
+    }
+
     @Test("What a completion cannot be is refused before the stream begins")
     func refused() async throws {
         let scheduler = makeScheduler { $0.textBytesMaximum = 200 }

@@ -136,22 +136,26 @@ struct CompletionTests {
         }
     }
 
-    @Test("Offsets count the characters of the text, of which a token may hold a part")
-    func offsetsOfParts() {
-        func token(_ bytes: [UInt8]) -> TokenLogprob {
-            TokenLogprob(
-                text: String(decoding: bytes, as: UTF8.self), bytes: bytes, logprob: -1)
+    @Test("The sampled token is among the likeliest by its name, of which each stands there once")
+    func likeliest() {
+        func token(_ text: String, _ logprob: Double) -> TokenLogprob {
+            TokenLogprob(text: text, bytes: Array(text.utf8), logprob: logprob)
         }
-        // "é—x": the dash in three tokens.
-        let parts: [[UInt8]] = [[0xc3, 0xa9], [0xe2], [0x80], [0x94], [0x78]]
-        var logprobs = CompletionLogprobs()
-        var offset = 0
-        for part in parts {
-            let piece = CompletionPiece(choice: 0, text: "", logprobs: [(token(part), [])])
-            logprobs.append(piece, offset: &offset)
+        func top(_ sampled: TokenLogprob, _ others: [TokenLogprob]) -> JSONValue? {
+            var logprobs = CompletionLogprobs()
+            logprobs.append(
+                CompletionPiece(
+                    choice: 0, text: "",
+                    logprobs: [AnswerToken(token: sampled, top: others, start: 0)]))
+            return logprobs.json["top_logprobs"]?.elements.first
         }
-        #expect(logprobs.json["text_offset"] == [0, 1, 2, 2, 2])
-        #expect(offset == 3)
+        let (best, rare) = (token("a", -0.5), token("z", -9))
+        #expect(top(best, [best]) == ["a": -0.5])
+        #expect(top(rare, [best, rare]) == ["a": -0.5, "z": -9])
+        // A text token and an added one may be spelled alike.
+        #expect(top(token("a", -7), [best, rare, token("a", -7)]) == ["a": -7, "z": -9])
+        let composed = top(token("\u{e9}", -1), [token("\u{e9}", -1), token("e\u{301}", -2)])
+        #expect(composed?.names.map { $0.unicodeScalars.count } == [1, 2])
     }
 
     @Test("Log-probabilities are four arrays of one length", arguments: Transport.allCases)

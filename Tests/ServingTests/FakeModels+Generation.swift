@@ -45,17 +45,20 @@ extension FakeModels {
         if manner == "HANG" { try await Task.sleep(for: .seconds(60)) }
         let choices = request.mode == .compare ? 2 * request.count : request.count
         for choice in 0..<choices {
+            var start = 0
             for word in 0..<request.maxTokens {
                 if manner == "SLOW" { try await Task.sleep(for: .milliseconds(20)) }
                 if manner == "FAIL", word == 2 { throw ServiceError.storage(reason: "disk full") }
                 let text = "w\(word) "
                 let token = TokenLogprob(text: text, bytes: Array(text.utf8), logprob: -0.5)
                 let part = TokenLogprob(text: "\u{fffd}", bytes: [0xe2, 0x80], logprob: -1.5)
+                let answered = AnswerToken(token: token, top: [token, part], start: start)
+                start += text.unicodeScalars.count
                 yield(
                     .piece(
                         CompletionPiece(
                             choice: choice, text: text,
-                            logprobs: request.topLogprobs == nil ? [] : [(token, [token, part])])))
+                            logprobs: request.topLogprobs == nil ? [] : [answered])))
             }
             yield(.choiceFinished(choice: choice, reason: .length))
         }

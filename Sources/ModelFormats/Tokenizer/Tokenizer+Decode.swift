@@ -26,6 +26,11 @@ public struct StreamingDecoder: Sendable {
     private let skipsSpecialTokens: Bool
     /// The beginning of a character whose end has not come: at most 3 bytes.
     private var pending: [UInt8] = []
+    /// Unicode scalars handed out.
+    private var scalarCount = 0
+    /// Where the newest token begins in the text, Unicode scalars from 0. A token that goes on with
+    /// an unfinished character begins where that does, one that adds no text where the next begins.
+    public private(set) var tokenStart = 0
 
     public init(_ tokenizer: Tokenizer, skippingSpecialTokens: Bool = true) {
         self.tokenizer = tokenizer
@@ -37,11 +42,19 @@ public struct StreamingDecoder: Sendable {
 
     /// The text that is certain now; empty while a character is incomplete.
     public mutating func append(_ token: TokenID) -> String {
+        tokenStart = scalarCount
         if skipsSpecialTokens && tokenizer.specialTokens.contains(token) { return "" }
-        pending.append(contentsOf: tokenizer.byteSlice(of: token))
+        let bytes = tokenizer.byteSlice(of: token)
+        if !pending.isEmpty, let first = bytes.first {
+            // An unfinished character that the token does not go on with becomes one U+FFFD.
+            let both = String(decoding: pending + [first], as: UTF8.self)
+            tokenStart += both.unicodeScalars.count - 1
+        }
+        pending.append(contentsOf: bytes)
         let complete = pending.count - Self.unfinishedCount(pending)
         let text = String(decoding: pending[..<complete], as: UTF8.self)
         pending.removeFirst(complete)
+        scalarCount += text.unicodeScalars.count
         return text
     }
 

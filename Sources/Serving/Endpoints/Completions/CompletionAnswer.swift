@@ -9,7 +9,6 @@ struct CompletionAnswer: Sendable {
 
     private(set) var totals = CompletionTotals()
     private var choices: [Int: CompletionChoice] = [:]
-    private var textOffsets: [Int: Int] = [:]
     /// The newest chunk that ends a choice. It waits for what follows it: the last one of all
     /// carries the account of the whole request.
     private var held: CompletionChoice?
@@ -30,7 +29,7 @@ struct CompletionAnswer: Sendable {
             let index = self.index(piece.choice, prompt: prompt)
             var choice = choices.removeValue(forKey: index) ?? empty(piece.choice, prompt: prompt)
             choice.text += piece.text
-            choice.logprobs?.append(piece, offset: &textOffsets[index, default: 0])
+            choice.logprobs?.append(piece)
             choices[index] = choice
         case .choiceFinished(let number, let reason):
             let index = self.index(number, prompt: prompt)
@@ -57,10 +56,9 @@ struct CompletionAnswer: Sendable {
             return []
         case .piece(let piece):
             if piece.text.isEmpty && piece.logprobs.isEmpty { return [] }
-            let index = self.index(piece.choice, prompt: prompt)
             var choice = empty(piece.choice, prompt: prompt)
             choice.text = piece.text
-            choice.logprobs?.append(piece, offset: &textOffsets[index, default: 0])
+            choice.logprobs?.append(piece)
             return release() + [chunk(choice)]
         case .choiceFinished(let number, let reason):
             var choice = empty(number, prompt: prompt)

@@ -28,21 +28,30 @@ struct CompletionLogprobs: Sendable {
     private var alternatives: [JSONValue] = []
     private var offsets: [JSONValue] = []
 
-    /// - Parameters:
-    ///   - piece: a piece's tokens.
-    ///   - offset: where its first token begins in the choice's text, Unicode scalars; moved on.
-    mutating func append(_ piece: CompletionPiece, offset: inout Int) {
-        for (token, top) in piece.logprobs {
-            tokens.append(.string(Self.name(token)))
-            logprobs.append(.number(token.logprob))
-            alternatives.append(
-                .object(
-                    top.map { .init(name: Self.name($0), value: .number($0.logprob)) }))
-            offsets.append(.integer(offset))
-            // A character split over tokens counts where it begins: the text of each part alone has
-            // a replacement character, which the choice's text has not.
-            offset += token.bytes.count { $0 & 0xC0 != 0x80 }
+    mutating func append(_ piece: CompletionPiece) {
+        for answered in piece.logprobs {
+            tokens.append(.string(Self.name(answered.token)))
+            logprobs.append(.number(answered.token.logprob))
+            alternatives.append(Self.alternatives(answered))
+            offsets.append(.integer(answered.start))
         }
+    }
+
+    /// The likeliest tokens by name, best first, the sampled one always among them. Of several
+    /// tokens with one name the sampled one stands there, else the likeliest: a name that came
+    /// twice would be read differently by every client.
+    private static func alternatives(_ answered: AnswerToken) -> JSONValue {
+        var named: [(name: String, logprob: Double)] = []
+        for token in [answered.token] + answered.top {
+            let name = name(token)
+            // Byte by byte: to Swift, "é" and "e\u{301}" are one text; they are two tokens.
+            if !named.contains(where: { $0.name.utf8.elementsEqual(name.utf8) }) {
+                named.append((name, token.logprob))
+            }
+        }
+        return .object(
+            named.sorted { $0.logprob > $1.logprob }
+                .map { .init(name: $0.name, value: .number($0.logprob)) })
     }
 
     var json: JSONValue {
