@@ -39,7 +39,7 @@ struct CoreFiles: Sendable {
             (otherPaths, others.each),
         ] {
             for (path, hash) in zip(paths, hashes) {
-                digests[String(path.dropFirst(folder.count + 1))] = hash
+                digests[String(Substring(path.utf8.dropFirst(folder.utf8.count + 1)))] = hash
             }
         }
         self.digests = digests

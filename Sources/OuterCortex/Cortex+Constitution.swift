@@ -18,7 +18,8 @@ extension Cortex {
                     item: item,
                     reason: "the vocabulary ends at \(inner.config.vocabularySize - 1)")
             }
-            guard text(of: TokenID(rawValue: token.id)) == token.text else {
+            // Byte by byte: "é" and "e\u{301}" are two tokens.
+            guard text(of: TokenID(rawValue: token.id)).utf8.elementsEqual(token.text.utf8) else {
                 throw .unfit(
                     item: item,
                     reason: "its text here is another than the constitution's: one of both, id or "

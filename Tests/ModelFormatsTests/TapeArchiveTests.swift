@@ -45,7 +45,11 @@ import Testing
     }
 
     @Test(
-        "Paths that lead elsewhere are refused", arguments: ["/etc/x", "../x", "a/../../x", "a\nb"])
+        "Paths that lead elsewhere are refused",
+        arguments: [
+            "/etc/x", "../x", "a/../../x", "a\nb", "/\u{301}x", "../\u{301}x", "a/../\u{301}x",
+            "./\u{301}/../../x",
+        ])
     func paths(path: String) {
         let name = Array(path.utf8) + [UInt8](repeating: 0, count: 100 - path.utf8.count)
         #expect(refusal(archive([(0, name)])).contains("leaves the folder"))

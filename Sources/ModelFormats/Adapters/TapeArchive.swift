@@ -76,9 +76,8 @@ public enum TapeArchive {
                             + "\(attributeBytesMaximum)")
                 }
                 // Times and the like are of no interest; another name or size would be.
-                let text = String(decoding: content, as: UTF8.self)
                 let telling = ["path=", "size=", "linkpath=", "GNU.sparse"]
-                guard !telling.contains(where: text.contains) else {
+                guard !telling.contains(where: { content.contains($0.utf8) }) else {
                     throw broken(name, start, "extended names and sizes are not read")
                 }
             }
@@ -141,7 +140,10 @@ public enum TapeArchive {
             let isPOSIX = field(262, 1).elementsEqual([0])
             let prefix = isPOSIX ? text(345, 155) : ""
             var path = prefix.isEmpty ? text(0, 100) : prefix + "/" + text(0, 100)
-            while path.hasPrefix("./") { path.removeFirst(2) }
+            // By bytes, as a file system reads it: a combining mark makes "/" another character.
+            while path.utf8.starts(with: "./".utf8) {
+                path = String(Substring(path.utf8.dropFirst(2)))
+            }
             let type = field(156, 1).first ?? 0
             switch type {
             case 0, UInt8(ascii: "0"): kind = .file
@@ -152,10 +154,12 @@ public enum TapeArchive {
             default:
                 throw fail("\(quoted(path)) is of type \(type), neither a file nor a folder")
             }
-            let parts = path.split(separator: "/", omittingEmptySubsequences: false)
+            let slash = UInt8(ascii: "/")
+            let parts = path.utf8.split(separator: slash, omittingEmptySubsequences: false)
             let isInside =
-                !path.hasPrefix("/") && !parts.contains("..") && !path.utf8.contains { $0 < 0x20 }
-            guard isInside, kind != .file || (!path.isEmpty && !path.hasSuffix("/")) else {
+                path.utf8.first != slash && !path.utf8.contains { $0 < 0x20 }
+                && !parts.contains { $0.elementsEqual("..".utf8) }
+            guard isInside, kind != .file || (!path.isEmpty && path.utf8.last != slash) else {
                 throw fail("the path \(quoted(path)) leaves the folder or names no file")
             }
             self.path = path

@@ -15,7 +15,7 @@ enum FolderPath {
     /// Whether `name` can only mean a file in the folder itself: no separator, no `..`, no NUL, no
     /// hidden file.
     static func isPlainName(_ name: String) -> Bool {
-        !name.isEmpty && name.utf8.count <= 255 && !name.hasPrefix(".")
+        !name.isEmpty && name.utf8.count <= 255 && name.utf8.first != 0x2e
             && !name.utf8.contains { $0 == 0x2f || $0 == 0x5c || $0 < 0x20 }
     }
 }

@@ -10,10 +10,11 @@ struct HTTPRequest: Sendable {
 
     /// - Parameter target: the request line's target, e.g. `/v1/sessions?limit=2`.
     init(method: String, target: String, headers: HTTPHeaders = [:], body: [UInt8] = []) {
-        let parts = target.split(
-            separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
+        // By bytes: a combining mark behind it would make "?" another character.
+        let parts = target.utf8.split(
+            separator: UInt8(ascii: "?"), maxSplits: 1, omittingEmptySubsequences: false)
         self.method = method
-        self.path = String(parts[0])
+        self.path = String(Substring(parts[0]))
         self.query = parts.count == 2 ? Self.parseQuery(parts[1]) : []
         self.headers = headers
         self.body = body
@@ -21,10 +22,13 @@ struct HTTPRequest: Sendable {
 
     func queryValue(_ name: String) -> String? { query.first { $0.name == name }?.value }
 
-    private static func parseQuery(_ text: Substring) -> [(name: String, value: String)] {
-        text.split(separator: "&").map { pair in
-            let sides = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            let decoded = sides.map { side in
+    private static func parseQuery(
+        _ text: Substring.UTF8View
+    ) -> [(name: String, value: String)] {
+        text.split(separator: UInt8(ascii: "&")).map { pair in
+            let sides = pair.split(
+                separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
+            let decoded = sides.map(Substring.init).map { side in
                 // A broken escape stays as it is: no parameter of ours can then match it.
                 PercentEncoding.decode(side, plusIsSpace: true) ?? String(side)
             }

@@ -14,7 +14,9 @@ struct Router: Sendable {
     func route(
         method: String, path: String
     ) throws(RequestError) -> (route: Route, parameters: PathParameters) {
-        guard path.hasPrefix("/"), let segments = Self.decode(path) else { throw .pathNotFound }
+        guard path.utf8.first == UInt8(ascii: "/"),
+            let segments = Self.decode(path)
+        else { throw .pathNotFound }
         var allowed: [String] = []
         for route in routes {
             guard let parameters = route.match(segments) else { continue }
@@ -33,7 +35,9 @@ struct Router: Sendable {
     private static func decode(_ path: String) -> [String]? {
         if path == "/" { return [] }
         var segments: [String] = []
-        for part in path.dropFirst().split(separator: "/", omittingEmptySubsequences: false) {
+        let parts = path.utf8.dropFirst().split(
+            separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
+        for part in parts.map(Substring.init) {
             guard !part.isEmpty, let segment = PercentEncoding.decode(part) else { return nil }
             segments.append(segment)
         }
