@@ -53,7 +53,8 @@ public struct JournalEntry: Sendable, Equatable {
 /// Where engrams and what taught them are kept. It knows identifiers, numbers and opaque bytes.
 ///
 /// A call that writes returns only when what it wrote is durable, and one that throws has changed
-/// nothing. Writes are not cancelled half-way: a cancelled task still gets the true outcome. Calls
+/// nothing. What it takes it gives back as it was, and a record that it could not is refused whole
+/// (`.unstorable`). Writes are not cancelled half-way: a cancelled task still gets the true outcome. Calls
 /// may come from any task at once.
 public protocol EngramStore: Sendable {
     /// Nil: nobody of that name has had a session yet.

@@ -38,6 +38,9 @@ public enum StorageError: Error, Sendable, Equatable, CustomStringConvertible {
     case idempotencyKeyExists(EventID)
     case headMoved(expected: CheckpointID?, found: CheckpointID?)
 
+    /// A value that would not be read again as it was given, and is not written; `place` is its
+    /// column, as `table.column`.
+    case unstorable(place: String)
     case diskFull
     case readOnly
     case busy
@@ -104,6 +107,8 @@ public enum StorageError: Error, Sendable, Equatable, CustomStringConvertible {
         case .headMoved(let expected, let found):
             "The user's head is \(found?.rawValue ?? "the frozen core"), not "
                 + "\(expected?.rawValue ?? "the frozen core")."
+        case .unstorable(let place):
+            "The value \(place) is none that a store can give back. Nothing was changed."
         case .diskFull:
             "The disk with the data folder is full. Free some space; nothing was lost, and the "
                 + "server goes on by itself."

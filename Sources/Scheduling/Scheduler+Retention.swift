@@ -35,8 +35,13 @@ extension Scheduler {
     static func checkDescription(name: String?, note: String?) throws(ServiceError) {
         for (field, text, limit) in [
             ("name", name, nameBytesMaximum), ("note", note, noteBytesMaximum),
-        ] where (text?.utf8.count ?? 0) > limit {
-            throw .invalidParameter(name: field, reason: "must be of at most \(limit) bytes")
+        ] {
+            guard text?.utf8.count ?? 0 <= limit else {
+                throw .invalidParameter(name: field, reason: "must be of at most \(limit) bytes")
+            }
+            guard text?.utf8.contains(0) != true else {
+                throw .invalidParameter(name: field, reason: "must not contain U+0000")
+            }
         }
     }
 

@@ -75,7 +75,7 @@ public actor Scheduler: PersonalModels {
             completionLimit: configuration.completionsRememberedMaximum,
             tokenLimit: configuration.completionTokensRememberedMaximum)
         model = ModelDescription(
-            name: cortex.modelName, created: Int(now()),
+            name: cortex.modelName, created: Int(Self.believable(now())),
             contextLength: cortex.inner.config.contextLength,
             vocabularySize: cortex.inner.config.vocabularySize, identity: cortex.identity,
             kernelClass: cortex.kernelClass)

@@ -48,6 +48,64 @@ struct ConstitutionTests {
         #expect(turned.yaml() == text)
     }
 
+    @Test("is read back as it was written, whatever it holds", arguments: 0..<60 as Range<UInt64>)
+    func anything(seed: UInt64) throws {
+        var generator = SeededGenerator(seed: seed)
+        func text(_ count: ClosedRange<Int>) -> String {
+            let edges: [Unicode.Scalar] = [
+                "\0", "\u{1}", "\n", "\r", "\t", " ", "\"", "'", "\\", "#", ":", "-", "\u{7f}",
+                "\u{85}", "\u{a0}", "e", "\u{301}", "\u{e9}", "\u{2028}", "\u{feff}", "\u{fffe}",
+                "\u{d7ff}", "\u{e000}", "\u{1f600}", "\u{10ffff}",
+            ]
+            let scalars = (0..<Int.random(in: count, using: &generator)).map { _ in
+                Bool.random(using: &generator)
+                    ? edges.randomElement(using: &generator)!
+                    : Unicode.Scalar(UInt32.random(in: 0..<0x2_0000, using: &generator)) ?? "a"
+            }
+            return String(String.UnicodeScalarView(scalars))
+        }
+        func float(_ range: ClosedRange<Float>) -> Float {
+            [range.lowerBound, range.upperBound, .random(in: range, using: &generator)]
+                .randomElement(using: &generator)!
+        }
+        var zone = SafeZone()
+        zone.maximumDivergence = Double(float(0...100))
+        zone.initialTrust = Double.random(in: 0...0.999, using: &generator)
+        zone.trustShare = [0, 1, .leastNonzeroMagnitude, 1e-7].randomElement(using: &generator)!
+        zone.weightBound = float(0.001...100)
+        zone.matrixBound = float(0.001...10_000)
+        zone.minimumGain = float(0...1)
+        zone.maximumGain = float(1...10)
+        zone.learningGate = float(0...1000)
+        zone.synapseBudget = Int.random(in: 0...100_000_000, using: &generator)
+        let files = (0..<4).map { _ in
+            let name = text(0...9).unicodeScalars.filter { ("a"..."z").contains($0) }
+            return ("sae/f\(String(String.UnicodeScalarView(name))).safetensors", digest)
+        }
+        let margins = [0, -1000, 1000, 1e-300, Double.random(in: 0...9, using: &generator)]
+        let written = Constitution(
+            files: Dictionary(files) { $1 }, zone: zone,
+            protectedTokens: (0..<3).map { .init(text: text(0...40), id: .max - Int32($0)) },
+            protectedLatents: [.max, 0],
+            probes: (0..<3).map { index in
+                let required = "r" + text(0...40)
+                return Probe(
+                    name: "probe \(index)", prompt: text(0...200), required: required,
+                    forbidden: "f" + text(0...40), margin: margins.randomElement(using: &generator)!
+                )
+            })
+        let yaml = written.yaml()
+        let again = try read(yaml)
+        #expect(again == written)
+        #expect(again.zone == written.zone)
+        // `==` takes "é" and "e\u{301}" for one.
+        #expect(again.yaml().utf8.elementsEqual(yaml.utf8))
+        for (probe, other) in zip(again.probes, written.probes) {
+            #expect(probe.prompt.utf8.elementsEqual(other.prompt.utf8))
+            #expect(probe.margin == other.margin)
+        }
+    }
+
     @Test(
         "is refused with the key and the line that are wrong",
         arguments: [

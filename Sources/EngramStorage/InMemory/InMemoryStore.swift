@@ -74,6 +74,7 @@ public actor InMemoryStore: EngramStore {
 
     public func createSession(_ record: SessionRecord, engram: [UInt8]?) throws(StorageError) {
         try requireOpen()
+        try record.requireStorable()
         guard sessions[record.id] == nil else { throw .sessionExists(record.id) }
         let user = record.id.user
         for checkpoint in [record.base, record.origin] {
@@ -103,6 +104,7 @@ public actor InMemoryStore: EngramStore {
 
     public func append(_ entry: JournalEntry) throws(StorageError) {
         try requireOpen()
+        try entry.requireStorable()
         let id = entry.session.id
         guard var session = sessions[id], var user = users[id.user] else {
             throw .sessionNotFound(id)
@@ -190,6 +192,7 @@ public actor InMemoryStore: EngramStore {
 
     public func keep(_ snapshot: SnapshotRecord, of session: SessionID) throws(StorageError) {
         try requireOpen()
+        try snapshot.requireStorable()
         guard let found = sessions[session] else { return }
         guard snapshot.sequence <= found.record.sequence else {
             throw .sequenceGap(expected: found.record.sequence, found: snapshot.sequence)
@@ -260,6 +263,7 @@ public actor InMemoryStore: EngramStore {
     }
 
     public func rewrite(_ rewrite: HistoryRewrite) throws(StorageError) {
+        try rewrite.requireStorable()
         // One actor and no suspension: who fails half-way puts back what was there.
         let (users, sessions) = (users, sessions)
         do {
@@ -314,6 +318,7 @@ public actor InMemoryStore: EngramStore {
         _ id: CheckpointID, of user: UserID, name: String?, note: String?
     ) throws(StorageError) -> CheckpointRecord {
         try requireOpen()
+        try CheckpointRecord.requireStorable(name: name, note: note)
         guard let index = users[user]?.index(of: id),
             var record = users[user]?.checkpoint(id)?.record
         else { throw .checkpointNotFound(id) }

@@ -10,7 +10,6 @@ extension SessionRecord {
     init(row: Row, under seal: RowSeal) throws {
         let row = StoredRow(row, of: "sessions")
         let id = try SessionID(row)
-        let largest = StoredRow.largestNumber
         self.init(
             id: id, base: CheckpointID(text: try row.value("base")),
             superseded: CheckpointID(text: try row.value("superseded")),
@@ -18,7 +17,7 @@ extension SessionRecord {
             sequence: try row.number("sequence"),
             tokensLearned: try row.number("tokensLearned"),
             tokensSinceCheckpoint: try row.number("tokensSinceCheckpoint"),
-            feedbackStreak: try row.number("feedbackStreak", in: -largest...largest),
+            feedbackStreak: try row.number("feedbackStreak", in: RecordBounds.streaks),
             summary: try seal.open(row.value("summary") as Data, at: .session(id, "summary")),
             ledger: try seal.open(row.value("ledger") as Data, at: .session(id, "ledger")),
             created: try row.time("created"), updated: try row.time("updated"))

@@ -40,6 +40,7 @@ extension SQLiteStore {
     }
 
     public func rewrite(_ rewrite: HistoryRewrite) async throws(StorageError) {
+        try rewrite.requireStorable()
         try await write { [seal] db in
             for entry in rewrite.entries { try db.append(entry, under: seal) }
             for checkpoint in rewrite.checkpoints { try db.replace(checkpoint, under: seal) }

@@ -119,6 +119,7 @@ public final class SQLiteStore: EngramStore {
     public func createSession(_ record: SessionRecord, engram: [UInt8]?)
         async throws(StorageError)
     {
+        try record.requireStorable()
         try await write { [seal] db in
             try db.create(record, under: seal)
             if let engram {
@@ -142,6 +143,7 @@ public final class SQLiteStore: EngramStore {
     // MARK: - The journal
 
     public func append(_ entry: JournalEntry) async throws(StorageError) {
+        try entry.requireStorable()
         try await write { [seal] db in try db.append(entry, under: seal) }
     }
 
@@ -188,6 +190,7 @@ public final class SQLiteStore: EngramStore {
     public func keep(_ snapshot: SnapshotRecord, of session: SessionID)
         async throws(StorageError)
     {
+        try snapshot.requireStorable()
         try await write { [seal] db in
             guard let last = try db.sequence(of: session) else { return }
             guard snapshot.sequence <= last else {
@@ -264,7 +267,8 @@ public final class SQLiteStore: EngramStore {
     public func describeCheckpoint(
         _ id: CheckpointID, of user: UserID, name: String?, note: String?
     ) async throws(StorageError) -> CheckpointRecord {
-        try await writeAndErase { [seal] db in
+        try CheckpointRecord.requireStorable(name: name, note: note)
+        return try await writeAndErase { [seal] db in
             for (column, text) in [("name", name), ("note", note)] {
                 guard let text else { continue }
                 let sealed = try seal.seal(text, at: .checkpoint(id, of: user, column))

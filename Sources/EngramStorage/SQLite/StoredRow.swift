@@ -3,12 +3,6 @@ import GRDB
 /// A row of a file that may be damaged or forged. What is not of the type and in the range that the
 /// store writes is `.corrupt`; GRDB's own subscripts end the process there, for all users.
 struct StoredRow {
-    /// The largest number that is believed: 2⁵³. No engram counts as many tokens (their readers stop
-    /// at 10¹⁵), and it is far enough from `Int.max` that nothing that is added to it overflows.
-    static let largestNumber = 1 << 53
-    /// The last second of the year 9999, the last one that RFC 3339 can write.
-    static let latestTime = 253_402_300_799.0
-
     private let row: Row
     private let table: String
 
@@ -27,7 +21,7 @@ struct StoredRow {
     }
 
     func number(
-        _ column: String, in range: ClosedRange<Int> = 0...largestNumber
+        _ column: String, in range: ClosedRange<Int> = RecordBounds.numbers
     ) throws(StorageError) -> Int {
         let number: Int = try value(column)
         guard range.contains(number) else { throw damage(column) }
@@ -43,7 +37,7 @@ struct StoredRow {
     func time(_ column: String) throws(StorageError) -> Double {
         let seconds: Double = try value(column)
         // False for what is not a number, too.
-        guard (0...Self.latestTime).contains(seconds) else { throw damage(column) }
+        guard RecordBounds.times.contains(seconds) else { throw damage(column) }
         return seconds
     }
 

@@ -1,8 +1,13 @@
 /// Times as the API writes them, e.g. `2026-03-01T09:30:00.250Z`.
 enum RFC3339 {
-    /// - Parameter seconds: since 1970, UTC; kept to the millisecond.
+    /// The first and the last second that it can write, those of the years 0 and 9999.
+    private static let writable = -62_167_219_200...253_402_300_799.0
+
+    /// - Parameter seconds: since 1970, UTC; kept to the millisecond. Outside of what RFC 3339 can
+    ///   write it is the nearest that it can; 1970 for what is no number.
     static func text(_ seconds: Double) -> String {
-        let milliseconds = Int((seconds * 1000).rounded())
+        let writable = min(max(seconds, Self.writable.lowerBound), Self.writable.upperBound)
+        let milliseconds = seconds.isNaN ? 0 : Int((writable * 1000).rounded())
         let (day, rest) = floorDivide(milliseconds, 86_400_000)
         let (year, month, dayOfMonth) = civil(fromDay: day)
         return "\(pad(year, 4))-\(pad(month, 2))-\(pad(dayOfMonth, 2))"
