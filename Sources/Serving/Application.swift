@@ -39,6 +39,7 @@ struct Application: Sendable {
             let (route, parameters) = try router.route(
                 method: request.method, path: request.path)
             pattern = route.pattern
+            try request.refuseMisspelledQuery(of: route.operation)
             response = try await route.handler(request, parameters)
         } catch {
             let answer = ErrorAnswer(error)

@@ -72,6 +72,15 @@ struct ErrorAnswer {
             self.init(
                 status: 400, "Missing required parameter: '\(parameter)'.", parameter: parameter,
                 code: "missing_required_parameter")
+        case .unknown(let parameter, let nearest, let known):
+            let name = String(String.UnicodeScalarView(parameter.unicodeScalars.prefix(128)))
+            let meant = nearest.map { " Did you mean '\($0)'?" } ?? ""
+            let list = known.joined(separator: ", ")
+            self.init(
+                status: 400,
+                "Unknown parameter: '\(name)'.\(meant)"
+                    + (list.isEmpty ? "" : " There is: \(list)."),
+                parameter: name, code: "unknown_parameter")
         case .unsupported(let parameter, let reason):
             self.init(
                 status: 400, "Unsupported parameter: '\(parameter)': \(reason).",

@@ -6,6 +6,8 @@ enum RequestError: Error, Equatable {
     case wrongType(parameter: String?, expected: String, found: String)
     case outOfRange(parameter: String, found: String, allowed: String)
     case missing(parameter: String)
+    /// A name that nothing has where every name counts. `nearest` is what may have been meant.
+    case unknown(parameter: String, nearest: String?, known: [String])
     /// Known, and it would change the answer, but this server does not have it.
     case unsupported(parameter: String, reason: String)
     /// Understood, and refused for what it asks for (422).

@@ -1,4 +1,5 @@
 import Engrams
+import ModelFormats
 import Scheduling
 import Synchronization
 import Testing
@@ -41,7 +42,29 @@ struct InvalidInputTests {
         (#"{"prompt":"a","max_tokens":"5"}"#, "max_tokens", "invalid_type"),
         (#"{"prompt":"a","max_tokens":0}"#, "max_tokens", "invalid_value"),
         (#"{"prompt":"a","max_tokens":1.5}"#, "max_tokens", "invalid_type"),
-        (#"{"prompt":"a","max_tokens":1e300}"#, "max_tokens", "invalid_type"),
+        (#"{"prompt":"a","max_tokens":1e300}"#, "max_tokens", "invalid_value"),
+        (#"{"prompt":"a","max_tokens":9223372036854775808}"#, "max_tokens", "invalid_value"),
+        (#"{"prompt":[9223372036854775807]}"#, "prompt", "invalid_value"),
+        (#"{"prompt":[9223372036854775808]}"#, "prompt", "invalid_value"),
+        (#"{"prompt":[1,-1e300]}"#, "prompt", "invalid_value"),
+        (#"{"prompt":[1,0.5]}"#, "prompt", "invalid_type"),
+        (#"{"prompt":[1,true]}"#, "prompt", "invalid_type"),
+        (#"{"prompt":"a","seed":9223372036854775808}"#, "seed", "invalid_value"),
+        (#"{"prompt":"a","seed":-9223372036854775809}"#, "seed", "invalid_value"),
+        (#"{"prompt":"a","seed":9007199254740994.0}"#, "seed", "invalid_value"),
+        (#"{"prompt":"a","seed":0.5}"#, "seed", "invalid_type"),
+        (#"{"prompt":"a","seed":"7"}"#, "seed", "invalid_type"),
+        (#"{"prompt":"a","n":0}"#, "n", "invalid_value"),
+        (#"{"prompt":"a","logprobs":-1}"#, "logprobs", "invalid_value"),
+        (#"{"prompt":"a","plasticty":{"learn":"none"}}"#, "plasticty", "unknown_parameter"),
+        (#"{"prompt":"a","Plasticity":{}}"#, "Plasticity", "unknown_parameter"),
+        (#"{"prompt":"a","usr":"alice"}"#, "usr", "unknown_parameter"),
+        (#"{"prompt":"a","learn":"prompt"}"#, "learn", "unknown_parameter"),
+        (
+            #"{"prompt":"a","plasticity":{"lern":"prompt"}}"#, "plasticity.lern",
+            "unknown_parameter"
+        ),
+        (#"{"prompt":"a","plasticity":{"x":1}}"#, "plasticity.x", "unknown_parameter"),
         (#"{"prompt":"a","temperature":true}"#, "temperature", "invalid_type"),
         (#"{"prompt":"a","temperature":-0.1}"#, "temperature", "invalid_value"),
         (#"{"prompt":"a","stream":"yes"}"#, "stream", "invalid_type"),
@@ -83,6 +106,9 @@ struct InvalidInputTests {
         ),
         (#"{"text":"a","reward":1.01}"#, "reward", "invalid_value"),
         (#"{"text":"a","reward":"good"}"#, "reward", "invalid_type"),
+        (#"{"text":"a","rewrd":-1}"#, "rewrd", "unknown_parameter"),
+        (#"{"text":"a","user":"bob"}"#, "user", "unknown_parameter"),
+        (#"{"tokens":[9223372036854775808]}"#, "tokens", "invalid_value"),
         (#"{"text":"\ud800"}"#, nil, "invalid_json"),
         (String(repeating: "[", count: 5000), nil, "invalid_json"),
     ]
@@ -93,6 +119,31 @@ struct InvalidInputTests {
         Case(
             path: session + "/score", body: #"{"text":"a","mode":"x"}"#, parameter: "mode",
             code: "invalid_value"),
+        Case(
+            path: session + "/score", body: #"{"text":"a","mod":"frozen"}"#, parameter: "mod",
+            code: "unknown_parameter"),
+        Case(
+            path: session + "/reset", body: #"{"from":"frozen"}"#, parameter: "from",
+            code: "unknown_parameter"),
+        Case(
+            path: session + "/feedback", body: #"{"completion":"c","rewards":-1}"#,
+            parameter: "rewards", code: "unknown_parameter"),
+        Case(
+            path: session + "/feedback",
+            body: #"{"completions":[{"id":"c","reward":1},{"id":"d","rewrad":-1}]}"#,
+            parameter: "completions[1].rewrad", code: "unknown_parameter"),
+        Case(
+            path: session + "/merge", body: #"{"terms":[{"checkpoint":"c","scal":-1}]}"#,
+            parameter: "terms[0].scal", code: "unknown_parameter"),
+        Case(
+            path: session + "/checkpoints", body: #"{"nmae":"first"}"#, parameter: "nmae",
+            code: "unknown_parameter"),
+        Case(
+            path: "/v1/sessions", body: #"{"id":"a","lear":"prompt"}"#, parameter: "lear",
+            code: "unknown_parameter"),
+        Case(
+            path: session + "/restore?to=a", body: "{}", parameter: nil, code: "unknown_url",
+            status: 404),
         Case(
             path: session + "/reset", body: #"{"to":5}"#, parameter: "to", code: "invalid_type"),
         Case(
@@ -133,6 +184,73 @@ struct InvalidInputTests {
             let state = client.models.state.withLock { $0 }
             #expect(state.observed.isEmpty)
             #expect(state.completions.isEmpty)
+        }
+    }
+
+    @Test("A misspelled word for learning is told the right one, in its place")
+    func nearestName() async throws {
+        try await withClient(.router) { client in
+            for (path, body, meant) in [
+                ("/observe", #"{"text":"a","rewrd":-1}"#, "'reward'"),
+                ("/observe", #"{"TEXT":"a"}"#, "'text'"),
+                ("/feedback", #"{"completions":[{"rewad":1}]}"#, "'completions[0].reward'"),
+                ("/merge", #"{"terms":[{"session":"a","sacle":1}]}"#, "'terms[0].scale'"),
+            ] {
+                let answer = try await client.send("POST", Self.session + path, body: body)
+                #expect(try answer.error().message.contains("Did you mean \(meant)?"))
+            }
+            for (body, meant) in [
+                (#"{"prompt":"a","plasticty":{}}"#, "'plasticity'"),
+                (#"{"prompt":"a","plasticity":{"larn":"none"}}"#, "'plasticity.learn'"),
+                (#"{"prompt":"a","learn":"none"}"#, "'plasticity.learn'"),
+            ] {
+                let answer = try await client.send("POST", "/v1/completions", body: body)
+                #expect(try answer.error().message.contains("Did you mean \(meant)?"))
+            }
+            let query = try await client.send("GET", Self.session + "/delta?scpoe=user")
+            #expect(query.status == 400)
+            #expect(try query.error().message.contains("Did you mean 'scope'?"))
+            let far = try await client.send(
+                "POST", Self.session + "/observe", body: #"{"text":"a","mood":"good"}"#)
+            let message = try far.error().message
+            #expect(message.contains("messages, reward, text, tokens"))
+            #expect(!message.contains("mean"))
+        }
+    }
+
+    @Test("Words that mean nothing here are let pass where OpenAI's clients send them")
+    func letPass() async throws {
+        try await withClient(.router) { client in
+            let answer = try await client.send(
+                "POST", "/v1/completions",
+                body: #"""
+                    {"prompt":"a","max_tokens":1,"user":"","model":null,"metadata":{"a":"b"},
+                     "store":false,"service_tier":"auto","options":{"num_ctx":1},"cache_prompt":true,
+                     "ignore_eos":false,"mode":"instruct","session_id":"s","e\u0301":1,"\u00e9":2}
+                    """#)
+            #expect(answer.status == 200)
+            #expect(try answer.json()["plasticity"]?["session"] == "anonymous/default")
+            #expect(
+                try await client.send("GET", Self.session + "/events?_=17&limit=2").status == 200)
+        }
+    }
+
+    @Test(
+        "Whole numbers are taken however JSON spells them, to the last bit",
+        arguments: [
+            ("7", 7), ("7.0", 7), ("70e-1", 7), ("-0", 0), ("-0.0", 0), ("1e3", 1000), ("-1", .max),
+            ("9007199254740993", 9_007_199_254_740_993), ("9007199254740992.0", 1 << 53),
+            ("9223372036854775807", UInt64(Int64.max)), ("-9223372036854775808", 1 << 63),
+        ] as [(String, UInt64)])
+    func wholeNumbers(text: String, seed: UInt64) async throws {
+        try await withClient(.router) { client in
+            let answer = try await client.send(
+                "POST", "/v1/completions",
+                body: #"{"prompt":[5.0,6],"max_tokens":1.0,"seed":\#(text)}"#)
+            #expect(answer.status == 200)
+            let seen = try #require(client.models.state.withLock { $0.completions.last })
+            #expect(seen.seed == seed)
+            #expect(seen.prompt == .tokens([TokenID(5), TokenID(6)]))
         }
     }
 

@@ -18,7 +18,7 @@ struct CheckpointEndpoints: Sendable {
                     requestIsRequired: false, status: 201, response: .schema("Checkpoint"),
                     errors: [400, 404, 409, 422, 429, 503])
             ) { request, path in
-                let fields = try JSONFields(body: request.body)
+                let fields = try JSONFields(body: request.body, as: "CreateCheckpoint")
                 let state = try await models.checkpoint(
                     path.session(), name: fields.string("name"), note: fields.string("note"),
                     ifMatch: request.ifMatch())
@@ -54,7 +54,7 @@ struct CheckpointEndpoints: Sendable {
                     request: .schema("DescribeCheckpoint"), response: .schema("Checkpoint"),
                     errors: [400, 404, 503])
             ) { request, path in
-                let fields = try JSONFields(body: request.body)
+                let fields = try JSONFields(body: request.body, as: "DescribeCheckpoint")
                 return .json(
                     .checkpoint(
                         try await models.describeCheckpoint(

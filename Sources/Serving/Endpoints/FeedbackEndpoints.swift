@@ -23,7 +23,7 @@ struct FeedbackEndpoints: Sendable {
     }
 
     private func feedback(_ request: HTTPRequest, _ id: SessionID) async throws -> HTTPResponse {
-        let fields = try JSONFields(body: request.body)
+        let fields = try JSONFields(body: request.body, as: "Feedback")
         let result = try await models.feedback(
             id,
             FeedbackRequest(

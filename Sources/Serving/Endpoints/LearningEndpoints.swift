@@ -29,7 +29,7 @@ struct LearningEndpoints: Sendable {
     }
 
     private func observe(_ request: HTTPRequest, _ id: SessionID) async throws -> HTTPResponse {
-        let fields = try JSONFields(body: request.body)
+        let fields = try JSONFields(body: request.body, as: "Observe")
         let reward = try fields.number("reward", in: -1...1)
         let result = try await models.observe(
             id,
@@ -89,7 +89,7 @@ struct LearningEndpoints: Sendable {
     private enum ScoreMode: String { case adapted, frozen, compare }
 
     private func score(_ request: HTTPRequest, _ id: SessionID) async throws -> HTTPResponse {
-        let fields = try JSONFields(body: request.body)
+        let fields = try JSONFields(body: request.body, as: "ScoreRequest")
         guard let text = try fields.string("text") else {
             throw RequestError.missing(parameter: "text")
         }
@@ -112,14 +112,14 @@ enum TokenList {
         _ elements: [JSONValue], parameter: String, vocabularySize: Int
     ) throws(RequestError) -> [TokenID] {
         try elements.map { element throws(RequestError) in
-            guard case .integer(let index) = element else {
+            guard let number = element.wholeNumber else {
                 throw RequestError.wrongType(
                     parameter: parameter, expected: "an array of integers",
                     found: element.typeName)
             }
-            guard (0..<vocabularySize).contains(index) else {
+            guard case .exact(let index) = number, (0..<vocabularySize).contains(index) else {
                 throw .outOfRange(
-                    parameter: parameter, found: "token \(index)",
+                    parameter: parameter, found: "token \(number)",
                     allowed: "0 to \(vocabularySize - 1)")
             }
             return TokenID(index)

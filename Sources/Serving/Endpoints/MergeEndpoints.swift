@@ -16,7 +16,7 @@ struct MergeEndpoints: Sendable {
                     response: .schema("Session"), errors: [400, 404, 409, 422, 429, 503])
             ) { request, path in
                 let id = try path.session()
-                let fields = try JSONFields(body: request.body)
+                let fields = try JSONFields(body: request.body, as: "Merge")
                 let result = try await models.merge(
                     id,
                     MergeRequest(
@@ -68,7 +68,7 @@ struct MergeEndpoints: Sendable {
         _ fields: JSONFields, of user: UserID
     ) throws(RequestError) -> MergeRequest.Term.Source {
         switch (try fields.string("checkpoint"), try fields.string("session")) {
-        case (let checkpoint?, nil): return .checkpoint(CheckpointID(rawValue: checkpoint))
+        case (_?, nil): return .checkpoint(try fields.checkpoint("checkpoint"))
         case (nil, let text?):
             let id = text.contains("/") ? SessionID(text) : nil
             // Another user's session is as good as none: names must not be probed.

@@ -54,7 +54,8 @@ struct SessionEndpoints: Sendable {
                     parameters: [.ifMatch], request: .schema("Reset"), requestIsRequired: false,
                     response: .schema("Session"), errors: [400, 404, 409, 429, 503])
             ) { request, path in
-                let target = try JSONFields(body: request.body).resetTarget("to")
+                let target = try JSONFields(body: request.body, as: "Reset").resetTarget(
+                    "to")
                 return .session(
                     try await models.reset(path.session(), to: target, ifMatch: request.ifMatch()))
             },
@@ -62,7 +63,7 @@ struct SessionEndpoints: Sendable {
     }
 
     private func create(_ request: HTTPRequest) async throws -> HTTPResponse {
-        let fields = try JSONFields(body: request.body)
+        let fields = try JSONFields(body: request.body, as: "CreateSession")
         var user = try fields.user("user")
         var name: SessionName?
         if let id = try fields.string("id") {

@@ -1,27 +1,55 @@
 /// Reads the members of a request's object by name and type. A member that is null counts as
 /// absent, as OpenAI's clients send it; a wrong type is an error that names the parameter.
+///
+/// Where the object's schema in the OpenAPI document says `additionalProperties: false`, a member
+/// that it does not name is refused, with the one that was probably meant: what is let pass unread
+/// where a person's model learns would teach it something else than was asked for.
 struct JSONFields {
+    /// In the order they came.
+    let names: [String]
     private let members: [String: JSONValue]
+    private let schema: JSONValue
     private let prefix: String
 
-    /// - Parameter body: a request's body; an empty one counts as `{}`.
-    init(body: [UInt8]) throws(RequestError) {
+    /// - Parameters:
+    ///   - body: a request's body; an empty one counts as `{}`.
+    ///   - schema: the name of its schema in the document.
+    init(body: [UInt8], as schema: String) throws(RequestError) {
         let document: JSONValue
         do { document = body.isEmpty ? .object([]) : try JSONParser.parse(body) } catch {
             throw .malformedJSON(reason: error.reason, offset: error.offset)
         }
-        try self.init(document, prefix: "")
+        try self.init(document, OpenAPISchemas.schema(named: schema), prefix: "")
     }
 
-    private init(_ value: JSONValue, prefix: String) throws(RequestError) {
+    private init(
+        _ value: JSONValue, _ schema: JSONValue, prefix: String
+    ) throws(RequestError) {
         guard case .object(let members) = value else {
             throw .wrongType(
                 parameter: prefix.isEmpty ? nil : String(prefix.dropLast()), expected: "an object",
                 found: value.typeName)
         }
+        names = members.map(\.name)
         self.members = Dictionary(
             members.map { ($0.name, $0.value) }, uniquingKeysWith: { _, last in last })
+        self.schema = schema
         self.prefix = prefix
+        if schema["additionalProperties"] == false {
+            for name in names where !knownNames.contains(name) {
+                throw unknown(name, nearest: NearName.nearest(to: name, among: knownNames))
+            }
+        }
+    }
+
+    /// The names that the schema has.
+    var knownNames: [String] {
+        guard case .object(let properties)? = schema["properties"] else { return [] }
+        return properties.map(\.name)
+    }
+
+    func unknown(_ name: String, nearest: String?) -> RequestError {
+        .unknown(parameter: path(name), nearest: nearest.map(path), known: knownNames.sorted())
     }
 
     /// How an error names the member, e.g. `plasticity.mode`.
@@ -51,16 +79,12 @@ struct JSONFields {
     /// A number without a fraction; `3.0` counts as 3.
     func integer(_ name: String, in range: ClosedRange<Int>) throws(RequestError) -> Int? {
         guard let value = value(name) else { return nil }
-        let number: Int? =
-            switch value {
-            case .integer(let whole): whole
-            case .number(let real): Int(exactly: real)
-            default: nil
-            }
-        guard let number else { throw wrongType(name, expected: "an integer", found: value) }
-        guard range.contains(number) else {
+        guard let number = value.wholeNumber else {
+            throw wrongType(name, expected: "an integer", found: value)
+        }
+        guard case .exact(let number) = number, range.contains(number) else {
             throw .outOfRange(
-                parameter: path(name), found: String(number),
+                parameter: path(name), found: "\(number)",
                 allowed: "\(range.lowerBound) to \(range.upperBound)")
         }
         return number
@@ -84,7 +108,7 @@ struct JSONFields {
 
     func object(_ name: String) throws(RequestError) -> JSONFields? {
         guard let value = value(name) else { return nil }
-        return try JSONFields(value, prefix: path(name) + ".")
+        return try JSONFields(value, property(name), prefix: path(name) + ".")
     }
 
     func array(_ name: String) throws(RequestError) -> [JSONValue]? {
@@ -98,9 +122,11 @@ struct JSONFields {
     /// An array of objects.
     func objects(_ name: String) throws(RequestError) -> [JSONFields]? {
         guard let elements = try array(name) else { return nil }
+        let schema = OpenAPISchemas.resolved(property(name)["items"] ?? [:])
         var fields: [JSONFields] = []
         for (index, element) in elements.enumerated() {
-            fields.append(try JSONFields(element, prefix: path(name) + "[\(index)]."))
+            fields.append(
+                try JSONFields(element, schema, prefix: path(name) + "[\(index)]."))
         }
         return fields
     }
@@ -116,6 +142,11 @@ struct JSONFields {
                 allowed: allowed.joined(separator: ", "))
         }
         return choice
+    }
+
+    /// A member's schema.
+    private func property(_ name: String) -> JSONValue {
+        OpenAPISchemas.resolved(schema["properties"]?[name] ?? [:])
     }
 
     func wrongType(_ name: String, expected: String, found: JSONValue) -> RequestError {

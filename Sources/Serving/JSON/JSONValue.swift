@@ -35,6 +35,31 @@ package enum JSONValue: Sendable, Equatable {
     /// The string, or null.
     static func optional(_ value: String?) -> JSONValue { value.map(JSONValue.string) ?? .null }
 
+    /// A number without a fraction.
+    enum WholeNumber: CustomStringConvertible {
+        case exact(Int)
+        /// Too large to be an integer here, or written as a real number of a size at which not every
+        /// integer is one, so that it may not be the one that was meant.
+        case inexact(Double)
+
+        var description: String {
+            switch self {
+            case .exact(let number): String(number)
+            case .inexact(let number): "\(number)"
+            }
+        }
+    }
+
+    /// `3`, and `3.0` or `30e-1` too; nil for what is no whole number.
+    var wholeNumber: WholeNumber? {
+        switch self {
+        case .integer(let number): .exact(number)
+        case .number(let real) where real.rounded() == real:
+            real.magnitude <= 0x1p53 ? .exact(Int(real)) : .inexact(real)
+        default: nil
+        }
+    }
+
     /// The name of the type, as an error message calls it.
     var typeName: String {
         switch self {

@@ -8,7 +8,7 @@ enum FeatureSchemas {
             value: [
                 "type": "object",
                 "description": "What is not given stays as it is; an empty text removes it.",
-                "properties": ["name": name, "note": note],
+                "properties": ["name": name, "note": note], "additionalProperties": false,
             ]),
         .init(name: "Features", value: features),
         .init(name: "CheckpointDiff", value: diff),

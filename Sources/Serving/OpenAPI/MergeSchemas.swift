@@ -7,7 +7,7 @@ enum MergeSchemas {
         .init(
             name: "Merge",
             value: [
-                "type": "object", "required": ["terms"],
+                "type": "object", "required": ["terms"], "additionalProperties": false,
                 "properties": [
                     "terms": [
                         "type": "array", "items": term, "minItems": 1,
@@ -75,7 +75,7 @@ enum MergeSchemas {
     ]
 
     private static let term: JSONValue = [
-        "type": "object",
+        "type": "object", "additionalProperties": false,
         "description": "A checkpoint or a session of the same user, one of the two.",
         "properties": [
             "checkpoint": ["type": "string"],

@@ -5,6 +5,20 @@ enum OpenAPISchemas {
         requests + answers + service + SafetySchemas.all + ConstitutionSchemas.all
             + MergeSchemas.all + FeatureSchemas.all + EventSchemas.all)
 
+    /// - Precondition: the document has a schema of that name.
+    static func schema(named name: String) -> JSONValue {
+        guard let schema = all[name] else { preconditionFailure("no schema \(name)") }
+        return schema
+    }
+
+    /// What a schema refers to, or itself.
+    static func resolved(_ schema: JSONValue) -> JSONValue {
+        guard case .string(let reference)? = schema["$ref"],
+            let name = reference.split(separator: "/").last
+        else { return schema }
+        return self.schema(named: String(name))
+    }
+
     private static func object(
         _ name: String, required: [String] = [], _ properties: JSONValue
     ) -> JSONValue.Member {
@@ -14,6 +28,14 @@ enum OpenAPISchemas {
                 "type": "object", "required": required.isEmpty ? nil : .strings(required),
                 "properties": properties,
             ]))
+    }
+
+    /// A request to a route of our own: a name that it does not have is refused, `JSONFields`.
+    private static func request(
+        _ name: String, required: [String] = [], _ properties: JSONValue
+    ) -> JSONValue.Member {
+        let schema = object(name, required: required, properties)
+        return .init(name: name, value: schema.value.with("additionalProperties", false))
     }
 
     private static let string: JSONValue = ["type": "string"]
@@ -49,7 +71,7 @@ enum OpenAPISchemas {
 
     private static let requests: [JSONValue.Member] = [
         object("CreateCompletion", required: ["prompt"], completionProperties),
-        object(
+        request(
             "CreateSession",
             [
                 "user": string, "id": string,
@@ -61,13 +83,13 @@ enum OpenAPISchemas {
                 ],
                 "learn": learn,
             ]),
-        object(
+        request(
             "Observe",
             [
                 "text": string, "messages": array(of: "Message"), "tokens": integers,
                 "reward": bounded("number", -1, 1),
             ]),
-        object(
+        request(
             "Feedback",
             [
                 "completion": string, "choice": bounded("integer", 0, 1_000_000, default: 0),
@@ -78,6 +100,7 @@ enum OpenAPISchemas {
                         "In place of the others: several answers, judged relative to each other.",
                     "items": [
                         "type": "object", "required": ["id", "reward"],
+                        "additionalProperties": false,
                         "properties": [
                             "id": string, "choice": bounded("integer", 0, 1_000_000, default: 0),
                             "reward": bounded("number", -1, 1),
@@ -86,13 +109,13 @@ enum OpenAPISchemas {
                 ],
             ]),
         object("Message", required: ["role", "content"], ["role": string, "content": string]),
-        object(
+        request(
             "ScoreRequest", required: ["text"],
             [
                 "text": string, "mode": ["enum": ["adapted", "frozen", "compare"]],
                 "per_token": boolean,
             ]),
-        object(
+        request(
             "Reset",
             [
                 "to": [
@@ -103,7 +126,7 @@ enum OpenAPISchemas {
                             + "sessions add to it in between stays."),
                 ]
             ]),
-        object(
+        request(
             "CreateCheckpoint", ["name": FeatureSchemas.name, "note": FeatureSchemas.note]),
     ]
 
@@ -129,14 +152,16 @@ enum OpenAPISchemas {
         "n": bounded("integer", 1, 16, default: 1),
         "stop": [
             "oneOf": [string, ["type": "array", "items": string, "maxItems": 4]],
-            "description": "At most 1,024 UTF-8 bytes each.",
+            "description": .string(
+                "At most 1,024 UTF-8 bytes each. The answer ends before the first of these that is "
+                    + "complete in it, compared code point by code point."),
         ],
         "logprobs": bounded("integer", 0, 20),
         "stream": ["type": "boolean", "default": false],
         "stream_options": ["type": "object", "properties": ["include_usage": boolean]],
-        "user": string,
+        "user": ["type": "string", "description": "Empty: nobody in particular."],
         "plasticity": [
-            "type": "object",
+            "type": "object", "additionalProperties": false,
             "properties": [
                 "session": string, "mode": ["enum": ["adapted", "frozen", "compare"]],
                 "learn": learn,

@@ -45,6 +45,16 @@ extension HTTPRequest {
         }
     }
 
+    /// Refuses a query parameter that is nearly one of the operation's: the answer would be to
+    /// another question than was asked. Any other is let pass, as servers do.
+    func refuseMisspelledQuery(of operation: Operation) throws(RequestError) {
+        let known = operation.parameters.filter { $0.location == "query" }.map(\.name)
+        for (name, _) in query where !known.contains(name) {
+            guard let nearest = NearName.nearest(to: name, among: known) else { continue }
+            throw .unknown(parameter: name, nearest: nearest, known: known)
+        }
+    }
+
     func page() throws(RequestError) -> Page {
         var page = Page()
         if let text = queryValue("limit") {
@@ -70,8 +80,9 @@ extension PathParameters {
 }
 
 extension JSONFields {
+    /// An empty text is nobody in particular: OpenAI's clients fill in every field.
     func user(_ name: String) throws(RequestError) -> UserID? {
-        guard let text = try string(name) else { return nil }
+        guard let text = try string(name), !text.isEmpty else { return nil }
         guard let user = UserID(rawValue: text) else {
             throw .outOfRange(
                 parameter: path(name), found: "another text", allowed: UserID.allowed)
@@ -83,14 +94,19 @@ extension JSONFields {
         switch try string(name) {
         case nil, "head": return .head
         case "frozen": return .frozen
-        case let id?:
-            guard !id.isEmpty else {
-                throw .outOfRange(
-                    parameter: path(name), found: "an empty text",
-                    allowed: "head, frozen or a checkpoint's id")
-            }
-            return .checkpoint(CheckpointID(rawValue: id))
+        case _?: return .checkpoint(try checkpoint(name, allowed: "head, frozen or "))
         }
+    }
+
+    /// The id of a checkpoint. No id is empty or holds U+0000, at which a store's texts end.
+    /// - Parameter allowed: what else may stand in its place.
+    func checkpoint(_ name: String, allowed: String = "") throws(RequestError) -> CheckpointID {
+        guard let id = try string(name), !id.isEmpty, !id.utf8.contains(0) else {
+            throw .outOfRange(
+                parameter: path(name), found: "another text",
+                allowed: allowed + "a checkpoint's id")
+        }
+        return CheckpointID(rawValue: id)
     }
 
     func learnMode(_ name: String) throws(RequestError) -> LearnMode? {

@@ -17,7 +17,8 @@ struct CompletionCall: Sendable {
     var includesUsage: Bool
 
     init(_ request: HTTPRequest, model: ModelDescription) throws {
-        let fields = try JSONFields(body: request.body)
+        let fields = try JSONFields(body: request.body, as: "CreateCompletion")
+        try Self.refuseMisspelledLearning(fields)
         if let name = try fields.string("model"), name != model.name {
             throw RequestError.modelNotFound(served: model.name)
         }
@@ -93,6 +94,16 @@ struct CompletionCall: Sendable {
                     + SessionName.allowed)
         }
         return session
+    }
+
+    /// Words that OpenAI's clients send and that mean nothing here are let pass, but not one that is
+    /// nearly a word for who learns what: the request would teach the wrong model, or none.
+    private static func refuseMisspelledLearning(_ fields: JSONFields) throws(RequestError) {
+        let words = ["plasticity", "user", "learn"]
+        for name in fields.names where !fields.knownNames.contains(name) {
+            guard let word = NearName.nearest(to: name, among: words) else { continue }
+            throw fields.unknown(name, nearest: word == "learn" ? "plasticity.learn" : word)
+        }
     }
 
     /// What OpenAI's API knows, would change the answer, and is not here: answering as if it had
@@ -182,7 +193,10 @@ struct CompletionCall: Sendable {
                     try TokenList.parse(
                         elements, parameter: "prompt", vocabularySize: model.vocabularySize))
             }
-            if case .integer = first { return [try tokens(elements)] }
+            switch first {
+            case .integer, .number: return [try tokens(elements)]
+            default: break
+            }
             guard elements.count <= maximumPrompts else {
                 throw RequestError.outOfRange(
                     parameter: "prompt", found: "\(elements.count) prompts",
