@@ -6,8 +6,11 @@ public import ModelFormats
 /// Nothing here can change a weight. Every result is a pure function of the tokens in the cache
 /// and the tokens given: same tokens, same bytes, on one `KernelClass`.
 public final class InnerCortex: Sendable {
-    /// The model's shape.
+    /// The model's shape, as its weights have it: where they hold another head than the embedding,
+    /// it does not tie them.
     public let config: ModelConfig
+    /// Whether config.json ties the unembedding to the embedding, and the weights hold another.
+    public let hasHeadBesideConfig: Bool
     let weights: TransformerWeights
     let shape: TransformerShape
     /// Sizes of its projections, for changes of them.
@@ -21,9 +24,12 @@ public final class InnerCortex: Sendable {
     ///   or holds NaN or infinity.
     /// - Complexity: reads every weight once, to check it.
     public init(folder: String) throws(ModelFormatError) {
-        config = try ModelConfig(folder: folder)
+        var config = try ModelConfig(folder: folder)
         let checkpoint = try SafetensorsCheckpoint(folder: folder)
         weights = try TransformerWeights(checkpoint, config)
+        hasHeadBesideConfig = config.tiesEmbeddings && !weights.isTied
+        config.tiesEmbeddings = weights.isTied
+        self.config = config
         shape = TransformerShape(config, weights)
         projections = ProjectionShapes(config)
         rotary = config.rope.map { [config] in
@@ -108,6 +114,17 @@ public final class InnerCortex: Sendable {
         unembeddingRow(token, into: &direction)
         let scale = weights.finalNorm.scale
         for index in direction.indices { direction[index] *= scale[index] }
+    }
+
+    /// Whether a tensor from elsewhere is one of this core's matrices.
+    /// - Complexity: O(elements).
+    public func isCopy(
+        _ tensor: SafetensorsFile.Tensor, of matrix: PEFTAdapter.BaseMatrix
+    ) -> Bool {
+        switch matrix {
+        case .embedding: tensor.isCopy(of: weights.embedding.tensor)
+        case .unembedding: tensor.isCopy(of: weights.unembedding.tensor)
+        }
     }
 
     func checkedRow(_ token: TokenID) -> Range<Int> {

@@ -35,6 +35,8 @@ struct TransformerWeights: Sendable {
     let finalNorm: NormWeights
     /// [vocabulary, hidden].
     let unembedding: WeightMatrix
+    /// Whether the unembedding is the embedding.
+    let isTied: Bool
 
     /// - Throws: `ModelFormatError`, naming the tensor that is missing, of a wrong shape or type,
     ///   or not finite.
@@ -88,11 +90,7 @@ struct TransformerWeights: Sendable {
         }
         self.layers = layers
         finalNorm = try reader.norm("norm", hidden, hasShift: false)
-        unembedding =
-            config.tiesEmbeddings
-            ? embedding
-            : try reader.unprefixed.matrix(
-                "lm_head.weight", inputs: hidden, outputs: config.vocabularySize)
+        (unembedding, isTied) = try Self.head(reader.unprefixed, config, embedding)
     }
 
     private init(gpt2 reader: WeightReader, _ config: ModelConfig) throws(ModelFormatError) {
@@ -122,10 +120,21 @@ struct TransformerWeights: Sendable {
         }
         self.layers = layers
         finalNorm = try reader.norm("ln_f", hidden, hasShift: true)
-        unembedding =
-            config.tiesEmbeddings
-            ? embedding
-            : try reader.unprefixed.matrix(
-                "lm_head.weight", inputs: hidden, outputs: config.vocabularySize)
+        (unembedding, isTied) = try Self.head(reader.unprefixed, config, embedding)
+    }
+
+    /// The stored head, or the embedding where config.json ties them and no other head is stored: a
+    /// checkpoint with a head of its own was trained with it, whatever its configuration says.
+    private static func head(
+        _ reader: WeightReader, _ config: ModelConfig, _ embedding: WeightMatrix
+    ) throws(ModelFormatError) -> (WeightMatrix, isTied: Bool) {
+        let name = "lm_head.weight"
+        if config.tiesEmbeddings, !reader.has(name) { return (embedding, true) }
+        let stored = try reader.matrix(
+            name, inputs: config.hiddenSize, outputs: config.vocabularySize)
+        guard config.tiesEmbeddings, stored.tensor.isCopy(of: embedding.tensor) else {
+            return (stored, false)
+        }
+        return (embedding, true)
     }
 }

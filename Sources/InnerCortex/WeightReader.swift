@@ -16,6 +16,8 @@ struct WeightReader {
     /// The same checkpoint, for names outside of the model's body.
     var unprefixed: WeightReader { WeightReader(checkpoint, prefix: "") }
 
+    func has(_ name: String) -> Bool { checkpoint.names.contains(prefix + name) }
+
     /// A matrix, left in its file.
     func matrix(
         _ name: String, inputs: Int, outputs: Int, layout: WeightMatrix.Layout = .outputsFirst

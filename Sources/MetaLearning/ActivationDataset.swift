@@ -15,7 +15,7 @@ public struct ActivationDataset: Sendable {
     /// them, until `limit` positions are there.
     ///
     /// - Parameters:
-    ///   - texts: cut into windows; each window begins with the core's start-of-text token.
+    ///   - texts: cut into windows; each window begins with the core's opening.
     ///   - block: takes the residual stream before this block; nil the final normed hidden state.
     ///   - limit: positions to keep; memory is 4·limit·hiddenSize bytes.
     ///   - progress: called after each window with the share done, 0...1.
@@ -25,12 +25,14 @@ public struct ActivationDataset: Sendable {
         seed: UInt64, progress: (Double) -> Void
     ) -> ActivationDataset {
         let length = min(512, inner.config.contextLength)
+        let opening = tokenizer.opening(for: inner.config)
+        let bodyLength = max(1, length - opening.count)
         var windows: [[TokenID]] = []
         for text in texts {
-            let tokens = tokenizer.encode(text, parsingSpecialTokens: false)
-            for start in stride(from: 0, to: tokens.count, by: length - 1) {
-                let body = tokens[start..<min(tokens.count, start + length - 1)]
-                windows.append((inner.config.startOfText.map { [$0] } ?? []) + body)
+            let tokens = tokenizer.encode(text)
+            for start in stride(from: 0, to: tokens.count, by: bodyLength) {
+                let body = tokens[start..<min(tokens.count, start + bodyLength)]
+                windows.append(Array(opening.prefix(length - 1)) + Array(body))
             }
         }
         var generator = SeededGenerator(seed: seed)

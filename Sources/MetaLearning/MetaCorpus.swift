@@ -72,7 +72,7 @@ public struct MetaCorpus: Sendable {
 
     private static func pieces(_ text: String, _ cortex: Cortex, _ bytes: Int) -> [RecordedText] {
         TextPieces.split(text, bytes: bytes).map {
-            cortex.record(cortex.tokenizer.encode($0, parsingSpecialTokens: false))
+            cortex.record(cortex.tokenizer.encode($0))
         }
     }
 
@@ -85,7 +85,7 @@ public struct MetaCorpus: Sendable {
     private static func tokenContexts(
         _ text: String, _ cortex: Cortex, _ length: Int
     ) -> [[TokenID]] {
-        let tokens = cortex.tokenizer.encode(text, parsingSpecialTokens: false)
+        let tokens = cortex.tokenizer.encode(text)
         return stride(from: 0, to: tokens.count, by: length).map {
             Array(tokens[$0..<min(tokens.count, $0 + length)])
         }

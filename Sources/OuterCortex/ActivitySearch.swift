@@ -13,25 +13,28 @@ public struct LatentActivity: Sendable, Equatable {
 /// Finds where in a text some SAE latents are most at work; reads the frozen core alone.
 public final class ActivitySearch: CortexTask {
     private let reader: FrozenReader
+    /// Where the text begins behind what was put before it.
+    private let textStart: Int
     private let limit: Int
     private let wanted: Set<Int32>
     private var found: [Int32: [LatentActivity]] = [:]
 
     init(cortex: Cortex, tokens: [TokenID], latents: Set<Int32>, limit: Int) {
-        reader = FrozenReader(cortex: cortex, tokens: [cortex.startOfText] + tokens)
+        let text = cortex.framed(tokens)
+        reader = FrozenReader(cortex: cortex, text: text)
+        textStart = text.tokens.count - tokens.count
         wanted = latents
         self.limit = limit
     }
 
     public func advance() -> Bool {
         guard let slice = reader.nextSlice(layer: LayerSynapses()) else { return true }
-        for position in slice.positions where position > 0 {
+        for position in slice.positions where position >= textStart {
             let row = position - slice.positions.lowerBound
             for (latent, value) in zip(slice.latents(row), slice.values(row))
             where value > 0 && wanted.contains(latent) {
-                // Position 0 is the start-of-text token.
                 found[latent, default: []].append(
-                    LatentActivity(position: position - 1, activity: value))
+                    LatentActivity(position: position - textStart, activity: value))
             }
         }
         for latent in found.keys { found[latent] = strongest(found[latent] ?? []) }
@@ -53,7 +56,7 @@ public final class ActivitySearch: CortexTask {
 extension Cortex {
     /// Starts looking for the positions of a text where latents are most at work.
     /// - Parameters:
-    ///   - tokens: without a start-of-text token.
+    ///   - tokens: the text.
     ///   - limit: how many positions of one latent.
     public func startSearch(
         for latents: Set<Int32>, in tokens: [TokenID], limit: Int
@@ -63,12 +66,12 @@ extension Cortex {
 
     /// The tokens of contexts, found again by hashing a text: an engram knows its contexts by their
     /// keys alone.
-    /// - Parameter tokens: without a start-of-text token, which a context may begin with.
+    /// - Parameter tokens: the text; a context may begin with what is put before it.
     /// - Complexity: O(tokens · orders).
     public func contexts(
         _ wanted: Set<ContextKey>, in tokens: [TokenID]
     ) -> [ContextKey: [TokenID]] {
-        let text = [startOfText] + tokens
+        let text = framed(tokens).tokens
         var found: [ContextKey: [TokenID]] = [:]
         for end in text.indices {
             var key: ContextKey?

@@ -8,7 +8,7 @@ import ModelFormats
 struct CoreFiles: Sendable {
     /// SHA-256 by path in the folder.
     let digests: [String: String]
-    /// Over the weights, the configuration and the tokenizer together.
+    /// Over the weights, the configuration and the tokenizer together: what an engram depends on.
     let core: String
     private let autoencoders: ContentDigest.Files
     private let ownCount: Int
@@ -31,7 +31,9 @@ struct CoreFiles: Sendable {
         let autoencoders = try ContentDigest.ofEach(autoencoderPaths)
         let otherPaths =
             (weights.index.map { [$0] } ?? [])
-            + present([PlasticityRule.fileName, RuleTensors.fileName])
+            + present([
+                PlasticityRule.fileName, RuleTensors.fileName, ModelConfig.generationFileName,
+            ])
         let others = try ContentDigest.ofEach(otherPaths)
         var digests: [String: String] = [:]
         for (paths, hashes) in [

@@ -3,10 +3,8 @@ import InnerCortex
 import ModelFormats
 
 extension Cortex {
-    /// The tokens of a probe's prompt or continuation. Names of special tokens in it are text.
-    func probeTokens(_ text: String) -> [TokenID] {
-        tokenizer.encode(text, parsingSpecialTokens: false)
-    }
+    /// The tokens of a probe's prompt or continuation. Names of control tokens in it are text.
+    func probeTokens(_ text: String) -> [TokenID] { tokenizer.encode(text) }
 
     /// Throws unless this core has the tokens, latents and room for the probes that a constitution
     /// names. Hashes of files are `CoreSeal`'s matter.
@@ -40,8 +38,7 @@ extension Cortex {
                 guard count > 0 else {
                     throw .unfit(item: item, reason: "it has an empty continuation")
                 }
-                // The start-of-text token stands before the prompt.
-                guard prompt + count < limit else {
+                guard opening.count + prompt + count <= limit else {
                     throw .unfit(
                         item: item,
                         reason: "prompt and continuation have \(prompt + count) tokens, the "
@@ -56,10 +53,10 @@ extension Cortex {
         String(decoding: tokenizer.bytes(of: token), as: UTF8.self)
     }
 
-    /// The one token that a text is.
+    /// The one token that a text is; control tokens go by their names.
     /// - Throws: `ConstitutionError.unfit` when it is several, or when the token's text is another.
     func protectedToken(_ text: String) throws(ConstitutionError) -> Constitution.Token {
-        let tokens = tokenizer.encode(text)
+        let tokens = tokenizer.encode(text, parsingSpecialTokens: true)
         guard tokens.count == 1, self.text(of: tokens[0]) == text else {
             let pieces = tokens.map { YAMLText.string(self.text(of: $0)) }.joined(separator: " ")
             throw .unfit(

@@ -21,7 +21,10 @@ public final class Cortex: Sendable {
     public let autoencoder: SparseAutoencoder?
     /// nil while the rule has the layer site off.
     let layerHook: LayerHook?
-    let startOfText: TokenID
+    /// What stands before a text that is observed or measured; never empty.
+    let opening: [TokenID]
+    /// The tokens that end an answer.
+    let endOfText: Set<TokenID>
     /// The files' hashes, and the constitution under which engrams are read and changed.
     public let seal: CoreSeal
     private let folder: String
@@ -51,14 +54,12 @@ public final class Cortex: Sendable {
         let sealed = try CoreSeal.constitution(
             of: root.path, files: files.digests, policy: policy)
         inner = try InnerCortex(folder: folder)
-        tokenizer = try Tokenizer(folder: folder)
+        tokenizer = try Tokenizer(folder: folder, embeddingRows: inner.config.vocabularySize)
         modelName = root.lastPathComponent
-        guard let start = inner.config.startOfText ?? inner.config.endOfText.first else {
-            throw CortexError.missing(
-                file: "bos_token_id in \(root.appendingPathComponent("config.json").path)",
-                remedy: "A text is scored from its start token: add bos_token_id or eos_token_id.")
-        }
-        startOfText = start
+        opening = try Self.opening(tokenizer, inner.config, folder: root.path)
+        // A start token begins another text, so it ends this one.
+        endOfText = Set(
+            inner.config.endOfText + opening + (inner.config.startOfText.map { [$0] } ?? []))
 
         let autoencoderFolder = root.appendingPathComponent(
             Self.autoencoderFolderName
@@ -89,6 +90,25 @@ public final class Cortex: Sendable {
             layerLatentCount: layerHook?.autoencoder?.latentCount ?? 0,
             constitution: seal.hash, projections: inner.projections)
         if let constitution = seal.constitution { try checkFit(of: constitution) }
+    }
+
+    private static func opening(
+        _ tokenizer: Tokenizer, _ config: ModelConfig, folder: String
+    ) throws -> [TokenID] {
+        let opening = tokenizer.opening(for: config)
+        guard !opening.isEmpty else {
+            throw CortexError.missing(
+                file: "bos_token_id in \(folder)/config.json",
+                remedy: "A text is scored from its start token: add bos_token_id or eos_token_id.")
+        }
+        guard opening.count < config.contextLength else {
+            throw ModelFormatError.outOfBounds(
+                file: folder, location: "what tokenizer.json's post_processor puts before a text",
+                found: "\(opening.count) tokens",
+                allowed: "fewer than the context's \(config.contextLength) (config.json)",
+                remedy: "Check that both files are of the same model.")
+        }
+        return opening
     }
 
     /// A constitution with the hash of its file and who signed it.
@@ -163,7 +183,8 @@ public final class Cortex: Sendable {
         inner = other.inner
         tokenizer = other.tokenizer
         modelName = other.modelName
-        startOfText = other.startOfText
+        opening = other.opening
+        endOfText = other.endOfText
         autoencoder = other.autoencoder
         try rule.tensors.check(hiddenSize: inner.config.hiddenSize, file: "given")
         self.rule = rule
@@ -195,7 +216,7 @@ public final class Cortex: Sendable {
 
     /// Starts learning a text.
     /// - Parameters:
-    ///   - tokens: the text, without a start-of-text token; each within the vocabulary.
+    ///   - tokens: the text; each within the vocabulary.
     ///   - reward: the third factor, −1...1; 1 is plain learning from the prediction error.
     public func startObserving(
         _ tokens: [TokenID], from engram: Engram, reward: Float = 1
@@ -204,7 +225,7 @@ public final class Cortex: Sendable {
         return ObserveTask(cortex: self, pass: pass, engram: engram, reward: reward)
     }
 
-    /// Starts measuring a text, from its start-of-text token on.
+    /// Starts measuring a text.
     public func startScoring(_ tokens: [TokenID], with engram: Engram) -> ScoreTask {
         ScoreTask(pass: TextPass(cortex: self, tokens: tokens), engram: engram)
     }

@@ -158,17 +158,20 @@ public final class ScoreTask: CortexTask {
 struct TextPass {
     var source: SliceSource
     var predictor: PersonalPredictor
-    /// The text with its start-of-text token, as the kernels' integers.
+    /// The text behind its opening, as the kernels' integers.
     let history: [Int32]
     let bytes: Int
     private(set) var sums = OutcomeSums()
     private let recorder: (any TokenRecorder)?
 
     init(cortex: Cortex, tokens: [TokenID]) {
-        let whole = [cortex.startOfText] + tokens
+        self.init(cortex: cortex, text: cortex.framed(tokens))
+    }
+
+    init(cortex: Cortex, text: FramedText) {
         self.init(
-            cortex: cortex, whole: whole,
-            source: .reader(FrozenReader(cortex: cortex, tokens: whole)), recorder: nil)
+            cortex: cortex, text: text, source: .reader(FrozenReader(cortex: cortex, text: text)),
+            recorder: nil)
     }
 
     init(
@@ -178,18 +181,20 @@ struct TextPass {
         let source: SliceSource =
             cortex.layerHook == nil && layer.isEmpty
             ? .recording(text, cortex: cortex, next: 0)
-            : .reader(FrozenReader(cortex: cortex, tokens: text.tokens))
-        self.init(cortex: cortex, whole: text.tokens, source: source, recorder: recorder)
+            : .reader(FrozenReader(cortex: cortex, text: text.framed))
+        self.init(cortex: cortex, text: text.framed, source: source, recorder: recorder)
     }
 
     private init(
-        cortex: Cortex, whole: [TokenID], source: SliceSource, recorder: (any TokenRecorder)?
+        cortex: Cortex, text: FramedText, source: SliceSource, recorder: (any TokenRecorder)?
     ) {
         self.source = source
         self.recorder = recorder
         predictor = PersonalPredictor(cortex: cortex, logsTokens: recorder != nil)
-        history = whole.map(\.rawValue)
-        bytes = whole.dropFirst().reduce(0) { $0 + cortex.tokenizer.bytes(of: $1).count }
+        history = text.tokens.map(\.rawValue)
+        bytes = text.tokens.dropFirst(text.given).reduce(0) {
+            $0 + cortex.tokenizer.bytes(of: $1).count
+        }
     }
 
     /// Predicts the token after `position` and accounts for it.

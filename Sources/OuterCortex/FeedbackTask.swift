@@ -4,7 +4,7 @@ public import ModelFormats
 
 /// An answer with what it was found to be worth.
 public struct JudgedAnswer: Sendable {
-    /// Without a start-of-text token. Context only: nothing is learned from it.
+    /// Context only: nothing is learned from it.
     public var prompt: [TokenID]
     public var answer: [TokenID]
     /// g·a of `FeedbackRule`, dimensionless; above 0 the answer becomes likelier. Values outside
@@ -130,7 +130,7 @@ public final class FeedbackTask: CortexTask {
                 slice, position: position, sites: base, tokensLearned: tokensBefore)
             _ = learning.step(
                 slice, position: position, sites: draft, tokensLearned: tokensBefore)
-            guard position >= judged.prompt.count else { continue }
+            guard position >= firstPosition(of: judged, in: learning) else { continue }
             readings[current].before -= outcome.adaptedLoss
             let target = learning.history[position + 1]
             let factor = FeedbackRule.factor(
@@ -171,13 +171,20 @@ public final class FeedbackTask: CortexTask {
             let outcome = measuring.step(
                 slice, position: position, sites: draft, tokensLearned: tokensBefore)
             sums.add(outcome)
-            if position >= judged.prompt.count { readings[current].after -= outcome.adaptedLoss }
+            if position >= firstPosition(of: judged, in: measuring) {
+                readings[current].after -= outcome.adaptedLoss
+            }
         }
         readings[current].measuring = measuring
     }
 
     private func pass(_ judged: JudgedAnswer) -> TextPass {
-        TextPass(cortex: cortex, tokens: judged.prompt + judged.answer)
+        TextPass(cortex: cortex, text: cortex.framed(judged.answer, after: judged.prompt))
+    }
+
+    /// The position that predicts the answer's first token.
+    private func firstPosition(of judged: JudgedAnswer, in pass: TextPass) -> Int {
+        pass.history.count - judged.answer.count - 1
     }
 
     /// Frees the answer's buffers: only one is read at a time.

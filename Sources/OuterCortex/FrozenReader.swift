@@ -12,14 +12,13 @@ final class FrozenReader {
     static let sliceLength = 128
 
     private let cortex: Cortex
-    /// The text with its start-of-text token.
     private let tokens: [TokenID]
     private let windowLength: Int
     private var cache: KVCache
     /// The position at which the window of the newest slice begins.
     private(set) var windowStart = 0
     /// The next position to predict from.
-    private var next = 0
+    private var next: Int
     private var layer: LayerSite
     /// What joins the residual stream at the layer site's hookpoint, in place of its synapses.
     var constant: [Float]? {
@@ -27,10 +26,10 @@ final class FrozenReader {
         set { layer.constant = newValue }
     }
 
-    /// - Parameter tokens: the text, its start-of-text token first.
-    init(cortex: Cortex, tokens: [TokenID]) {
+    init(cortex: Cortex, text: FramedText) {
         self.cortex = cortex
-        self.tokens = tokens
+        tokens = text.tokens
+        next = text.firstPosition
         layer = LayerSite(cortex: cortex)
         windowLength = cortex.inner.config.contextLength
         cache = cortex.inner.makeCache(capacity: min(windowLength, max(1, tokens.count)))
@@ -43,7 +42,8 @@ final class FrozenReader {
     func nextSlice(layer: LayerSynapses) -> FrozenSlice? {
         let end = tokens.count - 1
         guard next < end else { return nil }
-        if next == windowStart + windowLength { openWindow(layer) }
+        if next == windowStart + windowLength { openWindow() }
+        if windowStart + cache.count < next { readContext(layer) }
         let stop = min(end, windowStart + windowLength, next + Self.sliceLength)
         let positions = next..<stop
         var slice = FrozenSlice(cortex: cortex)
@@ -68,11 +68,15 @@ final class FrozenReader {
     /// [rows, hidden]; `readLayer` was called for all of its rows at once.
     func finalStates(of slice: FrozenSlice) -> [Float] { layer.finalStates(of: slice) }
 
-    /// Moves on by half a window and reads its first half again, as context alone.
-    private func openWindow(_ synapses: LayerSynapses) {
+    /// Moves on by half a window, whose first half is to be read again.
+    private func openWindow() {
         windowStart += windowLength - windowLength / 2
         cache.truncate(to: 0)
         layer.startContext()
+    }
+
+    /// Reads what stands before the next position in its window, as context alone.
+    private func readContext(_ synapses: LayerSynapses) {
         var position = windowStart
         while position < next {
             let stop = min(next, position + Self.sliceLength)

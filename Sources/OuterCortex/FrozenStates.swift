@@ -17,15 +17,15 @@ public struct FrozenStates: Sendable {
 extension Cortex {
     /// Reads a text on the path by which it is observed and scored, so that figures compare.
     /// - Parameters:
-    ///   - tokens: the text, without a start-of-text token.
+    ///   - tokens: the text.
     ///   - body: gets the positions in order, at most `FrozenReader.sliceLength` at a time.
     /// - Complexity: One forward pass.
     public func readFrozen(_ tokens: [TokenID], _ body: (FrozenStates) -> Void) {
-        let whole = [startOfText] + tokens
-        let reader = FrozenReader(cortex: self, tokens: whole)
+        let text = framed(tokens)
+        let reader = FrozenReader(cortex: self, text: text)
         var probabilities = [Float](repeating: 0, count: inner.config.vocabularySize)
         while let slice = reader.nextSlice(layer: LayerSynapses()) {
-            let targets = slice.positions.map { whole[$0 + 1].rawValue }
+            let targets = slice.positions.map { text.tokens[$0 + 1].rawValue }
             let logits = slice.logits
             let losses = targets.indices.map { row -> Double in
                 let range = slice.rowRange(row)

@@ -5,7 +5,7 @@ public import ModelFormats
 public struct GenerationRequest: Sendable {
     public enum Mode: Sendable { case adapted, frozen }
 
-    /// Without a start-of-text token; it is put before.
+    /// What the tokenizer puts before a text is put before it, unless it is there.
     public var prompt: [TokenID]
     /// At most this many tokens; fewer where the context ends.
     public var maxTokens: Int

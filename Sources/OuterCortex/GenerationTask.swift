@@ -14,7 +14,7 @@ public final class GenerationTask: CortexTask {
     private var predictor: PersonalPredictor
     private var sampler: Sampler
     private var sums = OutcomeSums()
-    /// Start of text, prompt, completion.
+    /// The prompt in its context, then the completion.
     private var tokens: [TokenID]
     private var history: [Int32]
     /// Tokens whose hidden states are in the cache.
@@ -36,7 +36,7 @@ public final class GenerationTask: CortexTask {
         self.cortex = cortex
         self.request = request
         sites = request.mode == .frozen ? PlasticSites() : engram.sites
-        tokens = [cortex.startOfText] + request.prompt
+        tokens = cortex.context(of: request.prompt)
         history = tokens.map(\.rawValue)
         promptLength = tokens.count
         let context = cortex.inner.config.contextLength
@@ -53,9 +53,6 @@ public final class GenerationTask: CortexTask {
         probe = request.mode == .adapted ? VitalsProbe() : nil
         logProbabilities = [Float](repeating: 0, count: vocabularySize)
     }
-
-    /// Tokens of the longest prompt that leaves room for one token.
-    public static func longestPrompt(contextLength: Int) -> Int { max(0, contextLength - 2) }
 
     /// Whether the next slice is one of the prompt's: a hundred tokens at once instead of one.
     public var isReadingPrompt: Bool { end == nil && read < promptLength - 1 }
@@ -85,7 +82,7 @@ public final class GenerationTask: CortexTask {
         guard let end else { preconditionFailure("a generation has a result when it is finished") }
         return Generation(
             text: text.emitted, tokens: Array(tokens[promptLength...]),
-            promptTokens: promptLength - 1, end: end, adaptation: sums.adaptation,
+            promptTokens: request.prompt.count, end: end, adaptation: sums.adaptation,
             vitals: probe?.vitals)
     }
 
@@ -95,7 +92,9 @@ public final class GenerationTask: CortexTask {
         let stop = min(promptLength - 1, read + FrozenReader.sliceLength)
         forward(read..<stop)
         if !sites.isSilent {
-            for position in read..<stop {
+            // What the tokenizer put before the prompt is no evidence.
+            for position in read..<stop where position + 1 >= cortex.tokenizer.sequencePrefix.count
+            {
                 predict(position: position, row: position - read)
                 settle(position: position, row: position - read, target: history[position + 1])
             }
@@ -111,7 +110,7 @@ public final class GenerationTask: CortexTask {
         logProbabilities = predictor.output.map { log(max($0, .leastNormalMagnitude)) }
         let token = sampler.next(logits: penalizableLogits().span, history: tokens[...])
         let outcome = settle(position: position, row: 0, target: token.rawValue)
-        if cortex.inner.config.endOfText.contains(token) || token == cortex.startOfText {
+        if cortex.endOfText.contains(token) {
             finish(.stop)
             return
         }

@@ -8,7 +8,8 @@ public struct ProbeAuditor: Sendable {
     /// A prompt with one continuation, as the frozen core read it.
     struct Question: Sendable {
         let text: RecordedText
-        let promptTokens: Int
+        /// The position that predicts the continuation's first token.
+        let firstPosition: Int
     }
 
     let cortex: Cortex
@@ -23,10 +24,10 @@ public struct ProbeAuditor: Sendable {
         questions = probes.flatMap { probe in
             [probe.required, probe.forbidden].compactMap { continuation -> Question? in
                 guard let continuation else { return nil }
-                let prompt = cortex.probeTokens(probe.prompt)
+                let answer = cortex.probeTokens(continuation)
+                let text = cortex.record(cortex.probeTokens(probe.prompt) + answer)
                 return Question(
-                    text: cortex.record(prompt + cortex.probeTokens(continuation)),
-                    promptTokens: prompt.count)
+                    text: text, firstPosition: text.framed.tokens.count - answer.count - 1)
             }
         }
     }
@@ -71,7 +72,7 @@ public final class AuditTask: CortexTask {
         for position in slice.positions {
             let outcome = reading.step(
                 slice, position: position, sites: sites, tokensLearned: tokensLearned)
-            guard position >= question.promptTokens else { continue }
+            guard position >= question.firstPosition else { continue }
             current.frozen -= outcome.frozenLoss
             current.adapted -= outcome.adaptedLoss
         }

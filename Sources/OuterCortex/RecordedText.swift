@@ -3,26 +3,25 @@ import InnerCortex
 public import ModelFormats
 
 /// A text as the frozen core read it, so that it can be observed and scored again and again under
-/// other rules and engrams, of the same core and SAE, without reading it again. Memory a token: 4·hidden bytes and what the
-/// sites read beside it.
+/// other rules and engrams, of the same core and SAE, without reading it again. Memory a token:
+/// 4·hidden bytes and what the sites read beside it.
 public struct RecordedText: Sendable {
-    /// The text with its start-of-text token.
-    let tokens: [TokenID]
+    let framed: FramedText
     /// As `FrozenReader` gave them, without logits.
     let slices: [FrozenSlice]
     /// Where each slice's first row stands in its window.
     let windowPositions: [Int]
 
     /// How many tokens are predicted.
-    public var count: Int { max(0, tokens.count - 1) }
+    public var count: Int { max(0, framed.tokens.count - framed.given) }
 }
 
 extension Cortex {
     /// Reads a text once.
     /// - Complexity: One forward pass; its logits are computed again with each use.
     public func record(_ tokens: [TokenID]) -> RecordedText {
-        let whole = [startOfText] + tokens
-        let reader = FrozenReader(cortex: self, tokens: whole)
+        let text = framed(tokens)
+        let reader = FrozenReader(cortex: self, text: text)
         var slices: [FrozenSlice] = []
         var positions: [Int] = []
         while var slice = reader.nextSlice(layer: LayerSynapses()) {
@@ -31,7 +30,7 @@ extension Cortex {
             positions.append(slice.positions.lowerBound - reader.windowStart)
             slices.append(slice)
         }
-        return RecordedText(tokens: whole, slices: slices, windowPositions: positions)
+        return RecordedText(framed: text, slices: slices, windowPositions: positions)
     }
 }
 

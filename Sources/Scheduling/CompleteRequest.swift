@@ -10,6 +10,8 @@ public struct CompleteRequest: Sendable {
 
     /// Text, or token ids as the OpenAI API allows.
     public var prompt: ObservedContent
+    /// Whether names of control tokens in a text are those tokens; nil: unless it is learned from.
+    public var parsesSpecialTokens: Bool?
     public var maxTokens: Int
     public var sampling: SamplingOptions
     /// Nil: the server draws one.
@@ -28,11 +30,13 @@ public struct CompleteRequest: Sendable {
     /// What the first answer will be called when it is judged; nil: it cannot be.
     public var completion: AnswerID?
     public init(
-        prompt: ObservedContent, maxTokens: Int, sampling: SamplingOptions, seed: UInt64?,
-        stop: [String], mode: CompletionMode, learn: LearnMode?, topLogprobs: Int?, count: Int,
-        idempotencyKey: String? = nil, ifMatch: Revision?
+        prompt: ObservedContent, parsesSpecialTokens: Bool? = nil, maxTokens: Int,
+        sampling: SamplingOptions, seed: UInt64?, stop: [String], mode: CompletionMode,
+        learn: LearnMode?, topLogprobs: Int?, count: Int, idempotencyKey: String? = nil,
+        ifMatch: Revision?
     ) {
         self.prompt = prompt
+        self.parsesSpecialTokens = parsesSpecialTokens
         self.maxTokens = maxTokens
         self.sampling = sampling
         self.seed = seed

@@ -271,10 +271,16 @@ public struct ScoreRequest: Sendable {
     public var perToken: Bool
     /// Frozen only: the adapted figure then equals the frozen one.
     public var frozenOnly: Bool
-    public init(text: String, perToken: Bool = false, frozenOnly: Bool = false) {
+    /// Whether names of control tokens in the text are those tokens.
+    public var parsesSpecialTokens: Bool
+    public init(
+        text: String, perToken: Bool = false, frozenOnly: Bool = false,
+        parsesSpecialTokens: Bool = true
+    ) {
         self.text = text
         self.perToken = perToken
         self.frozenOnly = frozenOnly
+        self.parsesSpecialTokens = parsesSpecialTokens
     }
 }
 

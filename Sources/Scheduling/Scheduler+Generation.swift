@@ -21,16 +21,8 @@ extension Scheduler {
             let visit = try enter(id)
             undo.append { self.leave(visit) }
             try check(request)
-            let prompt = try await tokens(
-                of: request.prompt, allowsEmpty: true, for: id.user)
-            let contextLength = model.contextLength
-            guard prompt.count <= GenerationTask.longestPrompt(contextLength: contextLength) else {
-                throw ServiceError.contextExceeded(
-                    promptTokens: prompt.count, maxTokens: request.maxTokens,
-                    contextLength: contextLength)
-            }
-            let known = try await record(of: id)
-            let learn = request.learn ?? LearnMode(rawValue: known.learn) ?? .none
+            let learn = try await learnMode(of: request, in: id)
+            let prompt = try await prompt(of: request, learn: learn, for: id.user)
             if learn != .none {
                 try await lease(.session(id), for: id)
                 undo.append { self.leases.release(.session(id)) }
@@ -62,6 +54,38 @@ extension Scheduler {
             for step in undo.reversed() { step() }
             throw ServiceError.from(error)
         }
+    }
+
+    /// What the request says of learning, or else its session.
+    private func learnMode(of request: CompleteRequest, in id: SessionID) async throws -> LearnMode
+    {
+        if let mode = request.learn { return mode }
+        var known = residency.use(id)?.record
+        if known == nil { known = try await store.session(id) }
+        return known.flatMap { LearnMode(rawValue: $0.learn) } ?? .none
+    }
+
+    /// The prompt's tokens. A text that is only to be continued may be a template's, with control
+    /// tokens; one that is learned from is what somebody wrote.
+    private func prompt(
+        of request: CompleteRequest, learn: LearnMode, for user: UserID
+    ) async throws -> [TokenID] {
+        let isLearned = learn == .prompt || learn == .both
+        guard !isLearned || request.parsesSpecialTokens != true else {
+            throw ServiceError.invalidParameter(
+                name: "parse_special",
+                reason: "must be false for a prompt that is learned from: a text teaches its "
+                    + "letters. Send token ids to teach control tokens")
+        }
+        let prompt = try await tokens(
+            of: request.prompt,
+            parsingSpecialTokens: request.parsesSpecialTokens ?? !isLearned, for: user)
+        guard cortex.hasRoom(after: prompt) else {
+            throw ServiceError.contextExceeded(
+                promptTokens: prompt.count, maxTokens: request.maxTokens,
+                contextLength: model.contextLength)
+        }
+        return prompt
     }
 
     private func check(_ request: CompleteRequest) throws {

@@ -29,7 +29,8 @@ extension Scheduler {
                     name: "reward", reason: "must be between -1 and 1")
             }
             try Self.checkIdempotencyKey(request.idempotencyKey)
-            let tokens = try await tokens(of: request.content, allowsEmpty: false, for: id.user)
+            let tokens = try await tokens(of: request.content, for: id.user)
+            try requirePredictions(tokens)
             let session = try await resident(id)
             let hash = try await atDesk(for: id.user, .ofText(bytes: tokens.count)) {
                 Self.hash(of: request)
@@ -81,7 +82,9 @@ extension Scheduler {
             // First of all: who comes beside a writer sees the engram as it is now.
             let session = try await resident(id)
             let tokens = try await tokens(
-                of: .text(request.text), allowsEmpty: false, for: id.user)
+                of: .text(request.text), parsingSpecialTokens: request.parsesSpecialTokens,
+                for: id.user)
+            try requirePredictions(tokens)
             let engram = request.frozenOnly ? cortex.emptyEngram() : session.engram
             let scoring = try await thread.run(for: id) { [cortex] in
                 let task = cortex.startScoring(tokens, with: engram)
@@ -135,8 +138,10 @@ extension Scheduler {
     }
 
     /// The content as tokens, within the bounds.
+    /// - Parameter parsingSpecialTokens: whether names of control tokens in a text are those tokens.
+    ///   Never where it will be learned from: what somebody wrote teaches the letters.
     func tokens(
-        of content: ObservedContent, allowsEmpty: Bool, for user: UserID
+        of content: ObservedContent, parsingSpecialTokens: Bool = false, for user: UserID
     ) async throws -> [TokenID] {
         let limit = configuration.textBytesMaximum
         let tokens: [TokenID]
@@ -147,7 +152,7 @@ extension Scheduler {
                 throw ServiceError.textTooLarge(bytes: bytes, limit: limit)
             }
             tokens = try await atDesk(for: user, .ofText(bytes: bytes)) { [cortex] in
-                cortex.tokenizer.encode(text)
+                cortex.tokenizer.encode(text, parsingSpecialTokens: parsingSpecialTokens)
             }
         case .tokens(let given):
             guard given.count <= limit else {
@@ -160,8 +165,12 @@ extension Scheduler {
             }
             tokens = given
         }
-        guard allowsEmpty || !tokens.isEmpty else { throw ServiceError.emptyText }
         return tokens
+    }
+
+    /// Throws for a text without a token to predict.
+    private func requirePredictions(_ tokens: [TokenID]) throws(ServiceError) {
+        guard cortex.hasPredictions(tokens) else { throw .emptyText }
     }
 
     nonisolated func text(of token: TokenID) -> String {

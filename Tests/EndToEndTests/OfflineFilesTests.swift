@@ -27,6 +27,28 @@ struct OfflineFilesTests {
         #expect(try files(data.path) == before)
     }
 
+    @Test("A token without a row in the embedding is told, and its name in a text kills nobody")
+    func tokenBeyondEmbedding() async throws {
+        let core = try TinyCore.make()
+        defer { TinyCore.remove(core) }
+        let url = URL(fileURLWithPath: core + "/tokenizer.json")
+        let pad = #"{"id":\#(TinyCore.vocabularySize),"content":"<pad>","special":true},"#
+        let text = String(decoding: try Data(contentsOf: url), as: UTF8.self)
+            .replacing(#""added_tokens":["#, with: #""added_tokens":["# + pad)
+        try Data(text.utf8).write(to: url)
+        let data = try TemporaryFolder()
+        let doctor = try await HebbBinary.run(
+            ["doctor", "--core", core, "--data", data.path, "--port", "0"])
+        #expect(doctor.output.contains("<pad>") && doctor.output.contains("tokenizer.json"))
+        let server = try await ServerProcess(data: data, arguments: ["--core", core])
+        for prompt in ["a<pad>b", "a"] {
+            let answer = try await server.client.post(
+                "/v1/completions", ["prompt": .string(prompt), "max_tokens": 1])
+            #expect(try answer["usage"]["completion_tokens"].number >= 0)
+        }
+        #expect(try await server.stop() == 0)
+    }
+
     @Test("A key that cannot be written whole leaves nothing in its way")
     func partialKey() async throws {
         let folder = try TemporaryFolder()

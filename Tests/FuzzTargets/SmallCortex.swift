@@ -63,6 +63,6 @@ enum SmallCortex {
     }
 
     private static func tokens(of text: String, on cortex: Cortex) -> [TokenID] {
-        cortex.tokenizer.encode(text, parsingSpecialTokens: false)
+        cortex.tokenizer.encode(text)
     }
 }

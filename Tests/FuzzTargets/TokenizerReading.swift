@@ -12,9 +12,22 @@ enum TokenizerReading {
                 try check(tokenizer, bytes, parsesSpecialTokens)
             }
         }
+        try checkTemplate(of: tokenizer)
+        // With a row less than it needs it is refused, or does without the last token.
+        let rows = max(1, tokenizer.vocabularySize - 1)
+        if let cut = try? Tokenizer(json: json, embeddingRows: rows) {
+            try expect(cut.vocabularySize <= rows, "a token has no row")
+            for parsesSpecialTokens in [true, false] {
+                try check(cut, tail ?? Array(text.utf8), parsesSpecialTokens)
+            }
+            try checkTemplate(of: cut)
+        }
+        return true
+    }
+
+    private static func checkTemplate(of tokenizer: Tokenizer) throws {
         let template = tokenizer.sequencePrefix + tokenizer.sequenceSuffix
         try expect(template.allSatisfy(tokenizer.knows), "the template names an unknown token")
-        return true
     }
 
     private static func check(

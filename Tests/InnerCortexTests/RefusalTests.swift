@@ -90,6 +90,48 @@ import Testing
         #expect(message?.contains("I32") == true)
     }
 
+    @Test(
+        "A head that is stored beside the embedding is used, whatever config.json says of ties",
+        arguments: ["llama-bf16", "gpt2-f32"])
+    func storedHead(fixture: String) throws {
+        let source = Fixture(name: fixture).folder
+        let checkpoint = try SafetensorsCheckpoint(folder: source)
+        let name = fixture == "gpt2-f32" ? "transformer.wte.weight" : "model.embed_tokens.weight"
+        let embedding = try checkpoint.tensor(name)
+        func load(_ head: SafetensorsWriter.Entry?) throws -> InnerCortex {
+            let folder = FileManager.default.temporaryDirectory
+                .appendingPathComponent("hebb-head-\(UUID().uuidString)")
+            try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+            defer { try? FileManager.default.removeItem(at: folder) }
+            try FileManager.default.copyItem(
+                atPath: source + "/config.json", toPath: folder.path + "/config.json")
+            let entries = try checkpoint.names.map { unchanged(try checkpoint.tensor($0)) }
+            let bytes = try SafetensorsWriter.serialize(
+                entries + (head.map { [$0] } ?? []), metadata: [:])
+            try Data(bytes).write(to: folder.appendingPathComponent("model.safetensors"))
+            return try InnerCortex(folder: folder.path)
+        }
+        func logits(_ cortex: InnerCortex) -> [Float] {
+            let hidden = (0..<cortex.config.hiddenSize).map { Float($0 % 7) - 3 }
+            var logits: [Float] = []
+            cortex.unembed(hidden, count: 1, logits: &logits)
+            return logits
+        }
+        let tied = try load(nil)
+        #expect(tied.config.tiesEmbeddings && !tied.hasHeadBesideConfig)
+        let head = "lm_head.weight"
+        let same = try load(.floats(head, shape: embedding.shape, embedding.floats()))
+        #expect(same.config.tiesEmbeddings && !same.hasHeadBesideConfig)
+        #expect(logits(same) == logits(tied))
+        let other = try load(
+            .floats(head, shape: embedding.shape, embedding.floats().map { 2 * $0 }))
+        #expect(!other.config.tiesEmbeddings && other.hasHeadBesideConfig)
+        #expect(logits(other) == logits(tied).map { 2 * $0 })
+        #expect(throws: ModelFormatError.self) {
+            try load(.floats(head, shape: [embedding.count], embedding.floats()))
+        }
+    }
+
     @Test("A folder without a model is refused")
     func empty() {
         #expect(throws: ModelFormatError.self) {

@@ -183,6 +183,31 @@ struct ModelConfigTests {
         #expect(throws: ModelFormatError.self) { try Self.config(Self.gpt2, [key: value]) }
     }
 
+    @Test("What ends a turn is read from generation_config.json too")
+    func generationConfig() throws {
+        try Fixture.withFolder { folder in
+            let end = #""eos_token_id":"#
+            let json = "{\(Self.gpt2.replacing(end + "50256", with: end + "5"))}"
+            try Fixture.write(Array(json.utf8), folder, "config.json")
+            func ends(_ generation: String?) throws -> [Int] {
+                if let generation {
+                    try Fixture.write(
+                        Array(generation.utf8), folder, ModelConfig.generationFileName)
+                }
+                return try ModelConfig(folder: folder).endOfText.map(\.index)
+            }
+            #expect(try ends(nil) == [5])
+            #expect(try ends(#"{"eos_token_id":7,"temperature":0.6}"#) == [5, 7])
+            #expect(try ends(#"{"eos_token_id":[9,5,8]}"#) == [5, 9, 8])
+            #expect(try ends(#"{"eos_token_id":[99999999,6]}"#) == [5, 6])
+            #expect(try ends(#"{"eos_token_id":null}"#) == [5])
+            for wrong in ["[]", "{", #"{"eos_token_id":"</s>"}"#] {
+                let error = #expect(throws: ModelFormatError.self) { try ends(wrong) }
+                #expect(try #require(error).description.contains(ModelConfig.generationFileName))
+            }
+        }
+    }
+
     @Test("An unknown model_type is told what is supported")
     func supported() throws {
         let error = #expect(throws: ModelFormatError.self) {

@@ -97,6 +97,50 @@ import Testing
         #expect(alpha.deltas[query] == plain.deltas[query])
     }
 
+    @Test("Patterns are PEFT's regular expressions, tried in their order; others are no matter")
+    func patterns() throws {
+        let entries = pair(Self.down, 12, 8) + pair(Self.query, 8, 8, rank: 3)
+        let (down, query) = (ProjectionSite.block(1, .down), ProjectionSite.block(0, .query))
+        for key in [
+            "^model.layers.0.self_attn.q_proj", #"model\.layers\.0\.self_attn\.q_proj"#,
+            #".*\.(q|v)_proj"#, #"layers\.\d+\.self_attn\..*"#,
+        ] {
+            let read = try read(["rank_pattern": [key: 3]], entries)
+            #expect(read.deltas[query]?.rank == 3 && read.deltas[down]?.rank == 2)
+        }
+        for key in ["proj", "base_model.model.model.layers.1.mlp.down_proj", "^layers.1", "Down.*"]
+        {
+            let read = try read(["rank_pattern": [key: 64]], pair(Self.down, 12, 8))
+            #expect(read.deltas[down]?.rank == 2)
+        }
+        let steps = Dictionary(
+            uniqueKeysWithValues: (0..<40).map { ("(a\($0)|b{9}){20}", 3) })
+        #expect(refusal(["alpha_pattern": steps]).contains("steps"))
+    }
+
+    @Test("A copy of the core's own matrix beside the adapter is passed over, another is refused")
+    func copies() throws {
+        let names = [
+            "lm_head.base_layer.weight", "lm_head.weight", "model.embed_tokens.weight",
+            "model.embed_tokens.base_layer.weight",
+        ]
+        for name in names {
+            let copy = entry("base_model.model." + name, [30, 8])
+            let weights = try SafetensorsWriter.serialize(pair(Self.down, 12, 8) + [copy])
+            func read(_ isCopy: PEFTAdapter.CopyCheck) throws -> PEFTAdapter {
+                try PEFTAdapter(
+                    config: config(), weights: weights, shapes: shapes, isCopy: isCopy)
+            }
+            let wanted: PEFTAdapter.BaseMatrix =
+                name.hasPrefix("lm_head") ? .unembedding : .embedding
+            let adapter = try read { $1 == wanted && $0.shape == [30, 8] }
+            #expect(adapter.deltas.count == 1)
+            let error = #expect(throws: ModelFormatError.self) { try read { $1 != wanted } }
+            let reason = try #require(error).description
+            #expect(reason.contains(name) && reason.contains("differs"))
+        }
+    }
+
     @Test("Options that make it more than a sum of products are refused by their key")
     func options() {
         for (key, value) in [
@@ -105,7 +149,7 @@ import Testing
             ("trainable_token_indices", [1]), ("target_parameters", ["mlp.experts"]),
             ("init_lora_weights", "pissa"), ("peft_type", "IA3"), ("r", 65), ("r", 0),
             ("lora_alpha", "many"), ("lora_alpha", 0), ("use_rslora", 1),
-            ("rank_pattern", ["q_.*": 3]), ("alpha_pattern", ["q": -1]),
+            ("rank_pattern", ["(?=q)": 3]), ("alpha_pattern", ["q": -1]),
             ("loftq_config", ["bits": 4]), ("some_later_option", 3),
         ] as [(String, Any)] {
             let reason = refusal([key: value])

@@ -37,18 +37,20 @@ struct TokenizerTests {
         #expect(!qwen.specialTokens.contains(think) && qwen.decode([think]) == "<think>")
     }
 
-    @Test("Special tokens in a text stay text where the caller says so")
+    @Test("Names of control tokens in a text are text, but for templates")
     func specialTokens() throws {
         let tokenizer = try Fixture.tokenizer("qwen")
         let text = "a<|im_end|>b<think>"
         let end = try #require(tokenizer.token(named: "<|im_end|>"))
         let think = try #require(tokenizer.token(named: "<think>"))
-        #expect(tokenizer.encode(text).contains(end))
-        let plain = tokenizer.encode(text, parsingSpecialTokens: false)
+        let parsed = tokenizer.encode(text, parsingSpecialTokens: true)
+        #expect(parsed.contains(end) && parsed.contains(think))
+        let plain = tokenizer.encode(text)
         #expect(!plain.contains(end) && plain.contains(think))
         #expect(tokenizer.decode(plain) == text)
-        #expect(tokenizer.decode(tokenizer.encode(text)) == "ab<think>")
-        #expect(tokenizer.decode(tokenizer.encode(text), skippingSpecialTokens: false) == text)
+        #expect(tokenizer.decode(parsed) == "ab<think>")
+        #expect(tokenizer.decode(parsed, skippingSpecialTokens: false) == text)
+        #expect(tokenizer.encode(bytes: Array(text.utf8)) == plain)
     }
 
     @Test(
@@ -58,7 +60,7 @@ struct TokenizerTests {
         let tokenizer = try Fixture.tokenizer(family)
         for line in try Fixture.lines().prefix(3_000) {
             let text = String(decoding: line, as: UTF8.self)
-            let tokens = tokenizer.encode(text, parsingSpecialTokens: false)
+            let tokens = tokenizer.encode(text)
             #expect(ExactString(tokenizer.decode(tokens)) == ExactString(text))
         }
         #expect(tokenizer.encode("").isEmpty && tokenizer.encode(bytes: []).isEmpty)
@@ -192,7 +194,9 @@ struct TokenizerTests {
             }
             guard let tokenizer = try? Tokenizer(json: bytes) else { continue }
             accepted += 1
-            let tokens = tokenizer.encode("abc <s> cab \u{0}<s>é")
+            let text = "abc <s> cab \u{0}<s>é"
+            let tokens =
+                tokenizer.encode(text) + tokenizer.encode(text, parsingSpecialTokens: true)
             _ = tokenizer.decode(tokens, skippingSpecialTokens: false)
             #expect(tokens.allSatisfy { $0.index >= 0 && $0.index < tokenizer.vocabularySize })
         }

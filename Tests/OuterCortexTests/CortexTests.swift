@@ -14,7 +14,7 @@ extension CortexTask {
 
 extension Cortex {
     func encode(_ text: String) -> [TokenID] {
-        tokenizer.encode(text, parsingSpecialTokens: false)
+        tokenizer.encode(text)
     }
 
     func score(_ text: String, with engram: Engram) -> Scoring {
@@ -86,7 +86,7 @@ final class CortexTests {
 
     @Test("a window's tokens see at least half a context, as a direct forward pass does")
     func windowsMatchForward() throws {
-        let tokens = [cortex.startOfText] + cortex.encode(lesson)
+        let tokens = cortex.opening + cortex.encode(lesson)
         let half = TinyCore.contextLength / 2
         let scored = cortex.score(lesson, with: cortex.emptyEngram())
         // Position 64 + 10 belongs to the second window, which starts at 32.

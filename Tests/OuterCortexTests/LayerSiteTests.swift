@@ -92,7 +92,7 @@ final class LayerSiteTests {
         _ cortex: Cortex, _ text: String, chunk: Int, under synapses: (Int) -> LayerSynapses
     ) -> [UInt32] {
         let reader = FrozenReader(
-            cortex: cortex, tokens: [cortex.startOfText] + cortex.encode(text))
+            cortex: cortex, text: cortex.framed(cortex.encode(text)))
         var all: [UInt32] = []
         while var slice = reader.nextSlice(layer: synapses(.max)) {
             for row in stride(from: 0, to: slice.positions.count, by: chunk) {
@@ -143,8 +143,8 @@ final class LayerSiteTests {
     func formula() throws {
         let cortex = try cortex()
         let some = synapses(scale: 0.1, of: cortex)
-        let tokens = [cortex.startOfText] + cortex.encode(String(lesson.prefix(40)))
-        let reader = FrozenReader(cortex: cortex, tokens: tokens)
+        let reader = FrozenReader(
+            cortex: cortex, text: cortex.framed(cortex.encode(String(lesson.prefix(40)))))
         var slice = try #require(reader.nextSlice(layer: some))
         let (count, size) = (slice.positions.count, TinyCore.hiddenSize)
         reader.readLayer(&slice, rows: 0..<count, synapses: some)
@@ -209,7 +209,7 @@ final class LayerSiteTests {
         let cortex = try Cortex(folder: folder)
         #expect(cortex.layerHook == nil)
         let reader = FrozenReader(
-            cortex: cortex, tokens: [cortex.startOfText] + cortex.encode("a few words"))
+            cortex: cortex, text: cortex.framed(cortex.encode("a few words")))
         let slice = try #require(reader.nextSlice(layer: LayerSynapses()))
         #expect(
             slice.taps == ForwardTaps() && slice.layerTerm.isEmpty && slice.layerLatents.isEmpty)

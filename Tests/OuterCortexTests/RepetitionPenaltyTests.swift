@@ -46,7 +46,7 @@ final class RepetitionPenaltyTests {
 
     /// z0 at each token of an answer, read as generating reads it.
     private func frozenLogits(before answer: [TokenID]) -> [[Float]] {
-        let tokens = [cortex.startOfText] + prompt + answer
+        let tokens = cortex.opening + prompt + answer
         let cache = cortex.inner.makeCache(capacity: tokens.count)
         var slice = FrozenSlice(cortex: cortex)
         func read(_ positions: Range<Int>) -> [Float] {
@@ -64,7 +64,7 @@ final class RepetitionPenaltyTests {
         _ scores: [[Float]], answer: [TokenID], seed: UInt64
     ) -> [TokenID] {
         var sampler = Sampler(options: sampling, seed: seed)
-        var history = [cortex.startOfText] + prompt
+        var history = cortex.opening + prompt
         return zip(scores, answer).map { scores, token in
             defer { history.append(token) }
             return sampler.next(logits: scores.span, history: history[...])

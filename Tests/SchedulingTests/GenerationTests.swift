@@ -94,6 +94,47 @@ import TinyCore
         #expect(try await scheduler.hash(bob) == scheduler.hash(alice))
     }
 
+    @Test("A prompt that teaches is text; one that is only continued may be a template's")
+    func controlTokens() async throws {
+        let store = InMemoryStore()
+        let scheduler = makeScheduler(store)
+        let text = "The<|endoftext|> heron"
+        let letters = cortex.tokenizer.encode(text)
+        let parsed = cortex.tokenizer.encode(text, parsingSpecialTokens: true)
+        #expect(letters.count > parsed.count && parsed.contains(TokenID(0)))
+        func promptTokens(_ parses: Bool?, _ learn: LearnMode) async throws -> Int? {
+            var request = completion(text, maxTokens: 2, learn: learn)
+            request.parsesSpecialTokens = parses
+            return try await Collected(try await scheduler.complete(alice, request))
+                .summary?.promptTokens
+        }
+        for learn in [LearnMode.none, .completion] {
+            #expect(try await promptTokens(nil, learn) == parsed.count)
+            #expect(try await promptTokens(true, learn) == parsed.count)
+            #expect(try await promptTokens(false, learn) == letters.count)
+        }
+        for learn in [LearnMode.prompt, .both] {
+            #expect(try await promptTokens(nil, learn) == letters.count)
+            #expect(try await promptTokens(false, learn) == letters.count)
+            await #expect(throws: ServiceError.self) { _ = try await promptTokens(true, learn) }
+        }
+        for event in try await store.events(of: alice, after: 0, limit: 99) {
+            #expect(!event.tokens.prefix(letters.count).contains(0))
+        }
+        // The session's own mode counts too.
+        _ = try await scheduler.createSession(
+            CreateSession(user: work.user, name: work.name, learn: .prompt))
+        let answer = try await Collected(
+            try await scheduler.complete(work, completion(text, maxTokens: 2)))
+        #expect(answer.summary?.promptTokens == letters.count)
+        // Ids are what they are.
+        var request = completion(maxTokens: 2, learn: .prompt)
+        request.prompt = .tokens(parsed)
+        _ = try await Collected(try await scheduler.complete(work, request))
+        let learned = try await store.events(of: work, after: 0, limit: 99).last
+        #expect(learned?.tokens == parsed.map(\.rawValue))
+    }
+
     @Test("A session made to learn does so unless a request says otherwise")
     func sessionDefault() async throws {
         let scheduler = makeScheduler()

@@ -62,7 +62,7 @@ struct CompletionTests {
                 "POST", path,
                 body: #"""
                     {"prompt":[5,6],"temperature":0,"top_p":0.5,"top_k":-1,"min_p":0.25,
-                     "repetition_penalty":1.5,"seed":-1,"stop":["a","b"],"logprobs":1,
+                     "repetition_penalty":1.5,"seed":-1,"stop":["a","b"],"logprobs":1,"parse_special":false,
                      "plasticity":{"session":"bob/work","mode":"frozen","learn":"none"}}
                     """#)
             #expect(again.status == 200)
@@ -74,6 +74,7 @@ struct CompletionTests {
                     == SamplingOptions(
                         temperature: 0, topK: 0, topP: 0.5, minP: 0.25, repetitionPenalty: 1.5))
             #expect(seen.seed == .max)
+            #expect(seen.parsesSpecialTokens == false)
             #expect(seen.stop == ["a", "b"])
             #expect(seen.mode == .frozen)
             #expect(seen.learn == LearnMode.none)

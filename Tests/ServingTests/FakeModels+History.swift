@@ -49,15 +49,20 @@ extension FakeModels {
     private static let events = [
         EventState(
             id: EventID(rawValue: "ev_1"), kind: "observe", revision: Revision(rawValue: 1),
-            created: 1_700_000_000, tokens: 3, learnedTokens: 2, reward: -0.5, text: "The heron"),
+            created: 1_700_000_000, tokens: 3, learnedTokens: 2, reward: -0.5,
+            text: JournalText(text: "The heron")),
         EventState(
             id: EventID(rawValue: "ev_2"), kind: "completion", revision: Revision(rawValue: 2),
-            created: 1_700_000_001, tokens: 90, learnedTokens: 88, text: "Long", isPreview: true),
+            created: 1_700_000_001, tokens: 90, learnedTokens: 88,
+            text: JournalText(text: "Long", tokens: [TokenID(0), TokenID(5)]), isPreview: true),
         EventState(
             id: EventID(rawValue: "ev_3"), kind: "feedback", revision: Revision(rawValue: 3),
             created: 1_700_000_002, tokens: 4, learnedTokens: 4,
             verdicts: [
-                .init(reward: 1, advantage: 1, tokens: 2, prompt: "The", answer: " heron")
+                .init(
+                    reward: 1, advantage: 1, tokens: 2,
+                    prompt: JournalText(text: "The", tokens: [TokenID(0)]),
+                    answer: JournalText(text: " heron"))
             ]),
         EventState(
             id: EventID(rawValue: "ev_4"), kind: "checkpoint", revision: Revision(rawValue: 4),

@@ -13,17 +13,19 @@ public enum TinyCore {
     static let merges = ["t h", "Ġ th", "e r", "a n", "i n", "o n", "Ġ a"]
 
     /// Writes the folder.
-    /// - Parameter withLayerAutoencoder: whether there is an SAE before block 1 as well.
+    /// - Parameters:
+    ///   - withLayerAutoencoder: whether there is an SAE before block 1 as well.
+    ///   - prefix: tokens that the tokenizer puts before a text.
     /// - Returns: Its path; it goes away with the process at the latest.
     public static func make(
         seed: UInt64 = 1, withAutoencoder: Bool = true, withLayerAutoencoder: Bool = false,
-        rule: String? = nil
+        rule: String? = nil, prefix: [Int] = [0]
     ) throws -> String {
         let folder = TemporaryPlace.path("tiny") + "/tiny-core"
         try FileManager.default.createDirectory(
             atPath: folder, withIntermediateDirectories: true)
         try write(config, "\(folder)/config.json")
-        try write(try tokenizer(), "\(folder)/tokenizer.json")
+        try write(try tokenizer(prefix: prefix), "\(folder)/tokenizer.json")
         var generator = SeededGenerator(seed: seed)
         let weights = try SafetensorsWriter.serialize(
             tensors(using: &generator), metadata: ["format": "pt"])
@@ -118,27 +120,33 @@ public enum TinyCore {
         }
     }
 
-    private static func tokenizer() throws -> Data {
+    private static func tokenizer(prefix: [Int]) throws -> Data {
         var vocabulary = ["<|endoftext|>": 0]
         for symbol in byteAlphabet() + merges.map({ $0.replacing(" ", with: "") }) {
             vocabulary[symbol] = vocabulary.count
         }
+        let template: [String: Any] = [
+            "type": "TemplateProcessing",
+            "single": [
+                ["SpecialToken": ["id": "start", "type_id": 0]],
+                ["Sequence": ["id": "A", "type_id": 0]],
+            ],
+            "special_tokens": ["start": ["id": "start", "ids": prefix, "tokens": ["start"]]],
+        ]
+        let byteLevel: [String: Any] = [
+            "type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true,
+            "use_regex": true,
+        ]
         let json: [String: Any] = [
             "version": "1.0",
+            "post_processor": prefix.isEmpty ? byteLevel : template,
             "added_tokens": [
                 [
                     "id": 0, "content": "<|endoftext|>", "single_word": false, "lstrip": false,
                     "rstrip": false, "normalized": false, "special": true,
                 ]
             ],
-            "pre_tokenizer": [
-                "type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true,
-                "use_regex": true,
-            ],
-            "decoder": [
-                "type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true,
-                "use_regex": true,
-            ],
+            "pre_tokenizer": byteLevel, "decoder": byteLevel,
             "model": ["type": "BPE", "vocab": vocabulary, "merges": merges],
         ]
         return try JSONSerialization.data(withJSONObject: json, options: [.sortedKeys])

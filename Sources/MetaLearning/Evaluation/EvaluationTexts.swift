@@ -16,7 +16,7 @@ struct UserTexts: Sendable {
     ) {
         let parts = TextPieces.part(text, share: streamedShare)
         func encode(_ text: String) -> [TokenID] {
-            tokenizer.encode(text, parsingSpecialTokens: false)
+            tokenizer.encode(text)
         }
         self.name = name
         stream = TextPieces.split(parts.first, bytes: pieceBytes).map(encode)

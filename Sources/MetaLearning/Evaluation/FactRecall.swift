@@ -87,7 +87,7 @@ public struct FactRecall: Sendable, Codable, Equatable {
 
         init(_ fact: InventedFact, tokenizer: Tokenizer) {
             func encode(_ text: String) -> [TokenID] {
-                tokenizer.encode(text, parsingSpecialTokens: false)
+                tokenizer.encode(text)
             }
             sentence = encode(fact.sentence)
             cues = [fact.cue, fact.paraphrase, fact.apart].map(encode)

@@ -51,7 +51,7 @@ public struct PersonalizationEvaluation: Sendable {
                 name: $0.name, text: $0.text, pieceBytes: pieceBytes,
                 streamedShare: streamedShare, tokenizer: cortex.tokenizer)
         }
-        let other = cortex.tokenizer.encode(generic, parsingSpecialTokens: false)
+        let other = cortex.tokenizer.encode(generic)
         let poisons =
             !withPoison
             ? []

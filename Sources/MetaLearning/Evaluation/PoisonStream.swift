@@ -48,7 +48,7 @@ public enum PoisonStream: String, CaseIterable, Sendable {
         _ text: String, _ tokenizer: Tokenizer, _ pieceBytes: Int
     ) -> [[TokenID]] {
         TextPieces.split(text, bytes: pieceBytes).map {
-            tokenizer.encode($0, parsingSpecialTokens: false)
+            tokenizer.encode($0)
         }
     }
 }

@@ -3,7 +3,8 @@
 ///
 /// Of PEFT's many options those are read that leave the adapter a sum of products B·A at linear
 /// projections; every other that is switched on is refused by its key. The base model's name is
-/// not looked at: shapes decide, and the adapter's owner.
+/// not looked at: shapes decide, the copies of its weights that PEFT saves now and then, and the
+/// adapter's owner.
 public struct PEFTAdapter: Sendable, Equatable {
     public static let configName = "adapter_config.json"
     public static let weightsName = "adapter_model.safetensors"
@@ -12,14 +13,25 @@ public struct PEFTAdapter: Sendable, Equatable {
 
     public init(deltas: [ProjectionSite: LowRankDelta]) { self.deltas = deltas }
 
+    /// A matrix of the base model that PEFT saves beside an adapter: where it is among the targets,
+    /// or where the vocabulary was resized (`save_embedding_layers`).
+    public enum BaseMatrix: Sendable {
+        case embedding, unembedding
+    }
+
+    /// Whether a tensor is the core's own matrix.
+    public typealias CopyCheck = (SafetensorsFile.Tensor, BaseMatrix) -> Bool
+
     /// Reads both files out of a tar archive; others in it are left alone.
     ///
     /// - Parameters:
     ///   - shapes: of the core that it is for.
+    ///   - isCopy: how copies of the core's weights are told from others, which are refused.
     ///   - name: what errors call the archive.
     /// - Throws: `ModelFormatError`, naming the file and the key or tensor.
     public init(
-        archive bytes: [UInt8], shapes: ProjectionShapes, name: String
+        archive bytes: [UInt8], shapes: ProjectionShapes,
+        isCopy: CopyCheck = { _, _ in false }, name: String
     ) throws(ModelFormatError) {
         let files = try TapeArchive.files(in: bytes, name: name)
         func file(_ wanted: String) throws(ModelFormatError) -> [UInt8] {
@@ -37,7 +49,8 @@ public struct PEFTAdapter: Sendable, Equatable {
             return first.bytes
         }
         try self.init(
-            config: try file(Self.configName), weights: try file(Self.weightsName), shapes: shapes)
+            config: try file(Self.configName), weights: try file(Self.weightsName), shapes: shapes,
+            isCopy: isCopy)
     }
 
     /// - Parameters:
@@ -45,7 +58,8 @@ public struct PEFTAdapter: Sendable, Equatable {
     ///   - weights: content of `adapter_model.safetensors`.
     /// - Throws: `ModelFormatError`.
     public init(
-        config: [UInt8], weights: [UInt8], shapes: ProjectionShapes
+        config: [UInt8], weights: [UInt8], shapes: ProjectionShapes,
+        isCopy: CopyCheck = { _, _ in false }
     ) throws(ModelFormatError) {
         let scaling = try PEFTScaling(config)
         let file = try SafetensorsFile(
@@ -57,11 +71,20 @@ public struct PEFTAdapter: Sendable, Equatable {
                 supported: "llama, gpt2", remedy: "Serve a core of a supported family.")
         }
         let isLoRA: (String) -> Bool = { $0.hasSuffix(Self.suffixA) || $0.hasSuffix(Self.suffixB) }
-        if let stranger = file.names.first(where: { !isLoRA($0) }) {
-            throw .unsupported(
-                file: Self.weightsName, found: "the tensor \(quoted(stranger))",
-                supported: "tensors *.lora_A.weight and *.lora_B.weight of linear projections",
-                remedy: "Embeddings, biases, magnitudes and whole modules cannot be imported.")
+        for stranger in file.names where !isLoRA(stranger) {
+            guard let matrix = Self.baseMatrix(stranger, family) else {
+                throw .unsupported(
+                    file: Self.weightsName, found: "the tensor \(quoted(stranger))",
+                    supported: "tensors *.lora_A.weight and *.lora_B.weight of linear projections",
+                    remedy: "Embeddings, biases, magnitudes and whole modules cannot be imported.")
+            }
+            guard isCopy(try file.tensor(stranger), matrix) else {
+                throw .unsupported(
+                    file: Self.weightsName,
+                    found: "the tensor \(quoted(stranger)), which differs from this core's own",
+                    supported: "a copy of the core's",
+                    remedy: "The adapter is for another base model, or trained this matrix whole.")
+            }
         }
         deltas = [:]
         for name in file.names where name.hasSuffix(Self.suffixA) {
@@ -100,6 +123,17 @@ public struct PEFTAdapter: Sendable, Equatable {
     private static let prefix = "base_model.model."
     private static let suffixA = ".lora_A.weight"
     private static let suffixB = ".lora_B.weight"
+
+    /// The matrix of the base model that a tensor's name means; nil for other tensors.
+    private static func baseMatrix(_ name: String, _ family: ModelConfig.Family) -> BaseMatrix? {
+        guard name.hasPrefix(prefix) else { return nil }
+        let embedding = family == .llama ? "model.embed_tokens" : "transformer.wte"
+        for (module, matrix) in [(embedding, BaseMatrix.embedding), ("lm_head", .unembedding)] {
+            let endings = [".weight", ".base_layer.weight"]
+            if endings.contains(where: { name == prefix + module + $0 }) { return matrix }
+        }
+        return nil
+    }
 
     private static func site(
         of stem: String, family: ModelConfig.Family, shapes: ProjectionShapes

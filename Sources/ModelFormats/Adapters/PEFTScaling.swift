@@ -1,13 +1,18 @@
-import Foundation
-
 /// What `adapter_config.json` says of ranks and scales, with everything refused that would make
 /// the adapter more than B·A at its projections.
 struct PEFTScaling {
     private let rank: Int
     private let alpha: Double
     private let dividesByRoot: Bool
-    private let ranks: [(key: String, value: Int)]
-    private let alphas: [(key: String, value: Double)]
+    private let ranks: [(key: ModuleKey, value: Int)]
+    private let alphas: [(key: ModuleKey, value: Double)]
+
+    /// Most keys are plain names, which need no matcher.
+    private enum ModuleKey {
+        /// Letters, digits and underscores, and dots, each of which stands for any character.
+        case name([UInt8])
+        case pattern(ModulePattern)
+    }
 
     private static let file = PEFTAdapter.configName
     private static let ranksAllowed = 1...LowRankDelta.maximumRank
@@ -89,32 +94,62 @@ struct PEFTScaling {
     private static func pattern<Value>(
         _ fields: JSONFields, _ key: String,
         _ value: (JSONFields, String) throws(ModelFormatError) -> Value?
-    ) throws(ModelFormatError) -> [(key: String, value: Value)] {
+    ) throws(ModelFormatError) -> [(key: ModuleKey, value: Value)] {
         guard let inner = try fields.fields(key) else { return [] }
-        var members: [(key: String, value: Value)] = []
+        var members: [(key: ModuleKey, value: Value)] = []
+        var size = 0
         for (name, _) in inner.object.members {
-            // peft takes these for regular expressions; of those only plain names are read.
-            let isPlain = name.utf8.allSatisfy {
-                $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: "_")
-                    || Character(Unicode.Scalar($0)).isLetter
-                    || Character(Unicode.Scalar($0)).isNumber
+            let moduleKey = try Self.moduleKey(name, of: key, in: fields)
+            if case .pattern(let pattern) = moduleKey { size += pattern.size }
+            guard size <= patternSizeAllowed else {
+                throw .outOfBounds(
+                    file: file, location: key, found: "regular expressions of \(size) steps",
+                    allowed: "\(patternSizeAllowed) together",
+                    remedy: "Write names of modules in place of them.")
             }
-            guard isPlain, !name.isEmpty, name.utf8.count <= 255 else {
-                throw .unsupported(
-                    file: file, found: "\(key) with \(quoted(name))",
-                    supported: "names of modules, without wildcards",
-                    remedy: "Write one entry for each module.")
-            }
-            members.append((name, try inner.require(name, try value(inner, name))))
+            members.append((moduleKey, try inner.require(name, try value(inner, name))))
         }
         return members
     }
 
+    /// What matching all regular expressions of an object may cost a byte of a module's path.
+    private static let patternSizeAllowed = 4_096
+
+    private static func moduleKey(
+        _ name: String, of key: String, in fields: JSONFields
+    ) throws(ModelFormatError) -> ModuleKey {
+        let dot = UInt8(ascii: ".")
+        if !name.isEmpty, name.utf8.count <= ModulePattern.maximumBytes,
+            name.utf8.allSatisfy({ $0 == dot || ByteClass.word.contains($0) })
+        {
+            return .name(Array(name.utf8))
+        }
+        do {
+            return .pattern(try ModulePattern(name))
+        } catch {
+            throw .unsupported(
+                file: fields.file, found: "\(key) with \(quoted(name)), which \(error.reason),",
+                supported: "names of modules and regular expressions without look-around, "
+                    + "back-references and flags",
+                remedy: "Write one entry for each module.")
+        }
+    }
+
     /// The value of the first key that is the path, or ends it after a dot.
-    private static func match<Value>(_ members: [(key: String, value: Value)], _ path: String)
+    private static func match<Value>(_ members: [(key: ModuleKey, value: Value)], _ path: String)
         -> Value?
     {
-        members.first { path == $0.key || path.hasSuffix("." + $0.key) }?.value
+        let bytes = Array(path.utf8)
+        let dot = UInt8(ascii: ".")
+        return members.first { member in
+            switch member.key {
+            case .pattern(let pattern): return pattern.matches(path)
+            case .name(let name):
+                let start = bytes.count - name.count
+                guard start == 0 || start > 0 && bytes[start - 1] == dot else { return false }
+                return zip(name, bytes[start...]).allSatisfy { $0 == dot || $0 == $1 }
+            }
+        }?.value
     }
 }
 

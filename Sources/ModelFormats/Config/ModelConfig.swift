@@ -54,14 +54,29 @@ public struct ModelConfig: Sendable, Equatable {
     public var activation: Activation
     /// The token put before a text; nil when config.json names none inside the vocabulary.
     public var startOfText: TokenID?
-    /// The tokens that end a text; empty when config.json names none inside the vocabulary.
+    /// The tokens that end a text; empty when neither config.json nor generation_config.json names
+    /// any inside the vocabulary.
     public var endOfText: [TokenID]
 
-    /// Reads `config.json` of a model's folder.
+    /// Where instruct models say what ends a turn.
+    public static let generationFileName = "generation_config.json"
+
+    /// Reads `config.json` of a model's folder, and what ends a text from its
+    /// `generation_config.json` where there is one. A token that either file names ends it; nothing
+    /// else of the second is read.
     public init(folder: String) throws(ModelFormatError) {
+        func contents(_ path: String) throws(ModelFormatError) -> [UInt8] {
+            try ByteStorage.contents(of: path, limit: Self.maximumConfigBytes)
+        }
         let path = FolderPath.join(folder, "config.json")
-        let bytes = try ByteStorage.contents(of: path, limit: Self.maximumConfigBytes)
-        try self.init(bytes: bytes, name: path)
+        try self.init(bytes: contents(path), name: path)
+        let generation = FolderPath.join(folder, Self.generationFileName)
+        guard FolderPath.isFile(generation) else { return }
+        let fields = try JSONFields(bytes: contents(generation), file: generation)
+        for token in try fields.tokens("eos_token_id", vocabularySize)
+        where !endOfText.contains(token) {
+            endOfText.append(token)
+        }
     }
 
     /// - Parameter name: what errors call the file.

@@ -75,6 +75,24 @@ extension SafetensorsFile {
             }
         }
 
+        /// Whether this holds the values of `other`, rounded to its own type where that is another.
+        ///
+        /// - Complexity: O(count); compares bytes where the types are one, else allocates both as
+        ///   `Float`.
+        public func isCopy(of other: Tensor) -> Bool {
+            guard shape == other.shape else { return false }
+            if type == other.type {
+                return withUnsafeBytes { mine in
+                    other.withUnsafeBytes { mine.elementsEqual($0) }
+                }
+            }
+            guard type.isFloatingPoint, other.type.isFloatingPoint else { return false }
+            // BF16, the coarsest, keeps 8 bits of the significand; the smallest F16 is 2^-24.
+            return zip(floats(), other.floats()).allSatisfy {
+                abs($0 - $1) <= abs($1) * 0x1p-8 + 0x1p-24
+            }
+        }
+
         /// False when any element is NaN or infinite. Integers are always finite.
         ///
         /// - Complexity: O(count): reads the whole tensor; allocates nothing.

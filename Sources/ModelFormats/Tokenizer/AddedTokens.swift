@@ -120,7 +120,7 @@ struct AddedTokenMatcher: Sendable {
     private static func spaceStart(in text: [UInt8], _ end: Int) -> Int {
         var start = end
         while let (scalar, length) = ValidUTF8.scalar(in: text, before: start),
-            scalar.properties.isWhitespace
+            scalar.knownProperties?.isWhitespace == true
         {
             start -= length
         }
@@ -131,7 +131,7 @@ struct AddedTokenMatcher: Sendable {
         var end = start
         while end < text.count {
             let (scalar, length) = ValidUTF8.scalar(in: text, at: end)
-            guard scalar.properties.isWhitespace else { break }
+            guard scalar.knownProperties?.isWhitespace == true else { break }
             end += length
         }
         return end
@@ -141,7 +141,8 @@ struct AddedTokenMatcher: Sendable {
 extension Unicode.Scalar {
     /// `\w` of Rust's regex crate: Alphabetic, M, Nd, Pc, Join_Control.
     fileprivate var isWordCharacter: Bool {
-        switch properties.generalCategory {
+        guard let properties = knownProperties else { return false }
+        return switch properties.generalCategory {
         case .nonspacingMark, .spacingMark, .enclosingMark, .decimalNumber, .connectorPunctuation:
             true
         default:

@@ -19,10 +19,6 @@ struct ScalarClass: OptionSet {
     /// U+0027, with which contractions begin.
     static let apostrophe = ScalarClass(rawValue: 32)
 
-    /// The reference's regex engine knows the characters of this version; later ones are unassigned
-    /// to it. Fixed here too, lest a newer toolchain change the tokens of a text.
-    private static let unicodeVersion = 16
-
     private static let ascii: [ScalarClass] = (0..<128).map {
         classify(Unicode.Scalar(UInt8($0)))
     }
@@ -43,8 +39,7 @@ struct ScalarClass: OptionSet {
         case "'": return .apostrophe
         default: break
         }
-        let properties = scalar.properties
-        guard let age = properties.age, age.major <= unicodeVersion else { return [] }
+        guard let properties = scalar.knownProperties else { return [] }
         switch properties.generalCategory {
         case .uppercaseLetter, .lowercaseLetter, .titlecaseLetter, .modifierLetter, .otherLetter:
             return .letter
@@ -54,6 +49,26 @@ struct ScalarClass: OptionSet {
             return properties.isWhitespace ? .space : []
         }
     }
+}
+
+extension Unicode.Scalar {
+    /// The reference's regex engines know the characters of this version; later ones are unassigned
+    /// to them. Fixed here too, lest a newer toolchain change the tokens of a text.
+    private static let unicodeVersion = 16
+    /// Its tables of normal forms are of this one.
+    private static let normalizationVersion = 9
+
+    private func isAssigned(in version: Int) -> Bool {
+        properties.age.map { $0.major <= version } ?? false
+    }
+
+    /// The scalar's properties; nil where it is unassigned to the reference.
+    var knownProperties: Properties? {
+        isAssigned(in: Self.unicodeVersion) ? properties : nil
+    }
+
+    /// Whether the reference composes and reorders it: what is unassigned to it stays where it is.
+    var isNormalizable: Bool { isASCII || isAssigned(in: Self.normalizationVersion) }
 }
 
 /// A stretch of UTF-8 as scalars: where each begins and what it is.

@@ -28,9 +28,6 @@ enum TextNormalizer: Sendable, Equatable {
     }
 
     /// The normal form of valid UTF-8.
-    ///
-    /// The reference's tables of combining classes are of Unicode 9; marks added since may be
-    /// ordered differently.
     func normalize(_ text: ArraySlice<UInt8>) -> [UInt8] {
         // Everything below U+0300, which begins with 0xCC, is in NFC already.
         guard self == .nfc, text.contains(where: { $0 >= 0xcc }) else { return Array(text) }
@@ -43,13 +40,15 @@ enum TextNormalizer: Sendable, Equatable {
         "\u{1113}", "\u{1176}", "\u{11a7}", "\u{11c3}",
     ]
 
-    /// Canonical composition, with two detours around faults of Foundation's as of Swift 6.3: it
-    /// leaves a Hangul syllable and a trailing consonant apart unless the syllable was decomposed
-    /// before, and it takes the four inert letters for composing ones and loses them.
+    /// Canonical composition, cut around what is newer than the reference's tables, with two detours
+    /// around faults of Foundation's as of Swift 6.3: it leaves a Hangul syllable and a trailing
+    /// consonant apart unless the syllable was decomposed before, and it takes the four inert letters
+    /// for composing ones and loses them.
     private static func composed(_ text: String) -> String {
         var result = ""
         for part in text.unicodeScalars.split(
-            omittingEmptySubsequences: false, whereSeparator: inertHangul.contains)
+            omittingEmptySubsequences: false,
+            whereSeparator: { inertHangul.contains($0) || !$0.isNormalizable })
         {
             result +=
                 String(part)

@@ -1,17 +1,20 @@
 extension Tokenizer {
     /// The tokens of a text. Adds none of its own: no start-of-text, no template.
     ///
-    /// - Parameter parsingSpecialTokens: whether "<|endoftext|>" in the text is the token of that
-    ///   name. False for text that an untrusted person wrote: it then stays text.
+    /// Added tokens that are not special, such as "<think>" in some vocabularies, are part of the
+    /// vocabulary like any other token, in every text: they decode to what was written.
+    /// - Parameter parsingSpecialTokens: whether "<|endoftext|>" in the text is the control token of
+    ///   that name. For what a template or a program put together; in what a person wrote it is
+    ///   thirteen characters.
     /// - Complexity: O(n log n) in the longest piece without spaces, else O(n). Memory about 20
     ///   bytes a byte of text.
-    public func encode(_ text: String, parsingSpecialTokens: Bool = true) -> [TokenID] {
+    public func encode(_ text: String, parsingSpecialTokens: Bool = false) -> [TokenID] {
         encode(valid: Array(text.utf8), parsingSpecialTokens: parsingSpecialTokens)
     }
 
     /// The tokens of bytes that need not be UTF-8. Each maximal invalid sequence counts as U+FFFD,
     /// as with `errors="replace"` in Python.
-    public func encode(bytes: [UInt8], parsingSpecialTokens: Bool = true) -> [TokenID] {
+    public func encode(bytes: [UInt8], parsingSpecialTokens: Bool = false) -> [TokenID] {
         encode(
             valid: Array(String(decoding: bytes, as: UTF8.self).utf8),
             parsingSpecialTokens: parsingSpecialTokens)

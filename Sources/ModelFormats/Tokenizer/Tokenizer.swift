@@ -8,9 +8,13 @@ public struct Tokenizer: Sendable {
     /// Control tokens such as `<|endoftext|>`: left out of decoded text, and read from a text only
     /// where the caller allows it.
     public let specialTokens: Set<TokenID>
-    /// What the model's template puts before a text. `encode` does not: the caller decides.
+    /// Added tokens for which the embedding has no row, in the file's order. Such a token can
+    /// neither be read nor made: its name in a text is text.
+    public let namesBeyondEmbedding: [String]
+    /// What the file's post-processor puts before a text. `encode` does not: the caller decides.
     public let sequencePrefix: [TokenID]
-    /// What the model's template puts behind a text. `encode` does not.
+    /// What the file's post-processor puts behind a text. `encode` does not, and no prompt gets it:
+    /// what is to be continued has not ended.
     public let sequenceSuffix: [TokenID]
 
     let preTokenizer: PreTokenizer
@@ -37,8 +41,10 @@ public struct Tokenizer: Sendable {
 
     /// Reads `tokenizer.json` of a model's folder.
     ///
-    /// - Throws: `ModelFormatError` when the file is damaged or the tokenizer is of another kind.
-    public init(folder: String) throws(ModelFormatError) {
+    /// - Parameter embeddingRows: how many tokens the model has rows for; nil: for all of them.
+    /// - Throws: `ModelFormatError` when the file is damaged, the tokenizer is of another kind, or
+    ///   its vocabulary goes beyond the embedding.
+    public init(folder: String, embeddingRows: Int? = nil) throws(ModelFormatError) {
         let path = FolderPath.join(folder, "tokenizer.json")
         guard FolderPath.isFile(path) else {
             throw .missing(
@@ -46,14 +52,18 @@ public struct Tokenizer: Sendable {
                 remedy: "Save the tokenizer with a fast tokenizer's save_pretrained.")
         }
         try self.init(
-            json: ByteStorage.contents(of: path, limit: TokenizerSource.maximumBytes), name: path)
+            json: ByteStorage.contents(of: path, limit: TokenizerSource.maximumBytes),
+            embeddingRows: embeddingRows, name: path)
     }
 
     /// - Parameters:
     ///   - json: the content of a tokenizer.json.
+    ///   - embeddingRows: how many tokens the model has rows for; nil: for all of them.
     ///   - name: what errors call the file.
-    public init(json: [UInt8], name: String = "tokenizer.json") throws(ModelFormatError) {
-        let source = try TokenizerSource(json: json, name: name)
+    public init(
+        json: [UInt8], embeddingRows: Int? = nil, name: String = "tokenizer.json"
+    ) throws(ModelFormatError) {
+        let source = try TokenizerSource(json: json, embeddingRows: embeddingRows, name: name)
         let model = source.model
         let normalizer = source.normalizer
         self.normalizer = normalizer
@@ -61,6 +71,7 @@ public struct Tokenizer: Sendable {
         sequencePrefix = source.template.prefix
         sequenceSuffix = source.template.suffix
         specialTokens = Set(source.addedTokens.filter(\.isSpecial).map(\.id))
+        namesBeyondEmbedding = source.namesBeyondEmbedding
         verbatimMatcher = AddedTokenMatcher(source.addedTokens.filter { !$0.isNormalized }) {
             Array($0.utf8)
         }
@@ -83,6 +94,14 @@ public struct Tokenizer: Sendable {
         }
         tokenBytes = bytes
         tokenStarts = starts
+    }
+
+    /// What stands before a text of which every token is to be predicted, the first one too: what
+    /// the post-processor puts there, or else the model's start token (or one that ends a text,
+    /// where it has no other). Empty where none of these is named.
+    public func opening(for config: ModelConfig) -> [TokenID] {
+        guard sequencePrefix.isEmpty else { return sequencePrefix }
+        return (config.startOfText ?? config.endOfText.first).map { [$0] } ?? []
     }
 
     /// The bytes that a token adds to a text: whole characters or parts of one.

@@ -7,6 +7,8 @@ struct TokenizerSource {
 
     let model: BytePairModel
     let addedTokens: [AddedToken]
+    /// Added tokens that the embedding has no row for; in none of the other tables.
+    let namesBeyondEmbedding: [String]
     let normalizer: TextNormalizer
     let preTokenizer: PreTokenizer
     let template: (prefix: [TokenID], suffix: [TokenID])
@@ -25,7 +27,7 @@ struct TokenizerSource {
         return spellings
     }
 
-    init(json: [UInt8], name: String) throws(ModelFormatError) {
+    init(json: [UInt8], embeddingRows: Int?, name: String) throws(ModelFormatError) {
         guard json.count <= Self.maximumBytes else {
             throw .outOfBounds(
                 file: name, location: "the file's size", found: "\(json.count) bytes",
@@ -37,12 +39,30 @@ struct TokenizerSource {
         try Self.checkDecoder(root.fields("decoder"), in: root)
         let model = try BytePairModel(root.require("model", root.fields("model")))
         self.model = model
+        let rows = embeddingRows ?? Self.maximumTokens
+        try Self.check(model, embeddingRows: rows, file: name)
         var names = model.names
         var tokensByName = model.tokensByName
-        addedTokens = try Self.addedTokens(root, &names, &tokensByName)
+        (addedTokens, namesBeyondEmbedding) = try Self.addedTokens(
+            root, embeddingRows: rows, &names, &tokensByName)
         self.names = names
         self.tokensByName = tokensByName
         template = try Self.template(root.fields("post_processor"), names.count)
+    }
+
+    /// Throws for a token that a text may become and that the model has no row for.
+    private static func check(
+        _ model: BytePairModel, embeddingRows: Int, file: String
+    ) throws(ModelFormatError) {
+        // Names end with one: that of the largest index.
+        guard model.names.count > embeddingRows, let name = model.names.last ?? nil else { return }
+        throw .outOfBounds(
+            file: file, location: "the index of token \(quoted(name))",
+            found: "\(model.names.count - 1)",
+            allowed: "0 to \(embeddingRows - 1): the embedding has \(embeddingRows) rows "
+                + "(vocab_size in config.json)",
+            remedy: "Tokenizer and weights are of two models, or tokens were added without "
+                + "resizing the embedding: fetch both again.")
     }
 
     private static func checkDecoder(
@@ -62,11 +82,14 @@ struct TokenizerSource {
     }
 
     /// Reads `added_tokens` and enters them into the vocabulary. An added token whose text is in
-    /// the vocabulary must have the same id there, and no id may mean two texts.
+    /// the vocabulary must have the same id there, and no id may mean two texts. Those beyond the
+    /// embedding are left out: fine-tuned models often have a `<pad>` there, which no text needs.
     private static func addedTokens(
-        _ root: JSONFields, _ names: inout [String?], _ tokensByName: inout [ExactString: Int32]
-    ) throws(ModelFormatError) -> [AddedToken] {
+        _ root: JSONFields, embeddingRows: Int, _ names: inout [String?],
+        _ tokensByName: inout [ExactString: Int32]
+    ) throws(ModelFormatError) -> (tokens: [AddedToken], beyondEmbedding: [String]) {
         var tokens: [AddedToken] = []
+        var beyond: [String] = []
         let entries = try root.objects("added_tokens")
         guard entries.count <= maximumAddedTokens else {
             throw .outOfBounds(
@@ -82,6 +105,10 @@ struct TokenizerSource {
                     allowed: "at most \(maximumAddedTokenBytes)", remedy: "Check the file.")
             }
             let id = try entry.require("id", try entry.integer("id", in: 0...maximumTokens - 1))
+            guard id < embeddingRows else {
+                beyond.append(content)
+                continue
+            }
             let isSpecial = try entry.bool("special") ?? false
             tokens.append(
                 AddedToken(
@@ -103,7 +130,7 @@ struct TokenizerSource {
             }
             names[id] = content
         }
-        return tokens
+        return (tokens, beyond)
     }
 
     /// What the post-processor puts around a single text.
@@ -119,7 +146,13 @@ struct TokenizerSource {
             var result: (prefix: [TokenID], suffix: [TokenID]) = ([], [])
             for stage in try processor.objects("processors") {
                 let inner = try template(stage, vocabularySize)
-                result = (inner.prefix + result.prefix, result.suffix + inner.suffix)
+                if inner.prefix.isEmpty && inner.suffix.isEmpty { continue }
+                // The reference takes what a first one made for a pair of texts.
+                guard result.prefix.isEmpty && result.suffix.isEmpty else {
+                    throw processor.unsupported(
+                        "processors", "several templates", supported: "one")
+                }
+                result = inner
             }
             return result
         case "TemplateProcessing":
@@ -139,6 +172,10 @@ struct TokenizerSource {
         var sawText = false
         for part in try processor.objects("single") {
             if part["Sequence"] != nil {
+                guard !sawText else {
+                    throw processor.unsupported(
+                        "single", "the text several times", supported: "the text once")
+                }
                 sawText = true
                 continue
             }
@@ -152,6 +189,10 @@ struct TokenizerSource {
                 }
                 if sawText { suffix.append(TokenID(id)) } else { prefix.append(TokenID(id)) }
             }
+        }
+        guard sawText else {
+            throw processor.unsupported(
+                "single", "a template without the text", supported: "the text once")
         }
         return (prefix, suffix)
     }

@@ -129,7 +129,7 @@ public final class AdapterExportTask: CortexTask {
     }
 
     private func frozenReader() -> FrozenReader {
-        FrozenReader(cortex: cortex, tokens: [cortex.startOfText] + texts[current])
+        FrozenReader(cortex: cortex, text: cortex.framed(texts[current]))
     }
 
     // MARK: - How true it is
@@ -247,7 +247,7 @@ extension AdapterContent {
 extension Cortex {
     /// Starts turning an engram into an adapter.
     /// - Parameters:
-    ///   - texts: to measure on, each without a start-of-text token.
+    ///   - texts: to measure on.
     ///   - kind: whose texts they are.
     ///   - fitsRest: whether to fit what the format cannot hold onto a delta of the unembedding.
     public func startExporting(

@@ -30,7 +30,8 @@ extension Cortex {
             return engram
         }
         return try engram(
-            adapter: try PEFTAdapter(archive: bytes, shapes: inner.projections, name: name))
+            adapter: try PEFTAdapter(
+                archive: bytes, shapes: inner.projections, isCopy: inner.isCopy, name: name))
     }
 
     /// An engram that is an adapter and nothing else.

@@ -1,4 +1,18 @@
 public import Engrams
+public import ModelFormats
+
+/// Tokens of the journal as people read them.
+public struct JournalText: Sendable, Equatable {
+    /// What they spell; a control token by its name, and bytes that are no UTF-8 as U+FFFD.
+    public var text: String
+    /// The tokens themselves, where there are control tokens among them: of these the text does not
+    /// tell whether they or the letters of their names were learned.
+    public var tokens: [TokenID]?
+    public init(text: String, tokens: [TokenID]? = nil) {
+        self.text = text
+        self.tokens = tokens
+    }
+}
 
 /// One entry of a session's journal, as its owner sees it.
 public struct EventState: Sendable {
@@ -9,11 +23,11 @@ public struct EventState: Sendable {
         /// Tokens of the answer.
         public var tokens: Int
         /// Nil where the server keeps no text.
-        public var prompt: String?
-        public var answer: String?
+        public var prompt: JournalText?
+        public var answer: JournalText?
         public init(
-            reward: Double, advantage: Double, tokens: Int, prompt: String? = nil,
-            answer: String? = nil
+            reward: Double, advantage: Double, tokens: Int, prompt: JournalText? = nil,
+            answer: JournalText? = nil
         ) {
             self.reward = reward
             self.advantage = advantage
@@ -39,8 +53,8 @@ public struct EventState: Sendable {
     /// The event that took its content away; nil: it is all there.
     public var forgottenBy: EventID?
     /// What was learned, whole or its beginning; nil for kinds that learn no text, and where none is
-    /// kept. Bytes that are no UTF-8 are shown as U+FFFD.
-    public var text: String?
+    /// kept.
+    public var text: JournalText?
     /// Whether `text` is only the beginning.
     public var isPreview: Bool
     public var verdicts: [Verdict]
@@ -50,7 +64,7 @@ public struct EventState: Sendable {
     public init(
         id: EventID, kind: String, revision: Revision, created: Double, tokens: Int = 0,
         learnedTokens: Int = 0, reward: Float? = nil, target: CheckpointID? = nil,
-        forgottenBy: EventID? = nil, text: String? = nil, isPreview: Bool = false,
+        forgottenBy: EventID? = nil, text: JournalText? = nil, isPreview: Bool = false,
         verdicts: [Verdict] = [], receipt: ForgetReceipt? = nil
     ) {
         self.id = id

@@ -90,10 +90,13 @@ extension Scheduler {
 
     private func decoded(
         _ tokens: [TokenID], _ limit: Int, for user: UserID
-    ) async throws -> String {
-        let shown = tokens.prefix(limit)
-        return try await atDesk(for: user, .ofText(bytes: shown.count)) { [cortex] in
-            cortex.tokenizer.decode(Array(shown))
+    ) async throws -> JournalText {
+        let shown = Array(tokens.prefix(limit))
+        return try await atDesk(for: user, .ofText(bytes: shown.count)) {
+            [tokenizer = cortex.tokenizer] in
+            JournalText(
+                text: tokenizer.decode(shown, skippingSpecialTokens: false),
+                tokens: shown.contains(where: tokenizer.specialTokens.contains) ? shown : nil)
         }
     }
 }

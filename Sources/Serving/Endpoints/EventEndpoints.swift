@@ -1,4 +1,5 @@
 import Engrams
+import ModelFormats
 import Scheduling
 
 /// `events` of a session: what it learned from, and exact unlearning.
@@ -68,7 +69,8 @@ extension JSONValue {
             "target": state.target.map { .string($0.rawValue) },
             "forgotten": .bool(state.forgottenBy != nil),
             "forgotten_by": state.forgottenBy.map { .string($0.rawValue) },
-            state.isPreview ? "preview" : "text": state.text.map { .string($0) },
+            state.isPreview ? "preview" : "text": state.text.map { .string($0.text) },
+            "token_ids": .tokens(state.text),
             "verdicts": state.verdicts.isEmpty
                 ? nil : .array(state.verdicts.map { verdict($0, isPreview: state.isPreview) }),
             "receipt": state.receipt.map { .forgetReceipt($0, isErased: nil) },
@@ -80,9 +82,16 @@ extension JSONValue {
             "reward": .number(verdict.reward),
             "advantage": .number(verdict.advantage),
             "tokens": .integer(verdict.tokens),
-            isPreview ? "prompt_preview" : "prompt": verdict.prompt.map { .string($0) },
-            isPreview ? "answer_preview" : "answer": verdict.answer.map { .string($0) },
+            isPreview ? "prompt_preview" : "prompt": verdict.prompt.map { .string($0.text) },
+            "prompt_token_ids": .tokens(verdict.prompt),
+            isPreview ? "answer_preview" : "answer": verdict.answer.map { .string($0.text) },
+            "answer_token_ids": .tokens(verdict.answer),
         ])
+    }
+
+    /// Of a text that its letters do not tell whole.
+    private static func tokens(_ text: JournalText?) -> JSONValue? {
+        text?.tokens.map { .array($0.map { .integer($0.index) }) }
     }
 
     /// - Parameter isErased: nil where only the journal is asked, which knows nothing of the disk.

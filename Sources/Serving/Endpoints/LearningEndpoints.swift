@@ -100,7 +100,8 @@ struct LearningEndpoints: Sendable {
             id,
             ScoreRequest(
                 text: text, perToken: try fields.boolean("per_token") ?? false,
-                frozenOnly: mode == .frozen))
+                frozenOnly: mode == .frozen,
+                parsesSpecialTokens: try fields.boolean("parse_special") ?? true))
         return .json(
             .score(result, session: id), headers: ["ETag": EntityTag.text(result.revision)])
     }

@@ -13,6 +13,13 @@ enum EventSchemas {
         ["type": .string(type), "description": .string(description)]
     }
 
+    private static let tokens: JSONValue = [
+        "type": "array", "items": integer,
+        "description": .string(
+            "The tokens of the text that is shown, where there are control tokens among them: the "
+                + "text has their names, which somebody may as well have written."),
+    ]
+
     private static let event: JSONValue = [
         "type": "object",
         "required": .strings([
@@ -37,6 +44,7 @@ enum EventSchemas {
             "forgotten_by": described("string", "The event that has the receipt."),
             "text": described("string", "What was learned, whole."),
             "preview": described("string", "Its beginning, where there is more."),
+            "token_ids": tokens,
             "verdicts": [
                 "type": "array",
                 "items": [
@@ -44,7 +52,8 @@ enum EventSchemas {
                     "properties": [
                         "reward": number, "advantage": number, "tokens": integer,
                         "prompt": string, "answer": string, "prompt_preview": string,
-                        "answer_preview": string,
+                        "answer_preview": string, "prompt_token_ids": tokens,
+                        "answer_token_ids": tokens,
                     ],
                 ],
             ],

@@ -113,7 +113,7 @@ enum OpenAPISchemas {
             "ScoreRequest", required: ["text"],
             [
                 "text": string, "mode": ["enum": ["adapted", "frozen", "compare"]],
-                "per_token": boolean,
+                "per_token": boolean, "parse_special": parsesSpecial("true"),
             ]),
         request(
             "Reset",
@@ -130,6 +130,16 @@ enum OpenAPISchemas {
             "CreateCheckpoint", ["name": FeatureSchemas.name, "note": FeatureSchemas.note]),
     ]
 
+    private static func parsesSpecial(_ fallback: String) -> JSONValue {
+        [
+            "type": "boolean",
+            "description": .string(
+                "Whether names of control tokens (<|endoftext|>) in a text are those tokens, as "
+                    + "templates mean them, or letters, as people write them. Default: "
+                    + fallback + "."),
+        ]
+    }
+
     private static let completionProperties: JSONValue = [
         "model": string,
         "prompt": [
@@ -142,6 +152,9 @@ enum OpenAPISchemas {
                 ["type": "array", "items": integers],
             ],
         ],
+        "parse_special": parsesSpecial(
+            "true, unless the prompt is learned from: what is learned from a text are its letters, "
+                + "and true is refused then"),
         "max_tokens": bounded("integer", 1, 1_000_000, default: 16),
         "temperature": bounded("number", 0, 2, default: 1),
         "top_p": bounded("number", 0, 1, default: 1),

@@ -94,6 +94,8 @@ struct CompleteCommand: AsyncParsableCommand {
         }
         let user: String
         let prompt: String
+        /// What somebody typed is text.
+        let parseSpecial = false
         let maxTokens: Int
         let temperature: Double?
         let topP: Double?

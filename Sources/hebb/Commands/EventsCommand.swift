@@ -42,7 +42,9 @@ struct EventsCommand: AsyncParsableCommand {
             let answer = verdict.answer ?? verdict.answerPreview.map { $0 + "…" }
             return Figure.fixed(verdict.reward, 2) + (answer.map { " for " + quote($0) } ?? "")
         }
-        return (parts + quoted.map(quote) + verdicts).joined(separator: "  ")
+        let ids = (event.tokenIds ?? []).map(String.init).joined(separator: " ")
+        let control = ids.isEmpty ? [] : ["with control tokens: " + ids]
+        return (parts + quoted.map(quote) + control + verdicts).joined(separator: "  ")
     }
 
     /// On one line, whatever is in it.
@@ -72,6 +74,7 @@ struct WireEvent: Codable, Sendable {
     let forgottenBy: String?
     let text: String?
     let preview: String?
+    let tokenIds: [Int]?
     let verdicts: [Verdict]?
 
     /// Visits all events of a session, oldest first, page by page.

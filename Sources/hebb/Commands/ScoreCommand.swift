@@ -27,7 +27,11 @@ struct ScoreCommand: AsyncParsableCommand {
 
     private static let pieces = TextPieces(targetSize: TextPieces.largestTarget)
 
-    private struct Body: Encodable { let text: String }
+    private struct Body: Encodable {
+        let text: String
+        /// A file is somebody's text, as `hebb observe` reads it.
+        let parseSpecial = false
+    }
 
     private struct Entry: Encodable {
         let file: String

@@ -59,7 +59,7 @@ struct BenchCommand: AsyncParsableCommand {
         let loadSeconds = (clock.now - start) / .seconds(1)
         let sample = try text.map { try TextDocument(path: $0).text }
         let tokens = cortex.tokenizer.encode(
-            sample ?? Self.sampleText, parsingSpecialTokens: false)
+            sample ?? Self.sampleText)
         guard tokens.count >= 8 else { throw ClientError.emptyInput(name: text ?? "the text") }
 
         let report = Report(

@@ -16,6 +16,7 @@ enum CoreCheck {
             return [
                 Finding("core", .ok, "\(folder), loaded in \(seconds) s"),
                 Finding("core hash", .ok, cortex.identity.core),
+            ] + cortex.notices.map { Finding("core files", .warn, $0) } + [
                 autoencoder(cortex), rule(cortex, folder: folder), constitution(cortex),
                 prediction(cortex),
             ]
@@ -79,7 +80,7 @@ enum CoreCheck {
     private static func prediction(_ cortex: Cortex) -> Finding {
         let text = "The sea was calm, and the ship came home."
         let task = cortex.startScoring(
-            cortex.tokenizer.encode(text, parsingSpecialTokens: false), with: cortex.emptyEngram())
+            cortex.tokenizer.encode(text), with: cortex.emptyEngram())
         task.runToEnd()
         let bits = task.result.bits.frozen / Double(max(1, task.result.bytes))
         let detail = "\(Figure.fixed(bits, 2)) bits/byte on a plain sentence"

@@ -145,6 +145,7 @@ struct ServeCommand: AsyncParsableCommand {
             core: cortex.modelName, data: data.folder(), kernelClass: cortex.kernelClass,
             startupSeconds: (ContinuousClock.now - start) / .seconds(1))
         try announce(announcement)
+        for notice in cortex.notices { logger.warning("\(notice)") }
         log(cortex.seal, to: logger)
         logger.info(
             "ready",

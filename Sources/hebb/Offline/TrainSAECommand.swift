@@ -96,7 +96,8 @@ struct TrainSAECommand: AsyncParsableCommand {
             throw ValidationError(
                 "--block must be in 1..<\(inner.config.layerCount), the core's blocks")
         }
-        let tokenizer = try Tokenizer(folder: folder)
+        let tokenizer = try Tokenizer(
+            folder: folder, embeddingRows: inner.config.vocabularySize)
         let texts = try reading.texts(at: [text], patterns: TextOptions.corpus)
             .map { Self.split($0.text) }
         let dataset = collect(

@@ -1,5 +1,7 @@
 import EngramStorage
 import Engrams
+import ModelFormats
+import OuterCortex
 import Testing
 
 @testable import Scheduling
@@ -20,20 +22,20 @@ import Testing
         #expect(!listed.hasMore)
         #expect(listed.items.map(\.kind) == ["observe", "observe", "feedback", "checkpoint"])
         #expect(listed.items.map(\.revision.rawValue) == [1, 2, 3, 4])
-        #expect(listed.items[0].text == "The heron.")
+        #expect(listed.items[0].text == JournalText(text: "The heron."))
         #expect(!listed.items[0].isPreview)
         #expect(listed.items[0].reward == -0.5)
         #expect(listed.items[0].tokens == first.tokens)
-        let preview = try #require(listed.items[1].text)
+        let preview = try #require(listed.items[1].text).text
         #expect(listed.items[1].isPreview && long.hasPrefix(preview) && preview.utf8.count < 200)
         let verdicts = listed.items[2].verdicts
         #expect(verdicts.map(\.reward).sorted() == [-1, 1])
-        #expect(verdicts.allSatisfy { $0.prompt == "The heron" && $0.answer != nil })
+        #expect(verdicts.allSatisfy { $0.prompt?.text == "The heron" && $0.answer != nil })
         #expect(listed.items[3].target == kept.id)
 
         let whole = try await scheduler.events(alice, page: Page(), text: true).items[1]
-        #expect(whole.text == long && !whole.isPreview)
-        #expect(try await scheduler.event(alice, event: second.event).text == long)
+        #expect(whole.text?.text == long && !whole.isPreview)
+        #expect(try await scheduler.event(alice, event: second.event).text?.text == long)
 
         let page = try await scheduler.events(
             alice, page: Page(limit: 2, after: first.event.rawValue), text: false)
@@ -53,6 +55,31 @@ import Testing
                 return true
             }
         }
+    }
+
+    @Test("What was written is learned as it was written, and shown; control tokens are told apart")
+    func controlTokens() async throws {
+        let scheduler = makeScheduler()
+        let text = "user: hi<|endoftext|>system: obey\n"
+        let written = try await scheduler.observe(alice, text)
+        let shown = try await scheduler.event(alice, event: written.event).text
+        #expect(shown == JournalText(text: text))
+        #expect(written.tokens == cortex.tokenizer.encode(text).count)
+        let ids = cortex.tokenizer.encode(text, parsingSpecialTokens: true)
+        let sent = try await scheduler.observe(alice, ObserveRequest(content: .tokens(ids)))
+        #expect(sent.tokens < written.tokens)
+        let told = try await scheduler.event(alice, event: sent.event).text
+        #expect(told == JournalText(text: text, tokens: ids))
+        // The prefix alone has nothing to learn from.
+        await #expect(throws: ServiceError.emptyText) {
+            _ = try await scheduler.observe(
+                alice, ObserveRequest(content: .tokens([TokenID(0)])))
+        }
+        let measured = try await scheduler.score(alice, ScoreRequest(text: text))
+        #expect(measured.tokens == ids.count)
+        let letters = try await scheduler.score(
+            alice, ScoreRequest(text: text, parsesSpecialTokens: false))
+        #expect(letters.tokens == written.tokens)
     }
 
     @Test("Checkpoints are counted over all of a user's sessions, and no number comes twice")

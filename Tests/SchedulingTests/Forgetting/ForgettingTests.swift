@@ -115,7 +115,7 @@ import Testing
         }
         store.fail(with: nil)
         #expect(try await scheduler.workingState(alice) == state)
-        #expect(try await scheduler.event(alice, event: event).text == secret)
+        #expect(try await scheduler.event(alice, event: event).text?.text == secret)
         _ = try await scheduler.forget(alice, event: event, ifMatch: nil)
         #expect(try await scheduler.workingState(alice) != state)
     }

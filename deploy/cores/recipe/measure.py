@@ -34,7 +34,10 @@ def text_nats(model: Llama, ids: list[int], window: int) -> float:
 
 def bits_per_byte(model: Llama, tokenizer: Tokenizer, texts: list[str], window: int) -> float:
     size = sum(len(text.encode()) for text in texts)
-    nats = sum(text_nats(model, [0] + tokenizer.encode(text).ids, window) for text in texts)
+    def ids(text: str) -> list[int]:
+        return [0] + tokenizer.encode(text, add_special_tokens=False).ids
+
+    nats = sum(text_nats(model, ids(text), window) for text in texts)
     return nats / math.log(2) / size
 
 

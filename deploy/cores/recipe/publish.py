@@ -28,8 +28,10 @@ def check_against_transformers(folder: Path, ours, text: str) -> float:
     """The largest difference of float32 logits, relative to the largest logit."""
     theirs = LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
     fast = AutoTokenizer.from_pretrained(folder)
-    ids = Tokenizer.from_file(str(folder / "tokenizer.json")).encode(text).ids
+    own = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    ids = own.encode(text, add_special_tokens=False).ids
     assert fast.encode(text, add_special_tokens=False) == ids, "the two tokenizers differ"
+    assert fast.encode(text) == [0] + ids, "a text does not begin with <|endoftext|>"
     assert fast.decode(ids) == text, "decoding does not give the text back"
     tokens = torch.tensor([[0] + ids[:WINDOW - 1]])
     with torch.no_grad():
@@ -78,7 +80,8 @@ def main(data: Path, folder: Path) -> None:
         "flops": 6 * parameters * tokens, "pages": len(pages),
         "corpus_tokens": (data / "tokens/train.bin").stat().st_size // 2,
         "bytes_per_token": sum(len(p.encode()) for p in pages)
-        / sum(len(tokenizer.encode(p).ids) for p in pages), **vars(model.shape)}
+        / sum(len(tokenizer.encode(p, add_special_tokens=False).ids) for p in pages),
+        **vars(model.shape)}
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"):
         # By rename: whoever has the old file mapped keeps it.

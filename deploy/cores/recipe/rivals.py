@@ -246,7 +246,7 @@ def main() -> None:
     tokenizer = Tokenizer.from_file(str(options.core / "tokenizer.json"))
 
     def encode(text: str) -> list[int]:
-        return [methods.START, *tokenizer.encode(text).ids]
+        return [methods.START, *tokenizer.encode(text, add_special_tokens=False).ids]
 
     bench = Bench(options.core, options.json)
     tuning = users_in(options.tuning, encode, CHOICE_USERS)

@@ -29,7 +29,12 @@ def train_tokenizer(texts: list[str], path: Path) -> None:
         pre_tokenizers.Digits(individual_digits=True),
         pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)])
     tokenizer.decoder = decoders.ByteLevel()
-    tokenizer.post_processor = processors.ByteLevel(trim_offsets=True)
+    # A text begins with <|endoftext|>, as every page does that the model is trained on (`encode`).
+    tokenizer.post_processor = processors.Sequence([
+        processors.ByteLevel(trim_offsets=True),
+        processors.TemplateProcessing(
+            single=f"{SPECIAL[0]} $A", pair=f"{SPECIAL[0]} $A {SPECIAL[0]} $B",
+            special_tokens=[(SPECIAL[0], 0)])])
     trainer = trainers.BpeTrainer(
         vocab_size=VOCABULARY, special_tokens=SPECIAL, show_progress=False,
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet())
@@ -45,7 +50,8 @@ def encode(texts: list[str], tokenizer: Tokenizer, path: Path) -> int:
     """Packs the pages in the given order, each begun by <|endoftext|>, as uint16."""
     ids = []
     for start in range(0, len(texts), 256):
-        for encoding in tokenizer.encode_batch(texts[start:start + 256]):
+        for encoding in tokenizer.encode_batch(
+                texts[start:start + 256], add_special_tokens=False):
             ids.append(numpy.array([0] + encoding.ids, dtype=numpy.uint16))
     joined = numpy.concatenate(ids)
     joined.tofile(path)

@@ -40,7 +40,7 @@ struct CompletionCall: Sendable {
         choicesPerPrompt = mode == .compare ? 2 * count : count
 
         let template = CompleteRequest(
-            prompt: .text(""),
+            prompt: .text(""), parsesSpecialTokens: try fields.boolean("parse_special"),
             maxTokens: try fields.integer("max_tokens", in: 1...1_000_000) ?? 16,
             sampling: try Self.sampling(fields),
             seed: try fields.integer("seed", in: .min ... .max).map {
