@@ -15,7 +15,8 @@ public protocol PersonalModels: Sendable {
 
     func createSession(_ request: CreateSession) async throws -> SessionState
     func sessions(of user: UserID?, page: Page) async throws -> Listing<SessionState>
-    /// The session, made on first use when its name is `default`, else `.sessionNotFound`.
+    /// The session; `default` is made by the first request that changes it, and is until then read
+    /// as it would be made. Another one that is not there: `.sessionNotFound`. No read writes.
     func session(_ id: SessionID) async throws -> SessionState
     func discard(_ id: SessionID, ifMatch: Revision?) async throws
     /// What the session's personal model has learned, as people can read it.

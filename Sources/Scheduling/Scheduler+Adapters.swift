@@ -19,7 +19,7 @@ extension Scheduler {
         _ id: SessionID, _ request: AdapterRequest
     ) async throws -> ExportedAdapter {
         try await serveQueued(for: id) {
-            let session = try await resident(id)
+            let session = try await present(id)
             let engram = try await engram(of: session, scope: request.scope)
             var texts = try await ownTexts(of: id, limit: Self.measuredTokens)
             let kind: AdapterFidelity.Text = texts.isEmpty ? .core : .session

@@ -8,7 +8,7 @@ extension Scheduler {
     public func exportDelta(_ id: SessionID, scope: DeltaScope) async throws -> ExportedDelta {
         try await serveQueued(for: id) {
             if scope == .user { return try await exportHead(for: id) }
-            let session = try await resident(id)
+            let session = try await present(id)
             let engram = try await engram(of: session, scope: scope)
             let file = try await atDesk(for: id.user) { try engram.serialized(as: .checkpoint) }
             return ExportedDelta(

@@ -13,7 +13,7 @@ extension Scheduler {
     ) async throws -> CheckpointDiff {
         try await serveQueued(for: id) {
             try Self.checkTop(top)
-            let session = try await resident(id)
+            let session = try await present(id)
             let before = try await side(from, of: session)
             let after = try await side(to, of: session)
             let found = try await atDesk(for: id.user) {

@@ -23,7 +23,7 @@ extension Scheduler {
     public func features(_ id: SessionID, top: Int) async throws -> FeatureReport {
         try await serveQueued(for: id) {
             try Self.checkTop(top)
-            let session = try await resident(id)
+            let session = try await present(id)
             let engram = session.engram
             let found = try await atDesk(for: id.user) { [cortex] in
                 cortex.emptyEngram().comparison(

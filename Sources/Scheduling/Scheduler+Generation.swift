@@ -27,7 +27,7 @@ extension Scheduler {
                 try await lease(.session(id), for: id)
                 undo.append { self.leases.release(.session(id)) }
             }
-            let session = try await resident(id)
+            let session = try await learn == .none ? present(id) : resident(id)
             if learn != .none, let earlier = try await repeated(request, of: id) {
                 for step in undo.reversed() { step() }
                 return earlier

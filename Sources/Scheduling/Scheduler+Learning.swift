@@ -80,7 +80,7 @@ extension Scheduler {
     public func score(_ id: SessionID, _ request: ScoreRequest) async throws -> ScoreResult {
         try await serveQueued(for: id) {
             // First of all: who comes beside a writer sees the engram as it is now.
-            let session = try await resident(id)
+            let session = try await present(id)
             let tokens = try await tokens(
                 of: .text(request.text), parsingSpecialTokens: request.parsesSpecialTokens,
                 for: id.user)

@@ -7,8 +7,37 @@ import OuterCortex
 // From the store into memory, and back.
 
 extension Scheduler {
-    /// The session, loaded when it is not in memory; made when it is somebody's `default`.
+    /// The session, for one who changes it: made when it is somebody's `default` and not there yet.
     func resident(_ id: SessionID) async throws -> ResidentSession {
+        do {
+            return try await loaded(id)
+        } catch ServiceError.sessionNotFound where id.name == .default {
+            do {
+                _ = try await create(id, from: .head, learn: .none)
+            } catch StorageError.sessionExists {
+                // Another request has been faster.
+            }
+            return try await loaded(id)
+        }
+    }
+
+    /// The session, for one who only reads, which writes nothing: somebody's `default` that is not
+    /// there yet is read as it would be made now, and is not made.
+    func present(_ id: SessionID) async throws -> ResidentSession {
+        do {
+            return try await loaded(id)
+        } catch ServiceError.sessionNotFound where id.name == .default {
+            let (record, engram) = try await beginning(
+                of: id, from: .head, learn: .none, moment: now())
+            return ResidentSession(
+                record: record, engram: engram, ledger: ledger(of: record), snapshotSequence: 0,
+                tokensSinceSnapshot: 0, byteCount: Self.memory(of: engram.summary))
+        }
+    }
+
+    /// The session, loaded when it is not in memory.
+    /// - Throws: `.sessionNotFound` when it is not there.
+    private func loaded(_ id: SessionID) async throws -> ResidentSession {
         if let session = residency.use(id) { return session }
         if let load = loads[id] { return try await load.task.value }
         // A task of its own: the first to ask may be cancelled while others wait for the same.
@@ -61,19 +90,11 @@ extension Scheduler {
         }
     }
 
-    /// The session's record, made when it is somebody's `default` and not there yet.
+    /// The session's record, as `present` has it.
     func record(of id: SessionID) async throws -> SessionRecord {
         if let session = residency.use(id) { return session.record }
         if let record = try await store.session(id) { return record }
-        guard id.name == .default else { throw ServiceError.sessionNotFound(id) }
-        do {
-            return try await create(id, from: .head, learn: .none)
-        } catch StorageError.sessionExists {
-            guard let record = try await store.session(id) else {
-                throw ServiceError.sessionNotFound(id)
-            }
-            return record
-        }
+        return try await present(id).record
     }
 
     func create(_ id: SessionID, from target: ResetTarget, learn: LearnMode) async throws
@@ -82,17 +103,36 @@ extension Scheduler {
         // What it starts from must not change between being read and being written.
         try await lease(.user(id.user))
         defer { leases.release(.user(id.user)) }
+        try await requireRoom(for: id)
+        let (record, engram) = try await beginning(
+            of: id, from: target, learn: learn, moment: try await moment(for: id.user))
+        let blob = try await atDesk(for: id.user) { try engram.serialized(as: .workingState) }
+        try await store.createSession(record, engram: blob)
+        return record
+    }
+
+    /// A session as it is before its first event.
+    private func beginning(
+        of id: SessionID, from target: ResetTarget, learn: LearnMode, moment: Double
+    ) async throws -> (record: SessionRecord, engram: Engram) {
         let base = Self.checkpoint(for: target, head: try await store.user(id.user)?.head)
         let engram = try await engram(standingOn: base, of: id.user)
-        let moment = try await moment(for: id.user)
         let record = SessionRecord(
             id: id, base: base, origin: base, learn: learn.rawValue,
             tokensLearned: engram.tokensLearned,
             summary: try await summary(of: engram, for: id.user),
             created: moment, updated: moment)
-        let blob = try await atDesk(for: id.user) { try engram.serialized(as: .workingState) }
-        try await store.createSession(record, engram: blob)
-        return record
+        return (record, engram)
+    }
+
+    /// A bound on what one user can put into the store by names alone.
+    private func requireRoom(for id: SessionID) async throws {
+        let limit = configuration.sessionsPerUserMaximum
+        let there = try await store.sessions(of: id.user, after: nil, limit: limit)
+        // A name that is taken is refused as that.
+        guard there.count < limit || there.contains(where: { $0.id == id }) else {
+            throw ServiceError.sessionQuota(limit: limit)
+        }
     }
 
     /// The checkpoint that a target means; nil: the frozen core.
@@ -135,8 +175,6 @@ extension Scheduler {
 
     /// The stored working state, and the journal's events since then done again.
     private func load(_ id: SessionID) async throws -> ResidentSession {
-        // Made first when it must be.
-        _ = try await record(of: id)
         // As of one moment: an event may be forgotten while this reads.
         guard let stored = try await store.stored(id) else {
             throw ServiceError.sessionNotFound(id)

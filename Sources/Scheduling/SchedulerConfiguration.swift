@@ -5,6 +5,8 @@ public struct SchedulerConfiguration: Sendable {
     /// Requests that run or wait for their turn, and as many again that wait for their session,
     /// before others are refused; `Admission` shares them among users.
     public var queueCapacity = 64
+    /// Sessions that one user may have.
+    public var sessionsPerUserMaximum = 256
     /// How many answers' tokens may come between two slices of longer work that waits.
     public var decodeBurstMaximum = 8
     /// How many answers of one request are generated side by side; each holds a KV cache.

@@ -5,6 +5,8 @@ public import Engrams
 public enum ServiceError: Error, Sendable, Equatable {
     case sessionNotFound(SessionID)
     case sessionExists(SessionID)
+    /// The user has as many sessions as one may have.
+    case sessionQuota(limit: Int)
     case checkpointNotFound(CheckpointID)
     /// A checkpoint that a user's head or a session stands on cannot be deleted.
     case checkpointInUse(CheckpointID)

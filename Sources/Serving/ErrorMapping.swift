@@ -128,6 +128,12 @@ struct ErrorAnswer {
             self.init(
                 status: 409, "The session '\(id)' exists already.", parameter: "id",
                 code: "session_exists")
+        // No Retry-After: waiting does not mend it.
+        case .sessionQuota(let limit):
+            self.init(
+                status: 429,
+                "This user has \(limit) sessions, as many as one may have: discard one first.",
+                type: "insufficient_quota", parameter: "id", code: "session_quota")
         case .checkpointNotFound(let id):
             self.init(status: 404, "No checkpoint '\(id)'.", code: "checkpoint_not_found")
         case .checkpointInUse(let id):

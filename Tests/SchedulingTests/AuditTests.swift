@@ -151,7 +151,7 @@ private func make(
     func automaticBesideOthers() async throws {
         let scheduler = make { $0.automaticCheckpointTokens = 100 }
         // Stands on the frozen core, and not on what the other session consolidates.
-        _ = try await scheduler.session(alice)
+        try await scheduler.makeSession(alice)
         try await scheduler.makeWorkSession()
         try await scheduler.observe(work, harmless)
         _ = try await scheduler.checkpoint(work, name: nil, ifMatch: nil)

@@ -47,6 +47,7 @@ import Testing
     @Test("A new session of the user starts from the head; an old one keeps what it stands on")
     func otherSessions() async throws {
         let scheduler = makeScheduler()
+        try await scheduler.makeSession(alice)
         let before = try await scheduler.bits(alice)
         try await scheduler.makeWorkSession()
         try await scheduler.observe(work, lesson)

@@ -95,6 +95,7 @@ import TinyCore
     @Test("A discarded session's answers are forgotten with it")
     func discarded() async throws {
         let scheduler = makeScheduler()
+        try await scheduler.makeSession(alice)
         try await scheduler.answer(alice, "cmpl-1")
         try await scheduler.answer(bob, "cmpl-2")
         try await scheduler.discard(alice, ifMatch: nil)

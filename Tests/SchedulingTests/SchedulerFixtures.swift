@@ -93,8 +93,10 @@ extension Scheduler {
                 }, idempotencyKey: key, ifMatch: ifMatch))
     }
 
-    func makeWorkSession() async throws {
-        _ = try await createSession(CreateSession(user: work.user, name: work.name))
+    func makeWorkSession() async throws { try await makeSession(work) }
+
+    func makeSession(_ id: SessionID) async throws {
+        _ = try await createSession(CreateSession(user: id.user, name: id.name))
     }
 }
 

@@ -1,5 +1,6 @@
 import EngramStorage
 import Engrams
+import ModelFormats
 import Testing
 
 @testable import Scheduling
@@ -24,14 +25,81 @@ import Testing
         await #expect(throws: ServiceError.sessionNotFound(bob)) {
             try await scheduler.discard(bob, ifMatch: nil)
         }
+        #expect(await scheduler.statistics().sessions == 0)
+        try await scheduler.observe(alice, lesson)
         #expect(await scheduler.statistics().sessions == 1)
+    }
+
+    @Test("No read writes, be it the first of its session")
+    func readsWriteNothing() async throws {
+        let store = FaultyStore()
+        let scheduler = makeScheduler(store)
+        func readAll(_ id: SessionID) async throws {
+            _ = try await scheduler.sessions(of: id.user, page: Page())
+            _ = try await scheduler.session(id)
+            _ = try await scheduler.features(id, top: 3)
+            _ = try await scheduler.safety(id)
+            _ = try await scheduler.bits(id)
+            _ = try await scheduler.checkpoints(id, page: Page())
+            _ = try await scheduler.diff(id, from: .frozen, to: .session, top: 3)
+            _ = try await scheduler.events(id, page: Page(), text: true)
+            for scope in [DeltaScope.session, .user, .total] {
+                _ = try await scheduler.exportDelta(id, scope: scope)
+                _ = try await scheduler.exportRounded(id, scope: scope)
+            }
+            // An engram with nothing in it is refused.
+            _ = try? await scheduler.exportAdapter(
+                id, AdapterRequest(scope: .total, format: .peft, allowsPartial: true))
+            for mode in [CompletionMode.adapted, .frozen, .compare] {
+                _ = try await Collected(
+                    try await scheduler.complete(id, completion(mode: mode)))
+            }
+        }
+        store.fail(with: .readOnly)
+        try await readAll(alice)
+        #expect(await scheduler.statistics().sessions == 0)
+        #expect(try await store.user(alice.user) == nil)
+
+        // Of a user with a head, the session that is not there yet stands on it.
+        store.fail(with: nil)
+        try await scheduler.makeWorkSession()
+        try await scheduler.observe(work, lesson)
+        let head = try await scheduler.checkpoint(work, name: nil, ifMatch: nil)
+        store.fail(with: .readOnly)
+        try await readAll(alice)
+        #expect(try await scheduler.session(alice).base == head.id)
+        #expect(try await scheduler.bits(alice) == scheduler.bits(work))
+        #expect(await scheduler.statistics().sessions == 1)
+    }
+
+    @Test("A user has no more sessions than one may have, and others are not held up by it")
+    func quota() async throws {
+        let scheduler = makeScheduler { $0.sessionsPerUserMaximum = 2 }
+        try await scheduler.makeWorkSession()
+        try await scheduler.observe(alice, lesson)
+        func create(_ name: String) async throws {
+            _ = try await scheduler.createSession(
+                CreateSession(user: alice.user, name: SessionName(rawValue: name)))
+        }
+        await #expect(throws: ServiceError.sessionQuota(limit: 2)) { try await create("third") }
+        await #expect(throws: ServiceError.sessionExists(work)) { try await create("work") }
+        try await scheduler.observe(bob, lesson)
+        try await scheduler.discard(work, ifMatch: nil)
+        try await create("third")
+        try await scheduler.discard(alice, ifMatch: nil)
+        try await create("fourth")
+        await #expect(throws: ServiceError.sessionQuota(limit: 2)) {
+            try await scheduler.observe(alice, lesson)
+        }
+        // Reading it takes no room.
+        _ = try await scheduler.bits(alice)
     }
 
     @Test("Many first uses at once make one session")
     func concurrentFirstUse() async throws {
         let scheduler = makeScheduler()
         try await withThrowingTaskGroup(of: Void.self) { group in
-            for _ in 0..<8 { group.addTask { _ = try await scheduler.bits(alice) } }
+            for _ in 0..<8 { group.addTask { try await scheduler.observe(alice, lesson) } }
             try await group.waitForAll()
         }
         #expect(await scheduler.statistics().sessions == 1)
@@ -61,7 +129,7 @@ import Testing
     func listing() async throws {
         let scheduler = makeScheduler()
         for name in ["alice", "bob", "carol"] {
-            _ = try await scheduler.session(SessionID(name)!)
+            try await scheduler.makeSession(SessionID(name + "/default")!)
         }
         let first = try await scheduler.sessions(of: nil, page: Page(limit: 2))
         #expect(first.items.map(\.id.user.rawValue) == ["alice", "bob"])

@@ -89,7 +89,11 @@ final class FakeModels: PersonalModels {
         return Listing(items: Array(all.prefix(page.limit)), hasMore: all.count > page.limit)
     }
 
-    func session(_ id: SessionID) async throws -> SessionState { try change(id) { _ in } }
+    func session(_ id: SessionID) async throws -> SessionState {
+        if let there = state.withLock({ $0.sessions[id] }) { return there }
+        guard id.name == .default else { throw ServiceError.sessionNotFound(id) }
+        return make(id)
+    }
 
     func change(
         _ id: SessionID, ifMatch: Revision? = nil, _ body: (inout SessionState) -> Void

@@ -74,7 +74,7 @@ import Testing
     func unknownTerm() async throws {
         let scheduler = makeScheduler()
         // Begins with the frozen core, so that the merge alone brings it the text.
-        _ = try await scheduler.session(alice)
+        try await scheduler.makeSession(alice)
         try await make(work, in: scheduler)
         let event = try await scheduler.observe(work, secret).event
         _ = try await scheduler.checkpoint(work, name: nil, ifMatch: nil)
