@@ -128,7 +128,7 @@ let package = Package(
         tests(
             "ServingTests",
             ["Serving", "Scheduling", "Engrams", "InnerCortex", "ModelFormats", logging]),
-        tests("HebbTests", ["hebb", "MetaLearning", "OuterCortex", argumentParser]),
+        tests("HebbTests", ["hebb", "MetaLearning", "OuterCortex", argumentParser, logging]),
         tests("EndToEndTests", ["hebb", "TinyCore"]),
     ] + fuzzing
 )

@@ -110,11 +110,27 @@ struct ErrorAnswer {
             self.init(
                 status: 413, "The request body is larger than \(limit) bytes.",
                 code: "request_too_large")
+        case .bodyTooCostly(let bytes, let limit):
+            self.init(
+                status: 413,
+                "The request and its answer take up to \(bytes) bytes of memory; this server has "
+                    + "\(limit) for all requests. Send it in parts.",
+                code: "request_too_large")
+        case .memoryBusy:
+            self.init(
+                status: 503,
+                "The memory for requests is taken by others; this one changed nothing. Try again.",
+                type: "server_error", code: "memory_busy", headers: ["Retry-After": "5"])
+        case .malformedRequest(let reason):
+            self.init(
+                status: 400, "The request is not understood as HTTP/1.1: \(reason).",
+                code: "malformed_request")
         case .foreignCaller:
             self.init(
                 status: 403,
-                "A server without API keys answers only callers on its own machine: Host and "
-                    + "Origin must name localhost or a loopback address.",
+                "A server without API keys answers only programs and pages of its own machine: "
+                    + "Host and Origin must name localhost or a loopback address, and no page of "
+                    + "another site or port may send the request.",
                 code: "foreign_caller")
         case .shuttingDown: self.init(service: .draining)
         }

@@ -5,6 +5,7 @@ public import Scheduling
 ///
 /// Keep it until `stop()` has returned: a server that goes while it runs ends the process.
 public final class HebbServer: Sendable {
+    let application: Application
     private let http: HTTPServer
     private let configuration: ServerConfiguration
     private let logger: Logger
@@ -13,10 +14,11 @@ public final class HebbServer: Sendable {
         models: any PersonalModels, configuration: ServerConfiguration = ServerConfiguration(),
         logger: Logger
     ) {
-        let application = Application(models: models, logger: logger)
+        application = Application(
+            models: models, configuration: configuration, logger: logger)
         self.configuration = configuration
         self.logger = logger
-        http = HTTPServer(configuration: configuration) { await application.respond($0) }
+        http = HTTPServer(configuration: configuration, application: application)
     }
 
     /// Listens and answers from then on, on threads of its own.
@@ -31,8 +33,8 @@ public final class HebbServer: Sendable {
         return (configuration.host, port)
     }
 
-    /// Accepts nothing more, lets running requests finish for the configured grace, cancels the
-    /// rest. A second call does nothing.
+    /// Refuses new requests and says so, lets running ones finish for the configured time, ends the
+    /// rest with an error, and listens no more. A second call does nothing.
     public func stop() async {
         await http.stop()
         logger.info("stopped listening")

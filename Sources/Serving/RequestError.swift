@@ -17,6 +17,12 @@ enum RequestError: Error, Equatable {
     case pathNotFound
     case methodNotAllowed(allowed: [String])
     case bodyTooLarge(limit: Int)
+    /// It takes more memory, read or answered, than there is for all requests together.
+    case bodyTooCostly(bytes: Int, limit: Int)
+    /// The memory for requests is taken by others.
+    case memoryBusy
+    /// A head that two readers could understand differently.
+    case malformedRequest(reason: String)
     /// A page of another site, or another host name, asks a server that trusts its callers.
     case foreignCaller
     case shuttingDown

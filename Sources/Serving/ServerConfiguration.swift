@@ -5,28 +5,47 @@ public struct ServerConfiguration: Sendable {
     public var host: String
     /// 0: a free port, which `HebbServer.start()` reports.
     public var port: Int
-    /// The largest request body, bytes; a larger one answers 413.
+    /// The largest request body, bytes; a larger one answers 413. Only a file may have so much.
     public var maximumBodyBytes: Int
+    /// The largest text of a request, bytes: bounds the bodies of requests that bring one.
+    public var maximumTextBytes: Int
+    /// Memory for the bodies of all requests under way, what is read from them, and long answers,
+    /// bytes. Beyond it requests answer 503; small ones are served nevertheless.
+    public var requestMemoryBytes: Int
     /// Connections open at once; more wait in the kernel's backlog.
     public var maximumConnections: Int
-    /// How long a client may take for a request's head, and again for its body (which gets more
-    /// time as it grows, at 64 KiB/s), before its connection is cut. Also how long an idle
-    /// connection is kept.
+    /// How long a client may take for a request's head, and again for its body (where in each such
+    /// time as much must come as 64 KiB/s bring), before its connection is cut. Also how long an
+    /// idle connection is kept.
     public var requestDeadlineSeconds: Double
-    /// How long `stop()` lets running requests finish before it cancels them.
-    public var shutdownGraceSeconds: Double
+    /// How long `stop()` lets running requests finish before it ends them.
+    public var drainSeconds: Double
 
     public init(
         host: String = "127.0.0.1", port: Int = 8421, maximumBodyBytes: Int = 16 << 20,
+        maximumTextBytes: Int = 1 << 20, requestMemoryBytes: Int = 128 << 20,
         maximumConnections: Int = 1024, requestDeadlineSeconds: Double = 30,
-        shutdownGraceSeconds: Double = 5
+        drainSeconds: Double = 10
     ) {
         self.host = host
         self.port = port
         self.maximumBodyBytes = maximumBodyBytes
+        self.maximumTextBytes = maximumTextBytes
+        self.requestMemoryBytes = requestMemoryBytes
         self.maximumConnections = maximumConnections
         self.requestDeadlineSeconds = requestDeadlineSeconds
-        self.shutdownGraceSeconds = shutdownGraceSeconds
+        self.drainSeconds = drainSeconds
+    }
+
+    /// The longest body that a route may bring, bytes.
+    func bodyLimit(of body: Route.Body) -> Int {
+        switch body {
+        case .fields: min(maximumBodyBytes, 64 << 10)
+        case .text:
+            // A text in JSON is up to six times as long, a list of as many token ids about eight.
+            min(maximumBodyBytes, max(1 << 20, min(maximumTextBytes, 1 << 56) * 8))
+        case .file: maximumBodyBytes
+        }
     }
 }
 

@@ -56,6 +56,36 @@ final class ServerProcess: Sendable {
 
     deinit { killNow() }
 
+    var identifier: Int32 { process.processIdentifier }
+    var isRunning: Bool { process.isRunning }
+
+    /// A figure of the process, e.g. `VmHWM`, the most memory it has ever held, bytes.
+    func memory(_ name: String) throws -> Int {
+        let status = try String(contentsOfFile: "/proc/\(identifier)/status", encoding: .utf8)
+        for line in status.split(separator: "\n") where line.hasPrefix(name + ":") {
+            let words = line.split { $0 == " " || $0 == "\t" }
+            if words.count > 1, let figure = Int(words[1]) {
+                return figure << 10
+            }
+        }
+        throw TestFailure("no \(name) in the process's status")
+    }
+
+    func signal(_ number: Int32) { kill(identifier, number) }
+
+    /// Waits for its end by itself; the status it left with, or the signal that ended it.
+    func end(withinSeconds seconds: Double) async throws -> Int32 {
+        let deadline = ContinuousClock.now + .seconds(seconds)
+        while process.isRunning {
+            guard ContinuousClock.now < deadline else {
+                throw TestFailure("hebb serve did not end within \(seconds) s")
+            }
+            try await Task.sleep(for: .milliseconds(10))
+        }
+        RunningServers.shared.remove(process.processIdentifier)
+        return process.terminationStatus
+    }
+
     /// What the server has logged.
     func log() throws -> String {
         try String(contentsOf: logs.url.appendingPathComponent("stderr"), encoding: .utf8)

@@ -8,6 +8,7 @@ struct ServeOptionsTests {
         "A bound that no machine has is refused with its name",
         arguments: [
             "max-body", "max-text", "queue", "max-connections", "memory", "keep-checkpoints",
+            "request-memory", "sessions-per-user", "drain-seconds",
         ])
     func hugeBounds(option: String) throws {
         for value in ["9223372036854775807", "-1"] {
@@ -19,5 +20,14 @@ struct ServeOptionsTests {
             }
         }
         _ = try ServeCommand.parse(["--\(option)=4096"])
+    }
+
+    @Test("The largest body must fit into the memory for requests, twice")
+    func bodiesFit() throws {
+        _ = try ServeCommand.parse(["--max-body", "67108864"])
+        #expect(throws: (any Error).self) {
+            _ = try ServeCommand.parse(["--max-body", "67108865"])
+        }
+        _ = try ServeCommand.parse(["--max-body", "67108865", "--request-memory", "129"])
     }
 }

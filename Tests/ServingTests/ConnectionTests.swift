@@ -13,7 +13,7 @@ struct ConnectionTests {
     }
 
     private static let small = ServerConfiguration(
-        port: 0, maximumBodyBytes: 100_000, requestDeadlineSeconds: 1, shutdownGraceSeconds: 0.2)
+        port: 0, maximumBodyBytes: 100_000, requestDeadlineSeconds: 1, drainSeconds: 0.2)
 
     @Test("A client that hangs up cancels its generation", arguments: [true, false])
     func hangUp(streams: Bool) async throws {
@@ -56,11 +56,11 @@ struct ConnectionTests {
         }
     }
 
-    @Test("A declared body over the limit is refused before it is sent")
+    @Test("A declared body far over the limit is refused before it is sent")
     func declaredTooLarge() async throws {
         try await withClient(.socket, configuration: Self.small) { client in
             let port = client.port!
-            for length in ["100001", "99999999999999999999", "18446744073709551615"] {
+            for length in ["200001", "99999999999999999999", "18446744073709551615"] {
                 let answer = try await blocking {
                     let socket = RawSocket(port: port)
                     socket.send(
@@ -69,7 +69,7 @@ struct ConnectionTests {
                     return try TestResponse(parsing: socket.receiveToEnd())
                 }
                 #expect(answer.status == 413)
-                if length == "100001" { #expect(try answer.error().code == "request_too_large") }
+                if length == "200001" { #expect(try answer.error().code == "request_too_large") }
             }
         }
     }
@@ -229,7 +229,11 @@ struct ConnectionTests {
         #expect(try await eventually { models.state.withLock { $0.started } == 2 })
         await server.stop()
         #expect(try await waiting == 503)
-        #expect(try await !streaming.contains("[DONE]"))
+        // The stream ends whole, and its last event says why.
+        let stream = try await streaming
+        #expect(stream.hasSuffix("0\r\n\r\n") && !stream.contains("[DONE]"))
+        let last = stream.split(separator: "data: ").last ?? ""
+        #expect(last.contains("\"error\"") && last.contains("\"draining\""))
         #expect(try await eventually { models.state.withLock { $0.cancelled } == 2 })
         await server.stop()
 
@@ -237,6 +241,65 @@ struct ConnectionTests {
         let next = HebbServer(models: models, configuration: configuration, logger: logger)
         #expect(try next.start().port == port)
         await next.stop()
+    }
+
+    @Test("While it drains, a server says so, refuses what is new and finishes what it has")
+    func drain() async throws {
+        let models = FakeModels()
+        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        var configuration = Self.small
+        configuration.drainSeconds = 30
+        let server = HebbServer(models: models, configuration: configuration, logger: logger)
+        let port = try server.start().port
+        func ask(_ request: String) async throws -> TestResponse {
+            try await blocking {
+                let socket = RawSocket(port: port)
+                socket.send(request)
+                return try TestResponse(parsing: socket.receiveToEnd())
+            }
+        }
+        async let streaming = ask(
+            Self.post("/v1/completions", #"{"prompt":"SLOW","max_tokens":60,"stream":true}"#))
+        #expect(try await eventually { models.state.withLock { $0.started } == 1 })
+        async let stopping: Void = server.stop()
+        var health = ""
+        for _ in 0..<100 where !health.contains("draining") {
+            let answer = try await ask(
+                "GET /health HTTP/1.1\r\nHost: localhost\r\n"
+                    + "Connection: close\r\n\r\n")
+            health = answer.text
+            #expect(answer.status == (health.contains("draining") ? 503 : 200))
+        }
+        #expect(health.contains("\"draining\""))
+        // Without asking for it, the connection ends: `ask` reads to its end.
+        let refused = try await ask(Self.post("/v1/completions", #"{"prompt":"a"}"#))
+        #expect(refused.status == 503)
+        #expect(try refused.error().code == "draining")
+        #expect(refused.headers["Retry-After"] != nil)
+        #expect(refused.headers["Connection"] == "close")
+        let stream = try await streaming
+        #expect(stream.text.contains("w59") && stream.text.contains("[DONE]"))
+        await stopping
+    }
+
+    @Test("An answer that its reader lets lie is cut off")
+    func unreadAnswer() async throws {
+        try await withClient(.socket, configuration: Self.small) { client in
+            let port = client.port!
+            let text = try await blocking {
+                let socket = RawSocket(port: port)
+                // Far more than the kernel's buffers take.
+                let body = #"{"prompt":"a","max_tokens":200000,"stream":true}"#
+                socket.send(Self.post("/v1/completions", body, headers: "Connection: close\r\n"))
+                for _ in 0..<30 {
+                    // A few bytes now and then keep libmicrohttpd's own timeout off.
+                    _ = socket.receive(limit: 100)
+                    pause(seconds: 0.1)
+                }
+                return String(decoding: socket.receiveToEnd(), as: UTF8.self)
+            }
+            #expect(!text.contains("[DONE]"))
+        }
     }
 
     @Test("A server that does not start says why")

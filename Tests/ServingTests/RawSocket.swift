@@ -41,9 +41,9 @@ struct RawSocket: ~Copyable {
     @discardableResult
     func send(_ text: String) -> Bool { send(Array(text.utf8)) }
 
-    /// Some bytes; empty at the end.
-    func receive() -> [UInt8] {
-        var block = [UInt8](repeating: 0, count: 65_536)
+    /// Some bytes, `limit` at most; empty at the end.
+    func receive(limit: Int = 65_536) -> [UInt8] {
+        var block = [UInt8](repeating: 0, count: limit)
         let count = recv(descriptor, &block, block.count, 0)
         return Array(block.prefix(max(0, count)))
     }
@@ -80,6 +80,7 @@ final class Sockets {
     init(count: Int, port: Int) { boxes = (0..<count).map { _ in Box(port: port) } }
 
     func send(_ text: String, on index: Int) { boxes[index].socket.send(text) }
+    func receive(on index: Int) -> [UInt8] { boxes[index].socket.receive() }
     func receiveToEnd(on index: Int) -> [UInt8] { boxes[index].socket.receiveToEnd() }
 }
 

@@ -69,6 +69,12 @@ struct RoutingTests {
             ("Origin", "https://evil.example", 403), ("Origin", "null", 403),
             ("Origin", "http://localhost.evil.example", 403),
             ("Origin", "http://127.0.0.1.evil.example", 403),
+            ("Origin", "http://[::1].evil.example", 403), ("Origin", "http://", 403),
+            ("Origin", "http://localhost@evil.example", 403), ("Origin", "http://x.localhost", 403),
+            ("Origin", "tauri://localhost", 403), ("Origin", "http://localhost/page", 403),
+            ("Sec-Fetch-Site", "cross-site", 403), ("Sec-Fetch-Site", "same-site", 403),
+            ("Sec-Fetch-Site", "Cross-Site", 403), ("Sec-Fetch-Site", "", 403),
+            ("Sec-Fetch-Site", "same-origin", 200), ("Sec-Fetch-Site", "none", 200),
             ("Origin", "http://localhost:3000", 200), ("Origin", "http://[::1]:8421", 200),
         ])
     func foreignPages(
@@ -86,12 +92,50 @@ struct RoutingTests {
         }
     }
 
+    @Test("A link on another site opens pages for people in a tab of their own, and nothing else")
+    func links() async throws {
+        try await withClient(.router) { client in
+            func visit(
+                _ path: String, method: String = "GET", mode: String = "navigate",
+                destination: String = "document"
+            ) async throws -> Int {
+                try await client.send(
+                    method, path,
+                    headers: [
+                        "Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": mode,
+                        "Sec-Fetch-Dest": destination,
+                    ]
+                ).status
+            }
+            for page in ["/", "/openapi.json", "/health"] {
+                #expect(try await visit(page) == 200)
+                #expect(try await visit(page, mode: "no-cors", destination: "image") == 403)
+                #expect(try await visit(page, destination: "iframe") == 403)
+            }
+            for hidden in [
+                "/v1/sessions", "/v1/sessions/alice/default", "/metrics",
+                "/v1/sessions/alice/default/delta",
+            ] {
+                #expect(try await visit(hidden) == 403)
+            }
+            #expect(try await visit("/v1/completions", method: "POST") == 403)
+        }
+    }
+
     @Test("A name that was rebound to this machine gets nothing")
     func rebinding() async throws {
         try await withClient(.router) { client in
             for (host, status) in [
                 ("evil.example:8421", 403), ("127.0.0.1:8421", 200), ("localhost", 200),
                 ("[::1]:8421", 200), ("127.0.0.1.evil.example", 403), ("", 403),
+                ("[::1].evil.example", 403), ("[::1]evil.example:80", 403), ("[::1", 403),
+                ("[::2]", 403), ("[::ffff:127.0.0.1]", 403), ("[0:0:0:0:0:0:0:1]", 200),
+                ("::1", 403), ("LOCALHOST:1", 200), ("localhost.", 403), ("localhost.evil", 403),
+                ("x.localhost", 403), ("localhost:80:80", 403), ("localhost:", 403),
+                ("localhost:99999", 403), ("localhost:+80", 403), ("127.0.0.1:8421.evil", 403),
+                ("a@localhost", 403), ("localhost@evil.example", 403), ("127.1", 403),
+                ("127.0.0.01", 403), ("127.+0.0.1", 403), ("127.8.9.1", 200), ("128.0.0.1", 403),
+                ("2130706433", 403), ("localhost/", 403), ("loc\u{430}lhost", 403),
             ] {
                 let answer = try await client.send("GET", "/health", headers: ["Host": host])
                 #expect(answer.status == status, "\(host)")

@@ -79,9 +79,20 @@ struct TestClient: Sendable {
         _ method: String, _ target: String, headers: HTTPHeaders = [:], bytes: [UInt8]
     ) async throws -> TestResponse {
         guard let port else {
-            let request = HTTPRequest(
-                method: method, target: target, headers: headers, body: bytes)
-            return try await TestResponse(collecting: application.respond(request))
+            var headers = headers
+            if headers["Host"] == nil { headers["Host"] = "127.0.0.1" }
+            if method != "GET" { headers["Content-Length"] = String(bytes.count) }
+            var request = HTTPRequest(
+                method: method, target: target, headers: headers, memory: application.memory)
+            let response: HTTPResponse
+            switch application.admit(request) {
+            case .admitted:
+                request.body = bytes
+                response = await application.respond(request)
+            case .unwanted(let error, _): response = application.refuse(request, error)
+            case .refused(let answer): response = answer
+            }
+            return try await TestResponse(collecting: response)
         }
         var head = "\(method) \(target) HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n"
         for field in headers.fields { head += "\(field.name): \(field.value)\r\n" }
@@ -107,19 +118,20 @@ func blocking<Value: Sendable>(
 /// Runs `body` with a client; by socket, with a server that is stopped afterwards.
 func withClient(
     _ transport: Transport, configuration: ServerConfiguration = ServerConfiguration(port: 0),
+    logger: Logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
     _ body: (TestClient) async throws -> Void
 ) async throws {
     let models = FakeModels()
-    let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-    let application = Application(models: models, logger: logger)
     guard transport == .socket else {
+        let application = Application(
+            models: models, configuration: configuration, logger: logger)
         try await body(TestClient(models: models, application: application, port: nil))
         return
     }
     let server = HebbServer(models: models, configuration: configuration, logger: logger)
     let (_, port) = try server.start()
     do {
-        try await body(TestClient(models: models, application: application, port: port))
+        try await body(TestClient(models: models, application: server.application, port: port))
     } catch {
         await server.stop()
         throw error

@@ -30,7 +30,7 @@ struct DeltaEndpoints: Sendable {
                     request: .files(
                         mediaTypes: ["application/octet-stream", "application/x-tar"]),
                     response: .schema("Session"),
-                    errors: [400, 404, 409, 413, 422, 429, 503])
+                    errors: [400, 404, 409, 413, 422, 429, 503]), body: .file
             ) { request, path in
                 guard !request.body.isEmpty else { throw RequestError.missing(parameter: "body") }
                 return try await load(request, path.session())

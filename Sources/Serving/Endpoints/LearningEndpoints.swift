@@ -15,7 +15,7 @@ struct LearningEndpoints: Sendable {
                     summary: "Learn from a text, durably, before answering.",
                     parameters: [.idempotencyKey, .ifMatch], request: .schema("Observe"),
                     response: .schema("Observation"),
-                    errors: [400, 404, 409, 413, 422, 429, 503])
+                    errors: [400, 404, 409, 413, 422, 429, 503]), body: .text
             ) { request, path in try await observe(request, path.session()) },
             Route(
                 "POST", SessionEndpoints.path + "/score",
@@ -23,7 +23,7 @@ struct LearningEndpoints: Sendable {
                     id: "score", tag: "learning",
                     summary: "Measure how well a text is predicted; never learns.",
                     request: .schema("ScoreRequest"), response: .schema("Score"),
-                    errors: [400, 404, 413, 429, 503])
+                    errors: [400, 404, 413, 429, 503]), body: .text
             ) { request, path in try await score(request, path.session()) },
         ]
     }
@@ -102,6 +102,8 @@ struct LearningEndpoints: Sendable {
                 text: text, perToken: try fields.boolean("per_token") ?? false,
                 frozenOnly: mode == .frozen,
                 parsesSpecialTokens: try fields.boolean("parse_special") ?? true))
+        // About what each takes as a value, as JSON and as text.
+        try request.memory.set(.answer, to: 400 * (result.perToken?.count ?? 0))
         return .json(
             .score(result, session: id), headers: ["ETag": EntityTag.text(result.revision)])
     }

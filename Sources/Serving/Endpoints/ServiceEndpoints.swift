@@ -5,6 +5,8 @@ import Scheduling
 struct ServiceEndpoints: Sendable {
     let models: any PersonalModels
     let metrics: RequestMetrics
+    let phase: ServerPhase
+    let memory: RequestMemory
 
     var routes: [Route] {
         [
@@ -13,9 +15,10 @@ struct ServiceEndpoints: Sendable {
                 Operation(
                     id: "health", tag: "service", summary: "200 when ready, 503 when not.",
                     response: .schema("Health"), errors: [503],
-                    errorBodies: [503: .schema("Health")])
+                    errorBodies: [503: .schema("Health")]), opensFromLinks: true,
+                tellsOfTheServer: true
             ) { _, _ in
-                let health = await models.health()
+                let health = phase.isDraining ? .draining : await models.health()
                 return .json(
                     ["status": .string(health.rawValue), "model": .string(models.model.name)],
                     status: health == .ready ? 200 : 503,
@@ -25,18 +28,21 @@ struct ServiceEndpoints: Sendable {
                 "GET", "/metrics",
                 Operation(
                     id: "metrics", tag: "service", summary: "Figures for Prometheus.",
-                    response: .text(mediaType: "text/plain"))
+                    response: .text(mediaType: "text/plain")), tellsOfTheServer: true
             ) { _, _ in
                 let statistics = await models.statistics()
                 return .text(
-                    MetricsPage(requests: metrics.snapshot, models: statistics).text,
+                    MetricsPage(
+                        requests: metrics.snapshot, requestBytes: memory.claimedBytes,
+                        models: statistics
+                    ).text,
                     contentType: "text/plain; version=0.0.4; charset=utf-8")
             },
             Route(
                 "GET", "/",
                 Operation(
                     id: "frontPage", tag: "service", summary: "Where to find what.",
-                    response: .text(mediaType: "text/plain"))
+                    response: .text(mediaType: "text/plain")), opensFromLinks: true
             ) { _, _ in
                 .text(
                     """

@@ -76,6 +76,7 @@ struct SessionEndpoints: Sendable {
             }
             user = session?.user ?? user
         }
+        request.trace.user = user
         let state = try await models.createSession(
             CreateSession(
                 user: user ?? Self.anonymous, name: name, from: try fields.resetTarget("from"),

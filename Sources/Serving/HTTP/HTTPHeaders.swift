@@ -22,6 +22,11 @@ struct HTTPHeaders: Sendable, ExpressibleByDictionaryLiteral {
         }
     }
 
+    /// Every field of that name, in order.
+    func values(of name: String) -> [String] {
+        fields.filter { Self.isSame($0.name, name) }.map(\.value)
+    }
+
     mutating func append(_ name: String, _ value: String) {
         fields.append(Field(name: name, value: value))
     }

@@ -16,6 +16,9 @@ struct HTTPResponse: Sendable {
     var status: Int
     var headers: HTTPHeaders
     var body: Body
+    /// What ends a stream that the server must end before its producer has: without it, such a
+    /// stream is cut.
+    var farewell: [UInt8]?
 
     init(status: Int, headers: HTTPHeaders = [:], body: Body) {
         self.status = status

@@ -6,7 +6,7 @@ struct MetricsPage {
 
     init(
         requests: [(key: RequestMetrics.Key, histogram: RequestMetrics.Histogram)],
-        models: Statistics, process: ProcessFigures = .current
+        requestBytes: Int, models: Statistics, process: ProcessFigures = .current
     ) {
         var lines: [String] = []
         Self.append(requests, to: &lines)
@@ -30,6 +30,9 @@ struct MetricsPage {
         counter(
             "cancelled_generations", "Generations cut short by their client.",
             models.cancelledGenerations)
+        gauge(
+            "request_bytes", "Memory claimed by requests under way, beyond the allowance of each.",
+            requestBytes)
         gauge("queue_depth", "Requests that wait or run.", models.queueDepth)
         gauge("queue_capacity", "Requests that may wait.", models.queueCapacity)
         gauge("resident_engrams", "Engrams in memory.", models.residentEngrams)

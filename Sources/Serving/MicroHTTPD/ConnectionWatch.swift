@@ -3,8 +3,8 @@ import Glibc
 import Synchronization
 
 /// Sees what libmicrohttpd does not: that a client of a suspended connection has hung up, and that
-/// a client takes too long over a request (libmicrohttpd's timeout is one of idleness, which a
-/// byte now and then keeps off for ever).
+/// a client takes too long over a request or over its answer (libmicrohttpd's timeout is one of
+/// idleness, which a byte now and then keeps off for ever).
 ///
 /// One thread waits on an epoll set of all connections for their ends (`EPOLLRDHUP`), edge
 /// triggered. A client that closes its sending half while it waits counts as gone: for TCP the two
@@ -13,13 +13,14 @@ final class ConnectionWatch: Sendable {
     /// Names a connection for its lifetime; never used twice, unlike a descriptor.
     typealias Key = UInt64
 
-    /// A body's allowance on top of the deadline, bytes per second.
+    /// What must come of a body, bytes per second on the average over a deadline.
     private static let minimumBodyRate = 65_536.0
     private static let sweepMilliseconds: CInt = 250
     private static let stopKey: Key = 0
 
     private enum Phase {
-        /// Waits for a request's head or body since `start`, seconds of the monotonic clock.
+        /// Waits for a request's head or body since `start`, seconds of the monotonic clock, when
+        /// `bytes` had come.
         case receiving(start: Double, bytes: Int)
         case answering(Exchange)
     }
@@ -97,14 +98,19 @@ final class ConnectionWatch: Sendable {
         }
     }
 
-    /// Starts the clock of a head or, `bytes` having come, carries on with a body's.
-    func receives(_ key: Key, restart: Bool, bytes: Int) {
+    /// Starts the clock of a head, or of a body of which nothing has come.
+    func receives(_ key: Key) {
+        state.withLock { $0.connections[key]?.phase = .receiving(start: Self.now(), bytes: 0) }
+    }
+
+    /// `bytes` of a body have come: enough of them give it a deadline more. What came faster than it
+    /// had to is no credit: a body that stops is cut soon, however much of it is there.
+    func receives(_ key: Key, bytes: Int) {
         state.withLock { state in
-            var start = Self.now()
-            if !restart, case .receiving(let earlier, _)? = state.connections[key]?.phase {
-                start = earlier
-            }
-            state.connections[key]?.phase = .receiving(start: start, bytes: bytes)
+            guard case .receiving(_, let earlier)? = state.connections[key]?.phase,
+                Double(bytes - earlier) >= deadlineSeconds * Self.minimumBodyRate
+            else { return }
+            state.connections[key]?.phase = .receiving(start: Self.now(), bytes: bytes)
         }
     }
 
@@ -151,15 +157,18 @@ final class ConnectionWatch: Sendable {
         let now = Self.now()
         state.withLock { state in
             for connection in state.connections.values {
-                guard case .receiving(let start, let bytes) = connection.phase,
-                    now - start > deadlineSeconds + Double(bytes) / Self.minimumBodyRate
-                else { continue }
-                shutdown(connection.descriptor, CInt(SHUT_RDWR))
+                let isLate =
+                    switch connection.phase {
+                    case .receiving(let start, _): now - start > deadlineSeconds
+                    case .answering(let exchange):
+                        exchange.isUnread(since: now - deadlineSeconds)
+                    }
+                if isLate { shutdown(connection.descriptor, CInt(SHUT_RDWR)) }
             }
         }
     }
 
-    private static func now() -> Double {
+    static func now() -> Double {
         var time = timespec()
         clock_gettime(CLOCK_MONOTONIC, &time)
         return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9

@@ -6,10 +6,9 @@ import Synchronization
 /// Swift tasks while their connection is suspended.
 ///
 /// A handler's task is cancelled when its client hangs up. Bodies are complete before a handler
-/// sees them, and bounded.
+/// sees them; how long one may be is decided on the head, and all together are bounded
+/// (`RequestMemory`).
 final class HTTPServer: Sendable {
-    typealias Handler = @Sendable (HTTPRequest) async -> HTTPResponse
-
     /// Of a connection, bytes: bounds a request's head, and the piece of a body a call brings.
     private static let connectionMemoryBytes = 64 << 10
     private static let streamBlockBytes = 16 << 10
@@ -18,14 +17,14 @@ final class HTTPServer: Sendable {
     private struct Daemon: @unchecked Sendable { let pointer: OpaquePointer }
 
     private let configuration: ServerConfiguration
-    private let handler: Handler
+    private let application: Application
     private let watch: ConnectionWatch
     private let daemon = Mutex<Daemon?>(nil)
     private let isStopping = Mutex(false)
 
-    init(configuration: ServerConfiguration, handler: @escaping Handler) {
+    init(configuration: ServerConfiguration, application: Application) {
         self.configuration = configuration
-        self.handler = handler
+        self.application = application
         watch = ConnectionWatch(deadlineSeconds: configuration.requestDeadlineSeconds)
     }
 
@@ -45,9 +44,9 @@ final class HTTPServer: Sendable {
             Self.connectionMemoryBytes,
             CUnsignedInt(max(1, configuration.requestDeadlineSeconds.rounded(.up))),
             Unmanaged.passUnretained(self).toOpaque(),
-            { context, connection, _, method, _, data, size, exchange in
+            { context, connection, _, method, version, data, size, exchange in
                 HTTPServer.from(context).received(
-                    connection!, exchange!.pointee!, method!, data, size!)
+                    connection!, exchange!.pointee!, method!, version!, data, size!)
             },
             { _, target, connection in
                 // Balanced where the request completes.
@@ -73,20 +72,22 @@ final class HTTPServer: Sendable {
         return socket.port
     }
 
-    /// Accepts nothing more, lets running requests finish for the configured grace, cancels the
-    /// rest, and returns when libmicrohttpd's thread has ended. A second call does nothing.
+    /// Drains: refuses new requests, lets running ones finish for the configured time, ends the
+    /// rest, and returns when libmicrohttpd's thread has ended. Who asks meanwhile is told, so that
+    /// it listens until there is nothing left to finish. A second call does nothing.
     func stop() async {
         let stopped = daemon.withLock { daemon in
             defer { daemon = nil }
             return daemon
         }
         guard let daemon = stopped else { return }
+        application.phase.drain()
+        await idle(atMostSeconds: configuration.drainSeconds)
         close(MHD_quiesce_daemon(daemon.pointer))
-        await idle(atMostSeconds: configuration.shutdownGraceSeconds)
         isStopping.withLock { $0 = true }
         for exchange in watch.exchanges { exchange.shutDown() }
         // Time for the last bytes to leave; nothing suspends any more.
-        await idle(atMostSeconds: 0.5)
+        await idle(atMostSeconds: 1)
         MHD_stop_daemon(daemon.pointer)
         watch.stop()
     }
@@ -126,61 +127,66 @@ final class HTTPServer: Sendable {
     /// (size 0), and again after the connection was resumed.
     private func received(
         _ connection: OpaquePointer, _ opaque: UnsafeMutableRawPointer,
-        _ method: UnsafePointer<CChar>, _ data: UnsafePointer<CChar>?,
-        _ size: UnsafeMutablePointer<Int>
+        _ method: UnsafePointer<CChar>, _ version: UnsafePointer<CChar>,
+        _ data: UnsafePointer<CChar>?, _ size: UnsafeMutablePointer<Int>
     ) -> MHD_Result {
         // Retained by the request-line callback until the request completes.
         let exchange = Unmanaged<Exchange>.fromOpaque(opaque).takeUnretainedValue()
         let key = key(connection)
-        let limit = configuration.maximumBodyBytes
-        let isFirstCall = exchange.receiveHead(
-            method: String(cString: method), headers: Self.headers(of: connection))
-        if isFirstCall {
-            watch.receives(key, restart: true, bytes: 0)
-            guard exchange.contentLength ?? 0 <= limit else {
-                // An answer on the first call makes libmicrohttpd close the connection, which
-                // spares us the body.
-                return refuse(connection, exchange)
+        guard exchange.head != nil else {
+            let head = HTTPRequest(
+                method: String(cString: method), target: exchange.target,
+                version: String(cString: version), headers: Self.headers(of: connection),
+                memory: application.memory)
+            exchange.receive(head: head)
+            watch.receives(key)
+            switch application.admit(head) {
+            case .admitted(let limit): exchange.admitBody(limit: limit, refusal: nil)
+            case .unwanted(let error, let limit):
+                exchange.admitBody(limit: limit, refusal: error)
+            // An answer on the first call spares us the body.
+            case .refused(let response): return queue(response, connection, exchange)
             }
             return .YES
         }
         if size.pointee > 0 {
             let piece = UnsafeRawBufferPointer(start: data, count: size.pointee)
             size.pointee = 0
-            let bytes = exchange.receiveBody(piece, limit: limit)
-            watch.receives(key, restart: false, bytes: bytes)
-            // libmicrohttpd takes no answer amid a body: what exceeds the limit is let go by, up
-            // to as much again, so that most clients get their 413; then the connection is cut.
-            // Not `2 * limit`, which no Int holds for the largest limits.
-            return bytes - limit <= limit ? .YES : .NO
+            guard let bytes = exchange.receiveBody(piece) else { return .NO }
+            watch.receives(key, bytes: bytes)
+            return .YES
         }
         if let response = exchange.response { return queue(response, connection, exchange) }
-        if exchange.bodyBytes > limit { return refuse(connection, exchange) }
+        if let error = exchange.refusal, let head = exchange.head {
+            return queue(application.refuse(head, error), connection, exchange)
+        }
         watch.answers(key, exchange)
         if isStopping.withLock({ $0 }) { exchange.shutDown() }
-        guard let refusal = exchange.begin(handler) else { return .YES }
+        guard let refusal = exchange.begin({ [application] in await application.respond($0) })
+        else { return .YES }
         return queue(refusal, connection, exchange)
     }
 
     private func completed(_ connection: OpaquePointer, _ exchange: Exchange) {
         exchange.complete()
-        watch.receives(key(connection), restart: true, bytes: 0)
-    }
-
-    private func refuse(_ connection: OpaquePointer, _ exchange: Exchange) -> MHD_Result {
-        let error = RequestError.bodyTooLarge(limit: configuration.maximumBodyBytes)
-        return queue(ErrorAnswer(error).response, connection, exchange)
+        watch.receives(key(connection))
     }
 
     private static func headers(of connection: OpaquePointer) -> HTTPHeaders {
         var headers = HTTPHeaders()
         // The pointer does not outlive the call, which does not outlive `headers`.
         withUnsafeMutablePointer(to: &headers) { headers in
-            _ = MHD_get_connection_values(
+            // With lengths: what ends at a NUL here may go on elsewhere.
+            _ = MHD_get_connection_values_n(
                 connection, .HEADER_KIND,
-                { context, _, name, value in
+                { context, _, name, nameSize, value, valueSize in
+                    func text(_ bytes: UnsafePointer<CChar>?, _ count: Int) -> String {
+                        String(
+                            decoding: UnsafeRawBufferPointer(start: bytes, count: count),
+                            as: UTF8.self)
+                    }
                     context!.assumingMemoryBound(to: HTTPHeaders.self).pointee.append(
-                        String(cString: name!), value.map { String(cString: $0) } ?? "")
+                        text(name, nameSize), text(value, value == nil ? 0 : valueSize))
                     return .YES
                 }, headers)
         }
@@ -192,28 +198,40 @@ final class HTTPServer: Sendable {
     ) -> MHD_Result {
         let created: OpaquePointer?
         switch response.body {
-        case .bytes(let bytes):
+        case .bytes(let bytes) where bytes.count <= Self.streamBlockBytes:
             created = bytes.withUnsafeBytes { bytes in
                 // Copied by libmicrohttpd, which does not write to it.
                 MHD_create_response_from_buffer(
                     bytes.count, UnsafeMutableRawPointer(mutating: bytes.baseAddress),
                     .RESPMEM_MUST_COPY)
             }
+        case .bytes(let bytes):
+            // A second copy of a long one would count for nothing in `RequestMemory`.
+            exchange.stage(bytes)
+            created = Self.response(reading: exchange, byteCount: UInt64(bytes.count))
         case .stream:
-            // The reference goes with the response, in its last callback.
-            created = MHD_create_response_from_callback(
-                hebb_mhd_size_unknown(), Self.streamBlockBytes,
-                { context, _, buffer, size in
-                    Unmanaged<Exchange>.fromOpaque(context!).takeUnretainedValue().read(
-                        into: UnsafeMutableRawBufferPointer(start: buffer, count: size))
-                }, Unmanaged.passRetained(exchange).toOpaque(),
-                { context in Unmanaged<Exchange>.fromOpaque(context!).release() })
+            created = Self.response(reading: exchange, byteCount: hebb_mhd_size_unknown())
         }
         guard let created else { return .NO }
         defer { MHD_destroy_response(created) }
         for field in response.headers.fields {
             MHD_add_response_header(created, field.name, field.value)
         }
+        if application.phase.isDraining, response.headers["Connection"] == nil {
+            MHD_add_response_header(created, "Connection", "close")
+        }
         return MHD_queue_response(connection, CUnsignedInt(response.status), created)
+    }
+
+    /// An answer whose body libmicrohttpd asks an exchange for, piece by piece.
+    private static func response(reading exchange: Exchange, byteCount: UInt64) -> OpaquePointer? {
+        // The reference goes with the response, in its last callback.
+        MHD_create_response_from_callback(
+            byteCount, streamBlockBytes,
+            { context, _, buffer, size in
+                Unmanaged<Exchange>.fromOpaque(context!).takeUnretainedValue().read(
+                    into: UnsafeMutableRawBufferPointer(start: buffer, count: size))
+            }, Unmanaged.passRetained(exchange).toOpaque(),
+            { context in Unmanaged<Exchange>.fromOpaque(context!).release() })
     }
 }

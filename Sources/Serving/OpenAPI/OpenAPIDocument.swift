@@ -35,8 +35,9 @@ enum OpenAPIDocument {
                     "description": "Done.", "content": content(operation.response),
                 ]))
         ]
-        // Any caller may be turned away, and anything may break.
-        for status in operation.errors + [403, 500] {
+        // Any caller may be turned away, for its manners or for want of room, and anything may
+        // break.
+        for status in Set(operation.errors).union([400, 403, 413, 500, 503]).sorted() {
             responses.append(
                 .init(
                     name: String(status),
@@ -112,13 +113,15 @@ enum OpenAPIDocument {
     private static func meaning(of status: Int) -> String {
         switch status {
         case 400: "Malformed; the error names the parameter."
-        case 403: "A caller on another machine, or a page of another site."
+        case 403: "A caller on another machine, or a page of another site or port."
         case 404: "Not there."
         case 409: "In conflict with what is there, e.g. another revision."
         case 413: "Larger than allowed."
         case 422: "Understood but refused; nothing changed."
-        case 429: "The queue is full; see Retry-After."
-        case 503: "Loading, shutting down or unable to store; see Retry-After."
+        case 429: "The queue is full, see Retry-After; or the user has no more sessions to make."
+        case 503:
+            "Loading, shutting down, out of memory for requests, or unable to store; see "
+                + "Retry-After."
         default: "The server failed."
         }
     }

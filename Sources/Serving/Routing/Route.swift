@@ -2,6 +2,16 @@
 struct Route: Sendable {
     typealias Handler = @Sendable (HTTPRequest, PathParameters) async throws -> HTTPResponse
 
+    /// What a route's body may be, which bounds how long it may be.
+    enum Body: Sendable {
+        /// A few named fields, or nothing.
+        case fields
+        /// Fields with texts or token ids that a user writes.
+        case text
+        /// A file, which is no JSON.
+        case file
+    }
+
     enum Segment: Sendable, Equatable {
         case literal(String)
         case parameter(String)
@@ -12,10 +22,16 @@ struct Route: Sendable {
     let pattern: String
     let segments: [Segment]
     let operation: Operation
+    let body: Body
+    /// Whether it is a page for people, which a link on another site may open.
+    let opensFromLinks: Bool
+    /// Whether it answers while the server drains.
+    let tellsOfTheServer: Bool
     let handler: Handler
 
     init(
-        _ method: String, _ pattern: String, _ operation: Operation, handler: @escaping Handler
+        _ method: String, _ pattern: String, _ operation: Operation, body: Body = .fields,
+        opensFromLinks: Bool = false, tellsOfTheServer: Bool = false, handler: @escaping Handler
     ) {
         self.method = method
         self.pattern = pattern
@@ -24,6 +40,9 @@ struct Route: Sendable {
                 ? .parameter(String(part.dropFirst().dropLast())) : .literal("\(part)")
         }
         self.operation = operation
+        self.body = body
+        self.opensFromLinks = opensFromLinks
+        self.tellsOfTheServer = tellsOfTheServer
         self.handler = handler
     }
 

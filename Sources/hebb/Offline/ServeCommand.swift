@@ -16,8 +16,14 @@ struct ServeCommand: AsyncParsableCommand {
             Example: hebb serve
                      hebb serve --core ~/models/my-core --data ~/engrams --port 9000
 
-            SIGINT and SIGTERM end it cleanly: running requests are finished first. What was \
-            learned is on disk before a request is answered, so that a crash loses nothing.
+            SIGINT and SIGTERM drain it: new requests and /health answer 503, running ones have \
+            --drain-seconds to finish, and streams that must end then get an error as their last \
+            event. A second signal ends it at once. What was learned is on disk before a request \
+            is answered, so that even a crash loses nothing. SIGHUP does nothing.
+
+            The log has a line a request: its id (X-Request-Id, the client's or ours), route, \
+            status, error code, and a word for the user that changes at every start; no names, \
+            no texts.
 
             With a data key, what users taught is encrypted on disk (AES-256-GCM): texts, engrams \
             and answers, not names, times and counts. Make the key once, on a folder old or new, \
@@ -41,7 +47,7 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(help: "The port; 0 takes a free one.")
     var port = 8421
 
-    @Option(help: "The largest request body, bytes.")
+    @Option(help: "The largest file that a request may bring, bytes.")
     var maxBody = 16 << 20
 
     @Option(help: "The largest text of a request, bytes.")
@@ -68,6 +74,19 @@ struct ServeCommand: AsyncParsableCommand {
             """)
     var journal = Journal.text
 
+    @Option(
+        help: """
+            Megabytes for the bodies of all requests under way and for long answers; beyond it \
+            they are told to come again, except small ones.
+            """)
+    var requestMemory = 128
+
+    @Option(help: "Sessions that one user may have.")
+    var sessionsPerUser = 256
+
+    @Option(help: "How long running requests may go on once the server is told to end.")
+    var drainSeconds = 10
+
     @Option(help: "Connections open at once.")
     var maxConnections = 1_024
 
@@ -88,6 +107,9 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(help: "The least that is logged, on stderr.")
     var logLevel = LogLevel.info
 
+    @Option(help: "How the log is written: lines for people, or a JSON object a line.")
+    var logFormat = LogFormat.text
+
     @Flag(help: "Announce in JSON on stdout: one line, when ready.")
     var json = false
 
@@ -105,10 +127,20 @@ struct ServeCommand: AsyncParsableCommand {
         let bounds = [
             ("--max-body", maxBody, 1 << 40), ("--max-text", maxText, 1 << 40),
             ("--queue", queue, 1_000_000), ("--max-connections", maxConnections, 1_000_000),
-            ("--memory", memory, 1 << 30),
+            ("--memory", memory, 1 << 30), ("--request-memory", requestMemory, 1 << 30),
+            ("--sessions-per-user", sessionsPerUser, 1_000_000),
         ]
         for (name, value, largest) in bounds where !(1...largest).contains(value) {
             throw ValidationError("\(name) must be from 1 to \(largest)")
+        }
+        guard (0...86_400).contains(drainSeconds) else {
+            throw ValidationError("--drain-seconds must be from 0 to 86400")
+        }
+        // A body that grows is in two places for a moment.
+        guard maxBody <= requestMemory << 19 else {
+            throw ValidationError(
+                "--request-memory must hold two bodies: \(maxBody) bytes of --max-body are more "
+                    + "than half of \(requestMemory) megabytes")
         }
     }
 
@@ -123,9 +155,9 @@ struct ServeCommand: AsyncParsableCommand {
     func run() async throws {
         let start = ContinuousClock.now
         LoggingSystem.bootstrap { label in
-            var handler = StreamLogHandler.standardError(label: label)
-            handler.logLevel = Logger.Level(rawValue: logLevel.rawValue) ?? .info
-            return handler
+            LineLogHandler(
+                label: label, format: logFormat,
+                level: Logger.Level(rawValue: logLevel.rawValue) ?? .info)
         }
         let logger = Logger(label: "hebb.serve")
         let signals = ShutdownSignals()
@@ -156,7 +188,8 @@ struct ServeCommand: AsyncParsableCommand {
             ])
 
         await signals.first()
-        logger.info("shutting down; running requests are finished first")
+        logger.info(
+            "draining; another signal ends it at once", metadata: ["seconds": "\(drainSeconds)"])
         await server.stop()
         await scheduler.shutdown()
         logger.info("stopped")
@@ -179,6 +212,7 @@ struct ServeCommand: AsyncParsableCommand {
         var bounds = SchedulerConfiguration()
         bounds.textBytesMaximum = maxText
         bounds.queueCapacity = queue
+        bounds.sessionsPerUserMaximum = sessionsPerUser
         bounds.residentBytesMaximum = memory << 20
         bounds.automaticCheckpointsKept = keepCheckpoints
         bounds.journal = journal.kind
@@ -187,7 +221,9 @@ struct ServeCommand: AsyncParsableCommand {
 
     private var serverBounds: ServerConfiguration {
         ServerConfiguration(
-            host: host, port: port, maximumBodyBytes: maxBody, maximumConnections: maxConnections)
+            host: host, port: port, maximumBodyBytes: maxBody, maximumTextBytes: maxText,
+            requestMemoryBytes: requestMemory << 20, maximumConnections: maxConnections,
+            drainSeconds: Double(drainSeconds))
     }
 
     private func announce(_ announcement: Announcement) throws {

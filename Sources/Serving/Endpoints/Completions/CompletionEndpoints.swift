@@ -1,3 +1,4 @@
+import Engrams
 import Glibc
 import Logging
 import Scheduling
@@ -19,7 +20,7 @@ struct CompletionEndpoints: Sendable {
                     parameters: [.idempotencyKey, .ifMatch],
                     request: .schema("CreateCompletion"),
                     response: .schemaOrEvents("Completion", events: "CompletionChunk"),
-                    errors: [400, 404, 409, 413, 422, 429, 503])
+                    errors: [400, 404, 409, 413, 422, 429, 503]), body: .text
             ) { request, _ in try await complete(request) }
         ]
     }
@@ -27,15 +28,18 @@ struct CompletionEndpoints: Sendable {
     private func complete(_ request: HTTPRequest) async throws -> HTTPResponse {
         let model = models.model
         var call = try CompletionCall(request, model: model)
+        request.trace.user = call.session.user
         if call.requests.count > 1 {
             let session = try await models.session(call.session)
             try call.requireNoLearning(sessionLearn: session.learn)
         }
         let id = "cmpl-" + String(UInt64.random(in: .min ... .max), radix: 36)
         call.name(CompletionID(rawValue: id))
+        // Before anything is learned: no error may come after that.
+        try request.memory.set(.answer, to: call.answerMemory(contextLength: model.contextLength))
         let answer = CompletionAnswer(
             id: id, created: time(nil), model: model.name, call: call)
-        return call.streams ? try await stream(answer) : try await whole(answer)
+        return call.streams ? try await stream(answer, to: request) : try await whole(answer)
     }
 
     private func whole(_ empty: CompletionAnswer) async throws -> HTTPResponse {
@@ -53,23 +57,16 @@ struct CompletionEndpoints: Sendable {
 
     /// Waits for the first event before it answers, so that what fails before any text has its
     /// proper status.
-    private func stream(_ empty: CompletionAnswer) async throws -> HTTPResponse {
+    private func stream(
+        _ empty: CompletionAnswer, to request: HTTPRequest
+    ) async throws -> HTTPResponse {
         let call = empty.call
         let events = try await models.complete(call.session, call.requests[0])
         var iterator = events.makeAsyncIterator()
         let first = try await iterator.next()
-        return HTTPResponse(
-            status: 200, headers: ServerSentEvents.headers,
-            body: .stream { writer in
-                do {
-                    try await send(empty, first: first, then: events, to: writer)
-                } catch {
-                    // The status is gone already: the error goes as the stream's last event.
-                    try Task.checkCancellation()
-                    logger.error("a stream failed", metadata: ["error": "\(type(of: error))"])
-                    try await writer.write(ServerSentEvents.event(ErrorAnswer(error).json))
-                }
-            })
+        return ServerSentEvents.response(to: request, logger: logger) { writer in
+            try await send(empty, first: first, then: events, to: writer)
+        }
     }
 
     private func send(
@@ -101,5 +98,16 @@ struct CompletionEndpoints: Sendable {
     private static func requireEnd(_ isFinished: Bool) throws {
         try Task.checkCancellation()
         if !isFinished { throw RequestError.shuttingDown }
+    }
+}
+
+extension CompletionCall {
+    /// About the most that its answers take until they are sent, as values, as JSON and as text: many
+    /// answers with many alternatives a token add up. A stream holds one prompt's at a time.
+    fileprivate func answerMemory(contextLength: Int) -> Int {
+        let tokens =
+            (streams ? 1 : requests.count) * choicesPerPrompt
+            * min(requests[0].maxTokens, contextLength)
+        return tokens * (16 + 400 * (requests[0].topLogprobs.map { 1 + $0 } ?? 0))
     }
 }
