@@ -15,9 +15,10 @@ import ModelFormats
 /// | `layer.dense` | F32 [d, m] | the layer site's ΔW; [0, 0] while nothing was learned |
 /// | `layer.delta.P.a`, `.b` | F32 [r, in], [out, r] | B·A joins projection P, such as `3.down` |
 /// | `layer.latent`, `layer.decoder` | N [L], F32 [L, d] | its D, latents ascending |
-/// | `episode.key` | I8 [E, p] or U8 [E, ⌈p/2⌉] | keys, oldest first; only directions count |
+/// | `episode.key` | I8 [E, p] or U8 [E, ⌈p/2⌉] | keys; only directions count |
 /// | `episode.latent` | N [E, m] | what each is found by, 65535 where there are fewer |
 /// | `episode.token` | N [E] | the token that followed |
+/// | `episode.cohort` | N [K] | how many episodes there are of each age, the oldest first |
 /// | `familiarity.latent`, `.count` | N [F] | how often a latent was at work |
 /// | `gains` | F32 [6] | of bias, sequences, features, matrix, episodes, layer |
 ///
@@ -25,7 +26,8 @@ import ModelFormats
 /// weights of the site lie on one grid, as a checkpoint's do: w = s·q·|q| with s in `bias.scale`,
 /// `sequence.scale` or `feature.scale`, F32 [1], a power of two. Else it is F32. Either is exact.
 /// Keys are U8 where all values are in −7...7: two a byte, as two's complement of 4 bits, the first
-/// in the low bits.
+/// in the low bits. Episodes of one age stand by a hash of their content, never in the order in
+/// which they came (`EpisodicMemory`).
 ///
 /// A working state adds `feature.usage` F32 [S], `sequence.visits` F32 [C] and
 /// `frozen_loss_average` F32 [0 or 1]; a checkpoint has episodes only where the rule keeps them.
@@ -33,11 +35,13 @@ import ModelFormats
 /// `core_sha256`, `sae_sha256`, `rule_sha256`, `constitution_sha256` (zeros for none),
 /// `vocabulary_size`, `latent_count`, `hidden_size`, `episode_key_size`, `layer_latent_count`,
 /// `projections` (`ProjectionShapes.text`), `revision`, `tokens_learned`, `parent`, `kernel_class`,
-/// `keeps_episodes` (0 or 1); `fidelity` where an export was rounded on its way. The same engram
-/// gives the same bytes.
+/// `keeps_episodes` (0 or 1); `owners_words`, how many remembered positions and contexts can be read
+/// as words of its owner (`OwnersWords.text`); `fidelity` where an export was rounded on its way.
+/// The same engram gives the same bytes.
 ///
-/// Files of version 2 are read too: they have a latent for each synapse in `feature.latent`, no
-/// `feature.count`, F32 weights, and name neither constitution nor projections.
+/// Files of versions 2 and 3 are read too: their episodes stand in the order in which they came,
+/// without `episode.cohort`. Those of version 2 have a latent for each synapse in `feature.latent`,
+/// no `feature.count`, F32 weights, and name neither constitution nor projections.
 extension Engram {
     public enum FileKind: String, Sendable {
         /// For keeping and carrying: without the traces that steer further learning.
@@ -47,9 +51,9 @@ extension Engram {
     }
 
     static let formatName = "hebb.engram"
-    static let formatVersion = 3
+    static let formatVersion = 4
     /// Still read.
-    static let olderVersion = 2
+    static let olderVersions = [3, 2]
 
     /// What the header of an engram file may have: metadata and sites take 4 KiB, and each projection
     /// that imported adapters change some 280 bytes, so that there is room for 1,800 of them, those
@@ -100,6 +104,7 @@ extension Engram {
                     "keeps_episodes": state.episodes.isKept ? "1" : "0",
                     "revision": revision.description, "tokens_learned": String(tokensLearned),
                     "parent": parent?.rawValue ?? "", "kernel_class": kernelClass,
+                    "owners_words": OwnersWords(of: state).text,
                 ].merging(fidelity.map { ["fidelity": $0] } ?? [:]) { $1 },
                 maximumHeaderBytes: Self.headerBytesMaximum)
         } catch {
@@ -155,6 +160,7 @@ extension Engram {
                 }),
             .numbers("episode.latent", shape: [episodes.count, width], latents),
             .numbers("episode.token", episodes.map(\.token)),
+            .numbers("episode.cohort", memory.cohortCounts.map { Int32($0) }),
         ]
     }
 

@@ -34,8 +34,19 @@ extension EngramReader {
         }
         return EpisodicMemory(
             keySize: size, keys: try episodeKeys(count: tokens.count, size: size),
-            latents: lists, tokens: tokens,
+            latents: lists, tokens: tokens, cohortCounts: try cohorts(of: tokens.count),
             isKept: try number("keeps_episodes", limit: 1) == 1)
+    }
+
+    /// How many episodes are of each age; nil for a file that has them in the order they came.
+    private func cohorts(of count: Int) throws(EngramError) -> [Int]? {
+        guard version > 3 else { return nil }
+        let counts = try numbers("episode.cohort").map(Int.init)
+        // Checked before anything is made of them: a count is a stranger's number.
+        guard counts.allSatisfy({ $0 > 0 }), counts.reduce(0, +) == count else {
+            throw malformed("episode.cohort does not add up to the \(count) episodes")
+        }
+        return counts
     }
 
     /// Bytes, or half bytes, of keys of one length.

@@ -37,6 +37,8 @@ extension Engram {
 struct EngramReader {
     let file: SafetensorsFile
     let name: String
+    /// Of the file's format.
+    let version: Int
 
     init(bytes: [UInt8], name: String) throws(EngramError) {
         do {
@@ -47,21 +49,26 @@ struct EngramReader {
         }
         self.name = name
         guard file.metadata["format"] == Engram.formatName else {
-            throw malformed("its metadata has no format = \(Engram.formatName)")
+            throw .malformed(
+                file: name, reason: "its metadata has no format = \(Engram.formatName)")
         }
-        let readable = [Engram.formatVersion, Engram.olderVersion].map(String.init)
-        guard readable.contains(file.metadata["format_version"] ?? "") else {
-            throw malformed(
-                "its format_version is \(file.metadata["format_version"]?.prefix(20) ?? "missing"),"
-                    + " this server reads \(readable.joined(separator: " and "))")
+        let readable = [Engram.formatVersion] + Engram.olderVersions
+        let found = file.metadata["format_version"]
+        guard let version = readable.first(where: { String($0) == found }) else {
+            throw .malformed(
+                file: name,
+                reason:
+                    "its format_version is \(found?.prefix(20) ?? "missing"), this server reads "
+                    + readable.map(String.init).joined(separator: ", "))
         }
+        self.version = version
     }
 
     /// Whether the file is one of version 2.
-    var isOlder: Bool { file.metadata["format_version"] == String(Engram.olderVersion) }
+    var isOfVersionTwo: Bool { version == 2 }
 
     func constitution() throws(EngramError) -> String {
-        isOlder ? ContentDigest.none : try text("constitution_sha256")
+        isOfVersionTwo ? ContentDigest.none : try text("constitution_sha256")
     }
 
     func malformed(_ reason: String) -> EngramError { .malformed(file: name, reason: reason) }
@@ -205,7 +212,7 @@ struct EngramReader {
 
     /// The latent of each synapse.
     private func latents(ofSynapses count: Int) throws(EngramError) -> [Int32] {
-        guard file.metadata["format_version"] == String(Engram.formatVersion) else {
+        guard !isOfVersionTwo else {
             return try numbers("feature.latent", count: count)
         }
         let rows = try numbers("feature.latent")

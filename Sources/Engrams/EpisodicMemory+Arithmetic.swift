@@ -7,31 +7,27 @@ extension EpisodicMemory {
         var key: [Int8]
         var latents: [Int32]
         var token: Int32
+
+        init(_ stored: Stored) {
+            key = Array(stored.key)
+            latents = stored.latents
+            token = stored.token
+        }
     }
 
-    private var positions: [Position] {
-        stored.map { Position(key: Array($0.key), latents: $0.latents, token: $0.token) }
-    }
-
-    private init(_ positions: [Position], keySize: Int, isKept: Bool) {
-        self.init(
-            keySize: keySize, keys: positions.flatMap(\.key), latents: positions.map(\.latents),
-            tokens: positions.map(\.token), isKept: isKept)
-    }
-
-    /// The episodes that `other` does not have, in their order. One that both hold several times
+    /// The episodes that `other` does not have, each in its cohort. One that both hold several times
     /// stays as often as it is here more often.
     /// - Complexity: O(episodes·key).
     func without(_ other: EpisodicMemory) -> EpisodicMemory {
         guard !isEmpty, !other.isEmpty else { return self }
         var surplus: [Position: Int] = [:]
-        for position in other.positions { surplus[position, default: 0] += 1 }
-        let rest = positions.filter { position in
+        for position in other.stored.map(Position.init) { surplus[position, default: 0] += 1 }
+        return filter { stored in
+            let position = Position(stored)
             guard let count = surplus[position], count > 0 else { return true }
             surplus[position] = count - 1
             return false
         }
-        return EpisodicMemory(rest, keySize: keySize, isKept: isKept)
     }
 
     /// The newest episodes of several memories: as many of each, as far as they reach, and in turns,
@@ -40,13 +36,13 @@ extension EpisodicMemory {
     /// - Parameters:
     ///   - memories: with keys of one length; which is newer, when as old, the later one.
     ///   - capacity: how many may stay.
-    /// - Complexity: O(episodes·key).
+    /// - Complexity: O(n log n + episodes·key).
     static func joined(_ memories: [EpisodicMemory], capacity: Int) -> EpisodicMemory {
         let parts = memories.filter { !$0.isEmpty }
         guard let first = parts.first, capacity > 0 else { return EpisodicMemory() }
         if parts.count == 1, first.count <= capacity { return first }
-        let lists = parts.map(\.positions)
-        var newestFirst: [Position] = []
+        let lists = parts.map(\.stored)
+        var newestFirst: [Stored] = []
         var age = 1
         while newestFirst.count < capacity, lists.contains(where: { $0.count >= age }) {
             for list in lists.reversed() where list.count >= age && newestFirst.count < capacity {
@@ -54,7 +50,11 @@ extension EpisodicMemory {
             }
             age += 1
         }
+        let oldestFirst = newestFirst.reversed()
         return EpisodicMemory(
-            newestFirst.reversed(), keySize: first.keySize, isKept: parts.contains(where: \.isKept))
+            keySize: first.keySize, keys: oldestFirst.flatMap(\.key),
+            latents: oldestFirst.map(\.latents), tokens: oldestFirst.map(\.token),
+            cohortCounts: evenCounts(of: oldestFirst.count, capacity: capacity),
+            isKept: parts.contains(where: \.isKept))
     }
 }

@@ -17,30 +17,41 @@ public struct Episode: Sendable, Equatable {
 }
 
 /// E: a bounded memory of positions, indexed by SAE latents, so that a position refers only to the
-/// remembered ones that share some of its strongest latents. The oldest goes when it is full.
+/// remembered ones that share some of its strongest latents. The oldest go when it is full.
+///
+/// Positions in the order in which they came, each with the token after it, would spell what was
+/// said. So a position's age is known by its *cohort* alone, an eighth of the capacity, and within
+/// a cohort they stand by a hash of their content: in memory as in a file, so that a memory that was
+/// written and read goes on as the one that was not, to the last bit. When the memory is full, the
+/// first by that hash of the oldest cohort goes.
 ///
 /// Keys are kept as signed bytes, scaled so that the largest is ±127: at 64 dimensions and more a
 /// cosine is then off by less than 0.01, and a position takes little more than its key and two
 /// bytes a latent. A checkpoint narrows them to ±7, which a file writes in 4 bits each.
 public struct EpisodicMemory: Sendable, Equatable {
+    /// A stored position, its key as it is kept.
+    public typealias Stored = (key: ArraySlice<Int8>, latents: [Int32], token: Int32)
+
     /// Length of a key; 0 while empty.
     public private(set) var keySize = 0
-    public private(set) var count = 0
     /// Whether a checkpoint keeps it; else it lives as long as its session's delta.
     public private(set) var isKept = false
-    /// How many were ever remembered; the episode with number n stands at place n mod `count`.
-    private var total = 0
+    // By place, which is where a position happens to stand.
     private var keys: [Int8] = []
-    /// 1/‖key‖ by place.
+    /// 1/‖key‖.
     private var inverseNorms: [Float] = []
     private var latents: [[Int32]] = []
     private var tokens: [Int32] = []
-    /// latent → numbers of the episodes found by it, ascending.
+    private var ranks: [UInt64] = []
+    /// The places of each cohort, the oldest first, none of them empty; in each by `precedes`.
+    private var cohorts: [[Int32]] = []
+    /// latent → places of the episodes found by it, by `precedes`.
     private var postings: [Int32: [Int32]] = [:]
 
     public init() {}
 
-    public var isEmpty: Bool { count == 0 }
+    public var count: Int { tokens.count }
+    public var isEmpty: Bool { tokens.isEmpty }
 
     /// Fills the place of a latent in a file. A latent of this number is not used as an index.
     static let noLatent = 65_535
@@ -56,23 +67,31 @@ public struct EpisodicMemory: Sendable, Equatable {
         count * ((keySize + 1) / 2 + 2 + 2 * (latents.map(\.count).max() ?? 0))
     }
 
+    /// How many positions are told apart by no more than their content.
+    /// - Parameter capacity: above 0; below 9 every position is a cohort of its own.
+    static func cohortSize(capacity: Int) -> Int { (capacity - 1) / 8 + 1 }
+
     /// Scales every key so that its largest value is ±7, and rounds; a narrow key stays as it is,
     /// since its largest is 7 already.
-    /// - Complexity: O(episodes·key).
+    /// - Complexity: O(episodes·key), and O(n log n) where a key changes.
     mutating func narrowKeys() {
+        guard !hasNarrowKeys else { return }
+        var narrow = keys
         for place in 0..<count {
             let range = place * keySize..<(place + 1) * keySize
             let peak = keys[range].reduce(0) { max($0, abs(Int($1))) }
             guard peak > Self.narrowPeak else { continue }
             let scale = Float(Self.narrowPeak) / Float(peak)
-            for index in range { keys[index] = Int8((Float(keys[index]) * scale).rounded()) }
-            inverseNorms[place] = Self.inverseNorm(keys[range])
+            for index in range { narrow[index] = Int8((Float(keys[index]) * scale).rounded()) }
         }
+        self = EpisodicMemory(
+            keySize: keySize, keys: narrow, latents: latents, tokens: tokens, cohorts: cohorts,
+            isKept: isKept)
     }
 
-    /// Remembers an episode, in place of the oldest when `capacity` are there.
+    /// Remembers an episode, in place of one of the oldest when `capacity` are there.
     /// - Precondition: `capacity` above 0; keys of one length.
-    /// - Complexity: O(key + entries of its latents).
+    /// - Complexity: O(key + entries of its latents + cohort).
     public mutating func append(_ episode: Episode, capacity: Int, isKept: Bool) {
         precondition(capacity > 0, "a memory that may hold something")
         self.isKept = isKept
@@ -80,43 +99,81 @@ public struct EpisodicMemory: Sendable, Equatable {
         precondition(episode.key.count == keySize, "keys of one length")
         let key = Self.quantized(episode.key)
         let found = episode.latents.filter { $0 != Self.noLatent }
+        let rank = Self.rank(key: key[...], latents: found, token: episode.token)
+        let place: Int
         if count < capacity {
+            place = count
             keys += key
             inverseNorms.append(Self.inverseNorm(key[...]))
             latents.append(found)
             tokens.append(episode.token)
-            count += 1
+            ranks.append(rank)
         } else {
-            let place = total % count
-            for latent in latents[place] { forgetOldest(of: latent) }
+            place = dropOldest()
             keys.replaceSubrange(place * keySize..<(place + 1) * keySize, with: key)
             inverseNorms[place] = Self.inverseNorm(key[...])
             latents[place] = found
             tokens[place] = episode.token
+            ranks[place] = rank
         }
-        for latent in found { postings[latent, default: []].append(Int32(total)) }
-        total += 1
-        if total == Int(Int32.max) { self = EpisodicMemory(stored: stored, isKept: isKept) }
+        let size = Self.cohortSize(capacity: capacity)
+        if (cohorts.last?.count ?? size) >= size { cohorts.append([]) }
+        insert(Int32(place), into: &cohorts[cohorts.count - 1])
+        for latent in found {
+            var list = postings.removeValue(forKey: latent) ?? []
+            insert(Int32(place), into: &list)
+            postings[latent] = list
+        }
     }
 
-    /// The oldest episode's number is the first in each of its latents' lists.
-    private mutating func forgetOldest(of latent: Int32) {
-        guard var list = postings.removeValue(forKey: latent) else { return }
-        list.removeFirst()
-        if !list.isEmpty { postings[latent] = list }
+    /// - Returns: The place that is free now.
+    private mutating func dropOldest() -> Int {
+        let place = cohorts[0].removeFirst()
+        if cohorts[0].isEmpty { cohorts.removeFirst() }
+        for latent in latents[Int(place)] {
+            guard var list = postings.removeValue(forKey: latent) else { continue }
+            var index = position(of: place, in: list)
+            while list[index] != place { index += 1 }
+            list.remove(at: index)
+            if !list.isEmpty { postings[latent] = list }
+        }
+        return Int(place)
     }
 
-    /// Calls `body` with the place of every episode found by a latent, oldest first; a place is in
-    /// 0..<count.
+    private func insert(_ place: Int32, into list: inout [Int32]) {
+        list.insert(place, at: position(of: place, in: list))
+    }
+
+    /// The first of a sorted list's indices whose place does not stand before this one.
+    private func position(of place: Int32, in list: [Int32]) -> Int {
+        var (low, high) = (0, list.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if precedes(list[middle], place) { low = middle + 1 } else { high = middle }
+        }
+        return low
+    }
+
+    /// The order of what has one age. Positions that neither precedes the other are the same.
+    private func precedes(_ a: Int32, _ b: Int32) -> Bool {
+        let (a, b) = (Int(a), Int(b))
+        if ranks[a] != ranks[b] { return ranks[a] < ranks[b] }
+        // Different ones of one rank: made to be so.
+        if tokens[a] != tokens[b] { return tokens[a] < tokens[b] }
+        if latents[a] != latents[b] { return latents[a].lexicographicallyPrecedes(latents[b]) }
+        return key(a).lexicographicallyPrecedes(key(b))
+    }
+
+    private func key(_ place: Int) -> ArraySlice<Int8> {
+        keys[place * keySize..<(place + 1) * keySize]
+    }
+
+    /// Calls `body` with the place of every episode found by a latent, in an order that depends on
+    /// what is remembered alone; a place is in 0..<count.
     @inline(__always)
     public func forEach(latent: Int32, _ body: (Int) -> Void) {
         guard let list = postings[latent] else { return }
-        // Numbers under `count` are places already, until the memory is full.
-        if total == count {
-            for number in list { body(Int(number)) }
-        } else {
-            for number in list { body(Int(number) % count) }
-        }
+        for place in list { body(Int(place)) }
     }
 
     public func token(at place: Int) -> Int32 { tokens[place] }
@@ -136,20 +193,66 @@ public struct EpisodicMemory: Sendable, Equatable {
         for index in places.indices { results[index] *= inverseNorms[Int(places[index])] }
     }
 
-    /// Every episode, oldest first, its key as stored: the order of files and comparisons.
-    public var stored: [(key: ArraySlice<Int8>, latents: [Int32], token: Int32)] {
-        (0..<count).map { index in
-            let place = (total - count + index) % count
-            return (
-                keys[place * keySize..<(place + 1) * keySize], latents[place], tokens[place]
-            )
-        }
+    /// Every episode, cohort by cohort, the oldest first, and by its hash in each: the order of
+    /// files and comparisons.
+    public var stored: [Stored] { cohorts.joined().map { stored(at: Int($0)) } }
+
+    /// How many episodes each cohort has, the oldest first.
+    var cohortCounts: [Int] { cohorts.map(\.count) }
+
+    /// `stored`, each cohort by itself.
+    private var storedCohorts: [[Stored]] { cohorts.map { $0.map { stored(at: Int($0)) } } }
+
+    private func stored(at place: Int) -> Stored { (key(place), latents[place], tokens[place]) }
+
+    /// Those of the episodes for which `isKept` holds, each in its cohort.
+    func filter(_ isIncluded: (Stored) -> Bool) -> EpisodicMemory {
+        EpisodicMemory(
+            cohorts: storedCohorts.map { $0.filter(isIncluded) }, keySize: keySize, isKept: isKept)
     }
 
-    /// Rebuilds a memory, oldest first.
-    /// - Precondition: `keys.count == keySize * tokens.count`, and as many lists of latents.
+    /// - Parameter cohorts: the oldest first; those without an episode count for nothing.
+    /// - Complexity: O(n log n + n·key).
+    init(cohorts: [[Stored]], keySize: Int, isKept: Bool) {
+        let all = cohorts.joined()
+        self.init(
+            keySize: keySize, keys: all.flatMap(\.key), latents: all.map(\.latents),
+            tokens: all.map(\.token), cohortCounts: cohorts.map(\.count), isKept: isKept)
+    }
+
+    /// Rebuilds a memory from its arrays, the oldest cohort first.
+    ///
+    /// - Parameter cohortCounts: how many episodes each cohort has; nil: eight of one size, for
+    ///   arrays that stand in the order in which the positions came.
+    /// - Precondition: `keys.count == keySize * tokens.count`, as many lists of latents, and counts
+    ///   that add up to as many.
+    /// - Complexity: O(n log n + n·key).
     public init(
-        keySize: Int, keys: [Int8], latents: [[Int32]], tokens: [Int32], isKept: Bool
+        keySize: Int, keys: [Int8], latents: [[Int32]], tokens: [Int32],
+        cohortCounts: [Int]? = nil, isKept: Bool
+    ) {
+        let counts = cohortCounts ?? Self.evenCounts(of: tokens.count, capacity: tokens.count)
+        precondition(counts.reduce(0, +) == tokens.count, "each episode in one cohort")
+        var next: Int32 = 0
+        let cohorts = counts.map { count in
+            defer { next += Int32(count) }
+            return Array(next..<next + Int32(count))
+        }
+        self.init(
+            keySize: keySize, keys: keys, latents: latents, tokens: tokens, cohorts: cohorts,
+            isKept: isKept)
+    }
+
+    /// Cohorts for episodes that stand in the order of their age.
+    static func evenCounts(of count: Int, capacity: Int) -> [Int] {
+        guard count > 0 else { return [] }
+        let size = cohortSize(capacity: capacity)
+        return stride(from: 0, to: count, by: size).map { min(size, count - $0) }
+    }
+
+    private init(
+        keySize: Int, keys: [Int8], latents: [[Int32]], tokens: [Int32], cohorts: [[Int32]],
+        isKept: Bool
     ) {
         precondition(
             keys.count == keySize * tokens.count && latents.count == tokens.count,
@@ -159,29 +262,47 @@ public struct EpisodicMemory: Sendable, Equatable {
         self.keys = keys
         self.latents = latents
         self.tokens = tokens
-        count = tokens.count
-        total = count
-        inverseNorms = (0..<count).map { place in
-            Self.inverseNorm(keys[place * keySize..<(place + 1) * keySize])
+        for place in tokens.indices {
+            let key = keys[place * keySize..<(place + 1) * keySize]
+            inverseNorms.append(Self.inverseNorm(key))
+            ranks.append(Self.rank(key: key, latents: latents[place], token: tokens[place]))
         }
-        for (number, found) in latents.enumerated() {
-            for latent in found { postings[latent, default: []].append(Int32(number)) }
+        self.cohorts = cohorts.filter { !$0.isEmpty }.map { $0.sorted(by: precedes) }
+        for place in tokens.indices.map({ Int32($0) }).sorted(by: precedes) {
+            for latent in latents[Int(place)] { postings[latent, default: []].append(place) }
         }
-    }
-
-    private init(
-        stored: [(key: ArraySlice<Int8>, latents: [Int32], token: Int32)], isKept: Bool
-    ) {
-        self.init(
-            keySize: stored.first?.key.count ?? 0, keys: stored.flatMap(\.key),
-            latents: stored.map(\.latents), tokens: stored.map(\.token), isKept: isKept)
     }
 
     public static func == (a: EpisodicMemory, b: EpisodicMemory) -> Bool {
-        a.count == b.count && a.isKept == b.isKept
+        a.isKept == b.isKept && a.cohortCounts == b.cohortCounts
             && zip(a.stored, b.stored).allSatisfy {
                 $0.key == $1.key && $0.latents == $1.latents && $0.token == $1.token
             }
+    }
+
+    /// A hash of a position's content, splitmix64's finaliser (Steele et al. 2014) over its parts:
+    /// says nothing of when it came. Stable for ever, since files are in its order.
+    private static func rank(key: ArraySlice<Int8>, latents: [Int32], token: Int32) -> UInt64 {
+        var hash: UInt64 = 0
+        func mix(_ part: UInt64) {
+            hash = (hash ^ part) &+ 0x9E37_79B9_7F4A_7C15
+            hash = (hash ^ (hash >> 30)) &* 0xBF58_476D_1CE4_E5B9
+            hash = (hash ^ (hash >> 27)) &* 0x94D0_49BB_1331_11EB
+            hash ^= hash >> 31
+        }
+        mix(UInt64(UInt32(bitPattern: token)) << 32 | UInt64(latents.count))
+        for latent in latents { mix(UInt64(UInt32(bitPattern: latent))) }
+        // Eight values of the key at a time.
+        var word: UInt64 = 0
+        for (index, value) in key.enumerated() {
+            word = word << 8 | UInt64(UInt8(bitPattern: value))
+            if index % 8 == 7 {
+                mix(word)
+                word = 0
+            }
+        }
+        if key.count % 8 != 0 { mix(word) }
+        return hash
     }
 
     private static func quantized(_ key: [Float]) -> [Int8] {

@@ -85,7 +85,7 @@ extension EngramReader {
     }
 
     func projections() throws(EngramError) -> ProjectionShapes {
-        if isOlder { return ProjectionShapes() }
+        if isOfVersionTwo { return ProjectionShapes() }
         guard let shapes = ProjectionShapes(text: try text("projections")) else {
             throw malformed("metadata projections does not name a family and six sizes")
         }

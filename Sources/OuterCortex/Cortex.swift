@@ -218,11 +218,14 @@ public final class Cortex: Sendable {
     /// - Parameters:
     ///   - tokens: the text; each within the vocabulary.
     ///   - reward: the third factor, −1...1; 1 is plain learning from the prediction error.
+    ///   - spared: sites that speak and do not learn.
     public func startObserving(
-        _ tokens: [TokenID], from engram: Engram, reward: Float = 1
+        _ tokens: [TokenID], from engram: Engram, reward: Float = 1,
+        sparing spared: Set<PlasticSite> = []
     ) -> ObserveTask {
         let pass = TextPass(cortex: self, tokens: tokens)
-        return ObserveTask(cortex: self, pass: pass, engram: engram, reward: reward)
+        return ObserveTask(
+            cortex: self, pass: pass, engram: engram, reward: reward, sparing: spared)
     }
 
     /// Starts measuring a text.

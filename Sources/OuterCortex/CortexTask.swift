@@ -69,13 +69,16 @@ public final class ObserveTask: CortexTask {
     /// A draft is pruned whenever it learned this many tokens, so that it stays bounded.
     private static let pruningInterval = 2048
 
-    init(cortex: Cortex, pass: TextPass, engram: Engram, reward: Float) {
+    init(
+        cortex: Cortex, pass: TextPass, engram: Engram, reward: Float,
+        sparing spared: Set<PlasticSite> = []
+    ) {
         self.cortex = cortex
         self.reward = reward
         self.pass = pass
         base = engram.revision
         draft = engram.sites
-        learner = SynapticLearner(cortex: cortex)
+        learner = SynapticLearner(cortex: cortex, rule: cortex.rule.without(spared))
         tokensBefore = engram.tokensLearned
     }
 

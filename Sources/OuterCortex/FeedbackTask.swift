@@ -73,9 +73,11 @@ public final class FeedbackTask: CortexTask {
     private var sums = OutcomeSums()
     private var learnedTokens = 0
 
-    init(cortex: Cortex, answers: [JudgedAnswer], engram: Engram) {
+    init(
+        cortex: Cortex, answers: [JudgedAnswer], engram: Engram, sparing spared: Set<PlasticSite>
+    ) {
         self.cortex = cortex
-        var rule = cortex.rule
+        var rule = cortex.rule.without(spared)
         rule.bias.rate = 0
         rule.gainRate = 0
         rule.feature.rate *= FeedbackRule.featureShare
@@ -208,10 +210,12 @@ private struct AnswerReading {
 
 extension Cortex {
     /// Starts learning from verdicts on answers.
-    /// - Parameter answers: learned in this order; every token within the vocabulary.
+    /// - Parameters:
+    ///   - answers: learned in this order; every token within the vocabulary.
+    ///   - spared: sites that speak and do not learn.
     public func startFeedback(
-        _ answers: [JudgedAnswer], from engram: Engram
+        _ answers: [JudgedAnswer], from engram: Engram, sparing spared: Set<PlasticSite> = []
     ) -> FeedbackTask {
-        FeedbackTask(cortex: self, answers: answers, engram: engram)
+        FeedbackTask(cortex: self, answers: answers, engram: engram, sparing: spared)
     }
 }

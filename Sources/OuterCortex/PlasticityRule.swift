@@ -206,3 +206,23 @@ extension PlasticityRule: Codable {
         try box.encode(safeZone, forKey: .safeZone)
     }
 }
+
+extension PlasticityRule {
+    /// The same rule with some sites off.
+    public func without(_ sites: Set<PlasticSite>) -> PlasticityRule {
+        var rule = self
+        for site in sites {
+            switch site {
+            case .bias: rule.bias.rate = 0
+            case .sequences: rule.sequence.rate = 0
+            case .features: rule.feature.rate = 0
+            case .matrix: rule.matrix.rate = 0
+            case .episodes: rule.episode.capacity = 0
+            case .layer:
+                rule.layer.dense.rate = 0
+                rule.layer.decoder.rate = 0
+            }
+        }
+        return rule
+    }
+}

@@ -23,7 +23,7 @@ struct SynapticLearner {
         self.cortex = cortex
         self.rule = rule ?? cortex.rule
         zone = cortex.zone
-        layer = LayerLearner(cortex: cortex)
+        layer = self.rule.layer.isOn ? LayerLearner(cortex: cortex) : nil
         errors = ErrorTargets(vocabularySize: cortex.inner.config.vocabularySize)
         post = [Float](repeating: 0, count: cortex.inner.config.hiddenSize)
     }
@@ -225,7 +225,8 @@ struct SynapticLearner {
         frozenLoss: Float, _ reward: Float
     ) {
         let site = rule.episode
-        guard !slice.keys.isEmpty, reward > 0, frozenLoss > site.minimumSurprise else { return }
+        guard site.isOn, !slice.keys.isEmpty, reward > 0, frozenLoss > site.minimumSurprise
+        else { return }
         let active = zip(slice.latents(row), slice.values(row)).prefix(site.indexedLatents)
         sites.episodes.append(
             Episode(

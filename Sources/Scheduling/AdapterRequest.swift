@@ -7,11 +7,17 @@ public struct AdapterRequest: Sendable, Equatable {
     public var format: AdapterFormat
     /// Whether a file is wanted that leaves out what its format cannot hold.
     public var allowsPartial: Bool
+    /// Sites of the engram that take no part in it.
+    public var without: Set<PlasticSite>
 
-    public init(scope: DeltaScope, format: AdapterFormat, allowsPartial: Bool) {
+    public init(
+        scope: DeltaScope, format: AdapterFormat, allowsPartial: Bool,
+        without: Set<PlasticSite> = []
+    ) {
         self.scope = scope
         self.format = format
         self.allowsPartial = allowsPartial
+        self.without = without
     }
 }
 

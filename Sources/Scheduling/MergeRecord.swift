@@ -34,6 +34,9 @@ struct MergeRecord: Sendable, Equatable, Codable {
     var terms: [Term]
     var mode: MergeRequest.Mode
     var rescale: MergeRescale
+    /// Sites of the terms that take no part, in the order of their names; nil: none, as in records
+    /// from before they could be left out.
+    var without: [PlasticSite]?
 
     /// Everything that it refers to, each once, in the order of the terms.
     var references: [Reference] {
@@ -60,7 +63,7 @@ struct MergeRecord: Sendable, Equatable, Codable {
             terms.map { term in
                 let whole = content(term.content)
                 let part = term.base.map { whole.contribution(beyond: content($0)) } ?? whole
-                return .init(part, scale: term.scale)
+                return .init(part.without(Set(without ?? [])), scale: term.scale)
             }, onto: mode == .add ? total : nil, rescale: rescale, within: zone,
             episodes: episodes)
         merged.parent = total.parent

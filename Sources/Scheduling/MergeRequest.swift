@@ -6,15 +6,18 @@ public struct MergeRequest: Sendable, Equatable {
     public var terms: [Term]
     public var mode: Mode
     public var rescale: MergeRescale
+    /// Sites of the terms that take no part.
+    public var without: Set<PlasticSite>
     public var ifMatch: Revision?
 
     public init(
         terms: [Term], mode: Mode = .replace, rescale: MergeRescale = .sqrt,
-        ifMatch: Revision? = nil
+        without: Set<PlasticSite> = [], ifMatch: Revision? = nil
     ) {
         self.terms = terms
         self.mode = mode
         self.rescale = rescale
+        self.without = without
         self.ifMatch = ifMatch
     }
 

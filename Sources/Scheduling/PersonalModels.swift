@@ -44,9 +44,12 @@ public protocol PersonalModels: Sendable {
         -> SessionState
     func deleteCheckpoint(_ id: SessionID, checkpoint: CheckpointID) async throws
 
-    func exportDelta(_ id: SessionID, scope: DeltaScope) async throws -> ExportedDelta
+    /// - Parameter without: sites that are left out.
+    func exportDelta(_ id: SessionID, scope: DeltaScope, without: Set<PlasticSite>) async throws
+        -> ExportedDelta
     /// An export of 8 bits a weight, with what it lost.
-    func exportRounded(_ id: SessionID, scope: DeltaScope) async throws -> ExportedDelta
+    func exportRounded(_ id: SessionID, scope: DeltaScope, without: Set<PlasticSite>) async throws
+        -> ExportedDelta
     /// What other programs can run of an engram (`AdapterRequest.swift`).
     func exportAdapter(_ id: SessionID, _ request: AdapterRequest) async throws -> ExportedAdapter
     func importDelta(_ id: SessionID, file: [UInt8], ifMatch: Revision?) async throws
@@ -361,10 +364,16 @@ public struct ExportedDelta: Sendable {
     public var hash: String
     /// `exact`, or what the file lost, as names and figures.
     public var fidelity: String
-    public init(file: [UInt8], revision: Revision, hash: String, fidelity: String = "exact") {
+    /// How much of it is its owner's words.
+    public var ownersWords: OwnersWords
+    public init(
+        file: [UInt8], revision: Revision, hash: String, fidelity: String = "exact",
+        ownersWords: OwnersWords
+    ) {
         self.file = file
         self.revision = revision
         self.hash = hash
         self.fidelity = fidelity
     }
 }
+        self.ownersWords = ownersWords

@@ -21,10 +21,12 @@ extension Scheduler {
         try await serveQueued(for: id) {
             let session = try await present(id)
             let engram = try await engram(of: session, scope: request.scope)
+                .without(request.without)
             var texts = try await ownTexts(of: id, limit: Self.measuredTokens)
             let kind: AdapterFidelity.Text = texts.isEmpty ? .core : .session
             if texts.isEmpty { texts = [try await ownText(for: id)] }
-            let name = "\(cortex.modelName)-\(id.user)-\(id.name)"
+            // Nobody's name: such files are made to be given away.
+            let name = "\(cortex.modelName)-learned"
             let export: AdapterExport = try await thread.run(for: id) { [cortex, texts] in
                 let task = cortex.startExporting(
                     engram, as: request.format, measuredOn: texts, kind: kind,

@@ -5,15 +5,27 @@ import OuterCortex
 extension Scheduler {
     /// - `session`: what the session learned beyond the checkpoint it stands on; `user`: the user's
     ///   head; `total`: all that acts on this session.
-    public func exportDelta(_ id: SessionID, scope: DeltaScope) async throws -> ExportedDelta {
+    public func exportDelta(
+        _ id: SessionID, scope: DeltaScope, without left: Set<PlasticSite> = []
+    ) async throws -> ExportedDelta {
         try await serveQueued(for: id) {
-            if scope == .user { return try await exportHead(for: id) }
-            let session = try await present(id)
-            let engram = try await engram(of: session, scope: scope)
-            let file = try await atDesk(for: id.user) { try engram.serialized(as: .checkpoint) }
+            let (engram, revision) = try await exported(id, scope)
+            let given = engram.without(left)
+            let file = try await atDesk(for: id.user) { try given.serialized(as: .checkpoint) }
             return ExportedDelta(
-                file: file, revision: session.revision, hash: ContentDigest.of(file))
+                file: file, revision: revision, hash: ContentDigest.of(file),
+                ownersWords: given.ownersWords)
         }
+    }
+
+    private func exported(
+        _ id: SessionID, _ scope: DeltaScope
+    ) async throws -> (Engram, Revision) {
+        if scope == .user {
+            return (try await head(of: id.user), try await record(of: id).revision)
+        }
+        let session = try await present(id)
+        return (try await engram(of: session, scope: scope), session.revision)
     }
 
     /// What a scope means at this moment, as an engram.
@@ -32,18 +44,15 @@ extension Scheduler {
         }
     }
 
-    /// The head's own bytes, so that their hash is the one in the list; they are the owner's also
-    /// where this server's core is another than they were learned on.
-    private func exportHead(for id: SessionID) async throws -> ExportedDelta {
-        let revision = try await record(of: id).revision
-        var file: [UInt8]?
-        if let head = try await store.user(id.user)?.head {
-            file = try await store.engram(of: head, of: id.user)
+    /// The user's engram as it is stored, so that its file is the one whose hash is in the list; it
+    /// is the owner's also where this server's core is another than it was learned on.
+    private func head(of user: UserID) async throws -> Engram {
+        guard let head = try await store.user(user)?.head,
+            let file = try await store.engram(of: head, of: user)
+        else { return cortex.emptyEngram() }
+        return try await atDesk(for: user) {
+            try Engram(serialized: file, name: "Checkpoint \(head)")
         }
-        let bytes = try await atDesk(for: id.user) { [cortex, file] in
-            try file ?? cortex.emptyEngram().serialized(as: .checkpoint)
-        }
-        return ExportedDelta(file: bytes, revision: revision, hash: ContentDigest.of(bytes))
     }
 
     /// Replaces the session's total by an engram or a PEFT adapter that its owner brought, or
@@ -55,23 +64,22 @@ extension Scheduler {
         try await serveWriter(of: id) {
             let session = try await replaceable(id)
             try requireMatch(ifMatch, session.revision)
-            let (engram, blob) = try await atDesk(for: id.user) { [cortex] in
-                let engram = try cortex.engram(uploaded: file, name: "The uploaded file")
-                // Our own writing of it: a stranger's file may carry more than an engram.
-                return (engram, try engram.serialized(as: .workingState))
+            let engram = try await atDesk(for: id.user) {
+                [cortex, spared = configuration.journal.spared] in
+                try cortex.engram(uploaded: file, name: "The uploaded file").without(spared)
             }
-            return try await takeIn(engram, file: blob, to: session)
+            return try await takeIn(engram, to: session)
         }
     }
 
     /// Puts an engram from elsewhere in a session's place, once it has passed the audit.
-    /// - Parameter file: our own writing of it, for the journal.
-    func takeIn(
-        _ engram: Engram, file: [UInt8], to session: ResidentSession
-    ) async throws -> SessionState {
+    func takeIn(_ engram: Engram, to session: ResidentSession) async throws -> SessionState {
         let audit = try await audit(engram, for: .import, of: session)
         var change = SessionChange(.import, engram: engram, base: session.record.base)
-        change.importedFile = file
+        // Our own writing of it: a stranger's file may carry more than an engram.
+        change.importedFile = try await atDesk(for: session.id.user) {
+            try engram.serialized(as: .workingState)
+        }
         change.audit = audit
         return try state(of: try await commit(change, to: session).record)
     }

@@ -80,7 +80,8 @@ extension Scheduler {
                         reward: $1.0, advantage: $1.1)
                 }, streak: streak, gain: FeedbackRule.gain(streak: streak))
             let tokens = answers.flatMap { $0.prompt + $0.answer }.map(\.rawValue)
-            let (outcome, engram) = try await learn(record, tokens, on: session.engram, for: id)
+            let (outcome, engram) = try await learn(
+                record, tokens, on: session.engram, for: id, sparing: configuration.journal.spared)
 
             var change = SessionChange(.feedback, engram: engram, base: session.record.base)
             change.tokens = tokens
@@ -114,13 +115,15 @@ extension Scheduler {
     }
 
     /// Learns a feedback event on a copy of an engram. Live learning and recovery both come here.
+    /// - Parameter spared: sites that do not learn.
     func learn(
-        _ record: FeedbackRecord, _ tokens: [Int32], on engram: Engram, for id: SessionID
+        _ record: FeedbackRecord, _ tokens: [Int32], on engram: Engram, for id: SessionID,
+        sparing spared: Set<PlasticSite> = []
     ) async throws -> (FeedbackOutcome, Engram) {
         guard let judged = record.judged(tokens) else { throw StorageError.corrupt(code: 0) }
         do {
             return try await thread.run(for: id) { [cortex] in
-                let task = cortex.startFeedback(judged, from: engram)
+                let task = cortex.startFeedback(judged, from: engram, sparing: spared)
                 return CortexWork {
                     guard task.advance() else { return .more(.bulk) }
                     let outcome = task.result

@@ -175,7 +175,9 @@ extension Scheduler {
         }
         let text = try await learnedText(completion, mode, answers[0])
         guard !text.isEmpty else { return summary }
-        var lesson = try await learn(text, reward: nil, on: session.engram, for: session.id)
+        var lesson = try await learn(
+            text, reward: nil, on: session.engram, for: session.id,
+            sparing: configuration.journal.spared)
         let written = mode == .completion ? 0 : completion.prompt.count
         lesson.gains.removeSubrange(written...)
         var change = SessionChange(.completion, engram: lesson.engram, base: session.record.base)

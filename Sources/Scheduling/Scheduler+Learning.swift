@@ -42,7 +42,8 @@ extension Scheduler {
             }
             try requireMatch(request.ifMatch, session.revision)
             let lesson = try await learn(
-                tokens, reward: request.reward, on: session.engram, for: id)
+                tokens, reward: request.reward, on: session.engram, for: id,
+                sparing: configuration.journal.spared)
             var change = SessionChange(
                 .observe, engram: lesson.engram, base: session.record.base)
             change.tokens = tokens.map(\.rawValue)
@@ -111,12 +112,15 @@ extension Scheduler {
 
     /// Learns a text on a copy of an engram. Live learning and recovery both come here, and only
     /// what is passed in matters, so both get the same bytes.
+    /// - Parameter spared: sites that do not learn.
     func learn(
-        _ tokens: [TokenID], reward: Float?, on engram: Engram, for id: SessionID
+        _ tokens: [TokenID], reward: Float?, on engram: Engram, for id: SessionID,
+        sparing spared: Set<PlasticSite> = []
     ) async throws -> Lesson {
         do {
             return try await thread.run(for: id) { [cortex] in
-                let task = cortex.startObserving(tokens, from: engram, reward: reward ?? 1)
+                let task = cortex.startObserving(
+                    tokens, from: engram, reward: reward ?? 1, sparing: spared)
                 return CortexWork {
                     guard task.advance() else { return .more(.bulk) }
                     let observation = task.result

@@ -13,6 +13,8 @@ extension Scheduler {
             try requireMatch(request.ifMatch, session.revision)
             var contents: [MergeRecord.Reference: Engram] = [:]
             var record = MergeRecord(terms: [], mode: request.mode, rescale: request.rescale)
+            let left = request.without.union(configuration.journal.spared)
+            if !left.isEmpty { record.without = left.sorted { $0.rawValue < $1.rawValue } }
             for term in request.terms {
                 let (content, base) = try await resolve(term, of: id.user, into: &contents)
                 record.terms.append(.init(content: content, base: base, scale: term.scale))

@@ -7,8 +7,10 @@ extension Scheduler {
     /// An export with every weight on a grid of 255 levels, and what that cost, measured: the norm
     /// of the weights' error over that of the weights, the synapses that came to nothing, and where
     /// it is the whole of a model, bits per byte of the session's own newest text.
-    public func exportRounded(_ id: SessionID, scope: DeltaScope) async throws -> ExportedDelta {
-        let exact = try await exportDelta(id, scope: scope)
+    public func exportRounded(
+        _ id: SessionID, scope: DeltaScope, without left: Set<PlasticSite> = []
+    ) async throws -> ExportedDelta {
+        let exact = try await exportDelta(id, scope: scope, without: left)
         return try await serveQueued(for: id) {
             let (engram, rounded, comparison) = try await atDesk(for: id.user) { [cortex] in
                 let engram = try Engram(serialized: exact.file, name: "The export")
@@ -45,7 +47,7 @@ extension Scheduler {
             }
             return ExportedDelta(
                 file: file, revision: exact.revision, hash: ContentDigest.of(file),
-                fidelity: fidelity)
+                fidelity: fidelity, ownersWords: exact.ownersWords)
         }
     }
 

@@ -27,18 +27,20 @@ extension Scheduler {
         try await serveWriter(of: id) {
             let session = try await replaceable(id)
             try requireMatch(ifMatch, session.revision)
-            let (engram, report, blob) = try await atDesk(for: id.user) { [cortex] in
+            let (engram, report) = try await atDesk(for: id.user) {
+                [cortex, spared = configuration.journal.spared] in
                 let given = try Engram(serialized: file, name: "The uploaded file")
+                    .without(spared)
                 let (engram, report) = try given.transferred(
                     to: cortex.identity, within: cortex.zone,
                     episodes: cortex.rule.episode.capacity)
                 try cortex.admit(engram)
-                return (engram, report, try engram.serialized(as: .workingState))
+                return (engram, report)
             }
             let texts = try await ownTexts(of: id, limit: Self.measuredTokensMaximum)
             let measured = try await measure(engram, on: texts, for: id)
             return TransferResult(
-                session: try await takeIn(engram, file: blob, to: session), report: report,
+                session: try await takeIn(engram, to: session), report: report,
                 measured: measured)
         }
     }

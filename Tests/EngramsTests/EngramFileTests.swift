@@ -150,18 +150,91 @@ struct EngramFileTests {
         #expect(saved.sequences.sorted().map(\.key) == [ContextKey(token: 1)])
     }
 
-    @Test("of version 2 is read as what it was written from")
-    func olderVersion() throws {
+    @Test("of versions 2 and 3 is read as what it was written from, its order forgotten")
+    func olderVersions() throws {
         let engram = try randomEngram(seed: 22)
-        let read = try Engram(serialized: versionTwo(of: engram), name: "older")
-        #expect(read == engram)
-        #expect(throws: EngramError.self) {
-            try Engram(serialized: versionTwo(of: engram, version: "4"), name: "newer")
+        for older in [try versionTwo(of: engram), try versionThree(of: engram)] {
+            let read = try Engram(serialized: older, name: "older")
+            #expect(read == engram)
+            #expect(
+                try read.serialized(as: .workingState) == engram.serialized(as: .workingState))
+        }
+        for version in ["1", "5", ""] {
+            #expect(throws: EngramError.self) {
+                try Engram(serialized: versionThree(of: engram, version: version), name: "other")
+            }
         }
     }
 
+    @Test("of version 3 with many episodes tells eight ages and no order")
+    func olderOrder() throws {
+        var engram = Engram.empty(identity: identity)
+        let positions = (0..<33).map { number -> EpisodicMemory.Stored in
+            let key = (0..<8).map { Int8(($0 * number) % 7 - 3) }
+            return (key[...], [Int32(number % 9)], Int32(number))
+        }
+        // Each with an age of its own, so that the file has them in the order they came.
+        engram.sites.episodes = EpisodicMemory(
+            cohorts: positions.map { [$0] }, keySize: 8, isKept: true)
+        let read = try Engram(serialized: versionThree(of: engram), name: "older").sites.episodes
+        #expect(read.cohortCounts == [5, 5, 5, 5, 5, 5, 3])
+        #expect(read.stored.map(\.token) != positions.map(\.token))
+        for (index, start) in stride(from: 0, to: 33, by: 5).enumerated() {
+            let cohort = read.stored[start..<min(33, start + 5)].map { Int($0.token) }
+            #expect(cohort.sorted() == Array(5 * index..<min(33, 5 * index + 5)))
+        }
+    }
+
+    /// As version 3 wrote a working state.
+    private func versionThree(of engram: Engram, version: String = "3") throws -> [UInt8] {
+        let new = try file(engram.serialized(as: .workingState))
+        let entries = try new.names.filter { $0 != "episode.cohort" }.map { name in
+            let tensor = try new.tensor(name)
+            return SafetensorsWriter.Entry(
+                name: name, type: tensor.type, shape: tensor.shape,
+                bytes: tensor.withUnsafeBytes { Array($0) })
+        }
+        var metadata = new.metadata
+        metadata["format_version"] = version
+        metadata["owners_words"] = nil
+        return try SafetensorsWriter.serialize(entries, metadata: metadata)
+    }
+
+    @Test("says how much of it is its owner's words, and lacks what is left out")
+    func ownersWords() throws {
+        let engram = try randomEngram(seed: 24)
+        func words(_ engram: Engram) throws -> String? {
+            try file(engram.serialized(as: .checkpoint)).metadata["owners_words"]
+        }
+        #expect(try words(engram) == "episodes=4; sequences=30")
+        #expect(engram.ownersWords.text == "episodes=4; sequences=30")
+        #expect(try words(engram.without([.episodes])) == "episodes=0; sequences=30")
+        #expect(try words(engram.without(PlasticSite.verbatim)) == "episodes=0; sequences=0")
+        #expect(engram.without([]) == engram)
+        for site in PlasticSite.allCases {
+            let rest = engram.without([site])
+            try rest.check(on: identity, within: SafeZone())
+            let sites = engram.comparison(with: rest, limit: 0, pushLimit: 0).sites
+            for found in sites {
+                #expect(found.countBefore > 0)
+                #expect(found.countAfter == (found.name == site.rawValue ? 0 : found.countBefore))
+            }
+            let file = try rest.serialized(as: .checkpoint)
+            #expect(try Engram(serialized: file, name: "test").serialized(as: .checkpoint) == file)
+        }
+        // What no checkpoint keeps is in none.
+        var passing = engram
+        passing.sites.episodes = EpisodicMemory()
+        for token in 0..<3 {
+            passing.sites.episodes.append(
+                Episode(key: [Float](repeating: 1, count: 8), latents: [1], token: Int32(token)),
+                capacity: 9, isKept: false)
+        }
+        #expect(try words(passing) == "episodes=0; sequences=30")
+    }
+
     /// As version 2 wrote a working state.
-    private func versionTwo(of engram: Engram, version: String = "2") throws -> [UInt8] {
+    private func versionTwo(of engram: Engram) throws -> [UInt8] {
         let new = try file(engram.serialized(as: .workingState))
         func narrow(_ values: [Int], _ name: String, _ shape: [Int]) -> SafetensorsWriter.Entry {
             SafetensorsWriter.Entry(
@@ -169,7 +242,7 @@ struct EngramFileTests {
                 bytes: values.flatMap { [UInt8($0 & 255), UInt8($0 >> 8)] })
         }
         var entries: [SafetensorsWriter.Entry] = []
-        for name in new.names where name != "feature.count" {
+        for name in new.names where !["feature.count", "episode.cohort"].contains(name) {
             let tensor = try new.tensor(name)
             if name == "feature.latent" {
                 let latents = engram.sites.features.sorted().map { Int($0.latent) }
@@ -187,7 +260,7 @@ struct EngramFileTests {
             }
         }
         var metadata = new.metadata
-        metadata["format_version"] = version
+        metadata["format_version"] = "2"
         return try SafetensorsWriter.serialize(entries, metadata: metadata)
     }
 
@@ -228,6 +301,11 @@ struct EngramFileTests {
                     bytes: [UInt8](repeating: 0, count: 32))
             ),
             ("episode.latent", .numbers("episode.latent", shape: [0, 3], [])),
+            ("episode.cohort", .numbers("episode.cohort", [1, 1, 1])),
+            ("episode.cohort", .numbers("episode.cohort", [4, 0])),
+            ("episode.cohort", .numbers("episode.cohort", [])),
+            ("episode.cohort", .integers32("episode.cohort", shape: [2], [5, -1])),
+            ("episode.cohort", .integers32("episode.cohort", shape: [2], [.max, .max])),
         ]
         for (name, replacement) in damages {
             let entries = try tensors.names.map { other in

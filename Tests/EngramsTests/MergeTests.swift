@@ -82,7 +82,7 @@ struct MergeTests {
             for token in tokens {
                 memory.append(
                     Episode(key: [1, Float(token)], latents: [token], token: token),
-                    capacity: 100, isKept: true)
+                    capacity: 8, isKept: true)
             }
             return memory
         }

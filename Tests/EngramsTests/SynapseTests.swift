@@ -91,19 +91,67 @@ struct EpisodicMemoryTests {
         return found
     }
 
-    @Test("forgets the oldest and finds exactly the rest by their latents", arguments: [3, 10, 64])
+    @Test(
+        "forgets the oldest, to a cohort, and finds exactly the rest by their latents",
+        arguments: [1, 3, 8, 10, 24, 64])
     func ring(capacity: Int) {
         var memory = EpisodicMemory()
-        for number in 0..<50 {
+        let cohort = EpisodicMemory.cohortSize(capacity: capacity)
+        for number in 0..<150 {
             memory.append(episode(number), capacity: capacity, isKept: true)
-            let kept = max(0, number + 1 - capacity)...number
-            #expect(memory.stored.map(\.token) == kept.map { Int32($0) })
+            #expect(memory.count == min(number + 1, capacity))
+            let kept = memory.stored.map { Int($0.token) }.sorted()
+            #expect(Set(kept).count == kept.count)
+            let oldest = number + 1 - capacity
+            #expect(kept.allSatisfy { oldest - cohort < $0 && $0 <= number })
+            // Of what is newer than the oldest cohort there is nothing missing.
+            #expect(Set(kept).isSuperset(of: max(0, oldest + cohort)..<number + 1))
             for latent in 0..<Int32(7) {
                 let expected = kept.filter { episode($0).latents.contains(latent) }
-                #expect(tokens(memory, latent: latent) == expected.map { Int32($0) })
+                #expect(tokens(memory, latent: latent).sorted() == expected.map { Int32($0) })
             }
         }
-        #expect(memory.count == min(50, capacity))
+    }
+
+    @Test("Of positions of one age, nothing tells which came first")
+    func unordered() throws {
+        func engram(_ numbers: [Int]) throws -> Engram {
+            var sites = PlasticSites()
+            for number in numbers {
+                sites.episodes.append(eight(number), capacity: 800, isKept: true)
+            }
+            var engram = Engram.empty(identity: identity)
+            try engram.commit(Proposal(base: .zero, sites: sites, tokens: 1), within: SafeZone())
+            return engram
+        }
+        let spoken = try engram(Array(0..<40))
+        let tokens = spoken.sites.episodes.stored.map(\.token)
+        #expect(tokens.sorted() == (0..<40).map { Int32($0) })
+        // Neighbours in the file are neighbours in the text no more often than by chance, 1 in 20.
+        let neighbours = zip(tokens, tokens.dropFirst()).count { abs($0 - $1) == 1 }
+        #expect(neighbours < 8)
+        for numbers in [Array((0..<40).reversed()), Array(20..<40) + Array(0..<20)] {
+            let other = try engram(numbers)
+            #expect(other.sites.episodes == spoken.sites.episodes)
+            for kind in [Engram.FileKind.checkpoint, .workingState] {
+                #expect(try other.serialized(as: kind) == spoken.serialized(as: kind))
+            }
+            #expect(
+                (0..<Int32(7)).allSatisfy {
+                    self.tokens(other.sites.episodes, latent: $0)
+                        == self.tokens(spoken.sites.episodes, latent: $0)
+                })
+        }
+    }
+
+    @Test("The same position remembered twice is there twice, and goes once")
+    func twice() {
+        var memory = EpisodicMemory()
+        for number in [1, 1, 2, 1] { memory.append(eight(number), capacity: 8, isKept: true) }
+        #expect(tokens(memory, latent: 1).filter { $0 == 1 }.count == 3)
+        for number in 10..<15 { memory.append(eight(number), capacity: 8, isKept: true) }
+        #expect(memory.stored.map(\.token).filter { $0 == 1 }.count == 2)
+        #expect(tokens(memory, latent: 1).filter { $0 == 1 }.count == 2)
     }
 
     @Test("gives cosines, whatever a key's length, and 0 for a key of zeros")
@@ -121,19 +169,19 @@ struct EpisodicMemoryTests {
         }
     }
 
-    @Test("goes on after its file exactly as if it had stayed in memory")
-    func continues() throws {
+    @Test("goes on after its file exactly as if it had stayed in memory", arguments: [6, 40])
+    func continues(capacity: Int) throws {
         var sites = PlasticSites()
-        for number in 0..<11 {
-            sites.episodes.append(eight(number), capacity: 6, isKept: false)
+        for number in 0..<capacity + 5 {
+            sites.episodes.append(eight(number), capacity: capacity, isKept: false)
         }
         var engram = Engram.empty(identity: identity)
         try engram.commit(Proposal(base: .zero, sites: sites, tokens: 11), within: SafeZone())
         var again = try Engram(serialized: engram.serialized(as: .workingState), name: "test")
         #expect(again.sites == engram.sites)
-        for number in 11..<20 {
-            engram.sites.episodes.append(eight(number), capacity: 6, isKept: false)
-            again.sites.episodes.append(eight(number), capacity: 6, isKept: false)
+        for number in capacity + 5..<2 * capacity + 8 {
+            engram.sites.episodes.append(eight(number), capacity: capacity, isKept: false)
+            again.sites.episodes.append(eight(number), capacity: capacity, isKept: false)
         }
         #expect(
             try again.serialized(as: .workingState) == engram.serialized(as: .workingState))

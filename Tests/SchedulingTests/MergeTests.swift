@@ -48,6 +48,55 @@ import Testing
         #expect(event.engram == nil)
     }
 
+    @Test("Sites that a merge leaves out are left out again after a restart and a forgetting")
+    func without() async throws {
+        let store = InMemoryStore()
+        let scheduler = makeScheduler(store)
+        let checkpoint = try await taught(scheduler)
+        var request = MergeRequest(
+            terms: [.init(.checkpoint(checkpoint)), .init(.session(alice.name))],
+            without: [.sequences, .episodes])
+        _ = try await scheduler.merge(work, request)
+        let merged = try await scheduler.resident(work).engram
+        #expect(merged.ownersWords == OwnersWords() && !merged.sites.features.isEmpty)
+        #expect(
+            try await makeScheduler(store).workingState(work)
+                == merged.serialized(as: .workingState))
+        let lesson = try #require(try await store.events(of: alice, after: 0, limit: 1).first)
+        _ = try await scheduler.forget(alice, event: lesson.id, ifMatch: nil)
+        #expect(try await scheduler.resident(work).engram.ownersWords == OwnersWords())
+        // What the session has itself stays: the terms come without.
+        request.mode = .add
+        let own = try await scheduler.resident(alice).engram.sites.sequences.count
+        _ = try await scheduler.merge(alice, request)
+        #expect(try await scheduler.resident(alice).engram.sites.sequences.count == own)
+    }
+
+    @Test("An export says how much of it is words, and leaves out what it is told to")
+    func exports() async throws {
+        let scheduler = makeScheduler()
+        let checkpoint = try await taught(scheduler)
+        _ = try await scheduler.restore(alice, checkpoint: checkpoint, ifMatch: nil)
+        try await scheduler.observe(alice, other)
+        for scope in [DeltaScope.session, .user, .total] {
+            let whole = try await scheduler.exportDelta(alice, scope: scope)
+            #expect(whole.ownersWords.sequences > 20)
+            let part = try await scheduler.exportDelta(
+                alice, scope: scope, without: [.sequences])
+            #expect(part.ownersWords.sequences == 0)
+            let engram = try Engram(serialized: part.file, name: "part")
+            #expect(engram.sites.sequences.isEmpty && !engram.sites.features.isEmpty)
+            let again = try Engram(serialized: whole.file, name: "whole").without([.sequences])
+            #expect(try again.serialized(as: .checkpoint) == part.file)
+            let rounded = try await scheduler.exportRounded(
+                alice, scope: scope, without: [.sequences])
+            #expect(rounded.ownersWords.sequences == 0)
+        }
+        let listed = try await scheduler.checkpoints(alice, page: Page()).items
+        let head = try await scheduler.exportDelta(alice, scope: .user)
+        #expect(listed.first { $0.isHead }?.hash == head.hash)
+    }
+
     @Test("Adding a checkpoint and taking it away again leaves what was there, but for rounding")
     func addAndSubtract() async throws {
         let scheduler = makeScheduler()

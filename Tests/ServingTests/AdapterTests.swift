@@ -28,6 +28,11 @@ struct AdapterTests {
             #expect(answer.headers["Content-Type"] == type)
             #expect(answer.headers["Content-Disposition"]?.contains(file) == true)
             #expect(String(decoding: answer.body, as: UTF8.self) == body)
+            #expect(answer.headers["X-Owners-Words"] == "episodes=0; sequences=0")
+            let less = try await client.send(
+                "GET", "\(path)?partial=true&without=sequences,episodes&format=\(query)")
+            #expect(
+                String(decoding: less.body, as: UTF8.self) == body + " -episodes -sequences")
         }
     }
 

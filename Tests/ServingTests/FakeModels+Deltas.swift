@@ -5,9 +5,16 @@ import Scheduling
 
 /// Engrams and adapters out and in.
 extension FakeModels {
-    func exportDelta(_ id: SessionID, scope: DeltaScope) async throws -> ExportedDelta {
+    /// Two remembered positions and five contexts, unless they are to be left out.
+    func exportDelta(
+        _ id: SessionID, scope: DeltaScope, without: Set<PlasticSite>
+    ) async throws -> ExportedDelta {
         let session = try await session(id)
-        return ExportedDelta(file: [0, 255, 13, 10], revision: session.revision, hash: "abcd")
+        var words = OwnersWords()
+        words.episodes = without.contains(.episodes) ? 0 : 2
+        words.sequences = without.contains(.sequences) ? 0 : 5
+        return ExportedDelta(
+            file: [0, 255, 13, 10], revision: session.revision, hash: "abcd", ownersWords: words)
     }
 
     func exportAdapter(_ id: SessionID, _ request: AdapterRequest) async throws -> ExportedAdapter {
@@ -16,8 +23,13 @@ extension FakeModels {
         }
         let session = try await session(id)
         return ExportedAdapter(
-            file: Array("\(request.scope) \(request.format)".utf8), revision: session.revision,
+            file: Array("\(request.scope) \(request.format)\(Self.list(request.without))".utf8),
+            revision: session.revision,
             hash: "dcba", fidelity: "text=session; tokens=7")
+    }
+
+    private static func list(_ sites: Set<PlasticSite>) -> String {
+        sites.map { " -" + $0.rawValue }.sorted().joined()
     }
 
     func importDelta(_ id: SessionID, file: [UInt8], ifMatch: Revision?) async throws

@@ -59,9 +59,12 @@ extension FakeModels {
                 ? nil : .init(tokens: 4, bytes: 9, frozen: 3, from: 2.5, to: 2.25))
     }
 
-    func exportRounded(_ id: SessionID, scope: DeltaScope) async throws -> ExportedDelta {
-        let session = try await session(id)
+    func exportRounded(
+        _ id: SessionID, scope: DeltaScope, without: Set<PlasticSite>
+    ) async throws -> ExportedDelta {
+        let exact = try await exportDelta(id, scope: scope, without: without)
         return ExportedDelta(
-            file: [8], revision: session.revision, hash: "ab", fidelity: "bits=8; dropped=0")
+            file: [8], revision: exact.revision, hash: "ab", fidelity: "bits=8; dropped=0",
+            ownersWords: exact.ownersWords)
     }
 }

@@ -41,8 +41,29 @@ struct MergeTests {
     }
 
     @Test(
+        "Sites are left out by the field, as a list or a text, and by the query",
+        arguments: [
+            ("", #","without":["episodes","sequences"]"#),
+            ("", #","without":"sequences,episodes""#),
+            ("?without=episodes", #","without":["sequences"]"#),
+            ("?without=episodes,sequences", ""),
+        ])
+    func without(query: String, field: String) async throws {
+        try await withClient(.router) { client in
+            let answer = try await client.send(
+                "POST", path + query, body: #"{"terms":[{"checkpoint":"ckpt-1"}]\#(field)}"#)
+            #expect(answer.status == 200)
+            let request = try #require(client.models.state.withLock { $0.merges.first })
+            #expect(request.without == [.episodes, .sequences])
+        }
+    }
+
+    @Test(
         "A merge that means nothing is refused with the field's name",
         arguments: [
+            (#"{"terms":[{"checkpoint":"ckpt-1"}],"without":["words"]}"#, 400, "without"),
+            (#"{"terms":[{"checkpoint":"ckpt-1"}],"without":[1]}"#, 400, "without"),
+            (#"{"terms":[{"checkpoint":"ckpt-1"}],"without":{}}"#, 400, "without"),
             (#"{}"#, 400, "terms"), (#"{"terms":[]}"#, 400, "terms"),
             (#"{"terms":[{}]}"#, 400, "terms[0].checkpoint"),
             (#"{"terms":[{"checkpoint":"a","session":"b"}]}"#, 400, "terms[0].session"),

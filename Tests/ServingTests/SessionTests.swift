@@ -218,3 +218,10 @@ struct SessionTests {
         }
     }
 }
+            #expect(out.headers["X-Owners-Words"] == "episodes=2; sequences=5")
+            for query in ["", "&bits=8"] {
+                let less = try await client.send(
+                    "GET", path + "/delta?without=episodes,features" + query)
+                #expect(less.headers["X-Owners-Words"] == "episodes=0; sequences=5")
+            }
+                ("without=words", 400), ("without=episodes,%20sequences", 400),

@@ -76,12 +76,8 @@ extension PlasticSites {
                 return context.targets.isEmpty ? nil : context
             })
         kept.layer = layer.keepingLatents { !protected.hasLatent($0) }
-        let remembered = episodes.stored.filter { !protected.hasToken($0.token) }
-        if remembered.count < episodes.count {
-            kept.episodes = EpisodicMemory(
-                keySize: episodes.keySize, keys: remembered.flatMap(\.key),
-                latents: remembered.map(\.latents), tokens: remembered.map(\.token),
-                isKept: episodes.isKept)
+        if episodes.stored.contains(where: { protected.hasToken($0.token) }) {
+            kept.episodes = episodes.filter { !protected.hasToken($0.token) }
         }
         return kept
     }

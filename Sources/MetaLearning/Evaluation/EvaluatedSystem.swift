@@ -1,9 +1,7 @@
+public import Engrams
 public import OuterCortex
 
-/// The plastic sites, to switch on one at a time.
-public enum PlasticSite: String, CaseIterable, Sendable {
-    case bias, sequences, features, matrix, episodes, layer
-
+extension PlasticSite {
     /// Whether the cortex's rule has it on, and has what it needs.
     func isOn(in cortex: Cortex) -> Bool {
         let (rule, hasLatents) = (cortex.rule, cortex.autoencoder != nil)
@@ -22,17 +20,7 @@ extension PlasticityRule {
     /// The same rule with every other site off, and without a neuromodulator, which was trained
     /// for all of them together.
     public func only(_ site: PlasticSite) -> PlasticityRule {
-        var rule = withoutNeuromodulator
-        if site != .bias { rule.bias.rate = 0 }
-        if site != .sequences { rule.sequence.rate = 0 }
-        if site != .features { rule.feature.rate = 0 }
-        if site != .matrix { rule.matrix.rate = 0 }
-        if site != .episodes { rule.episode.capacity = 0 }
-        if site != .layer {
-            rule.layer.dense.rate = 0
-            rule.layer.decoder.rate = 0
-        }
-        return rule
+        withoutNeuromodulator.without(Set(PlasticSite.allCases).subtracting([site]))
     }
 
     /// The same rule with every site at gain 1.

@@ -14,7 +14,7 @@ struct DeltaEndpoints: Sendable {
                 "GET", Self.path,
                 Operation(
                     id: "exportDelta", tag: "delta", summary: "Export what was learned, as a file.",
-                    parameters: [.scope, .format, .bits, .partial],
+                    parameters: [.scope, .format, .bits, .partial, .without],
                     response: .files(
                         mediaTypes: ["application/octet-stream", "application/x-tar"]),
                     errors: [400, 404, 422, 429])
@@ -57,13 +57,14 @@ struct DeltaEndpoints: Sendable {
             throw RequestError.outOfRange(
                 parameter: "scope", found: "another word", allowed: "session, user, total")
         }
+        let without = try request.sites("without")
         let formatName = request.queryValue("format") ?? "engram"
         let file = "\(id.user)-\(id.name)-\(scopeName)"
         guard formatName != "engram" else {
-            let delta = try await engram(request, id, scope)
+            let delta = try await engram(request, id, scope, without)
             return Self.attachment(
                 delta.file, "\(file).engram", revision: delta.revision, hash: delta.hash,
-                fidelity: delta.fidelity)
+                fidelity: delta.fidelity, ownersWords: delta.ownersWords)
         }
         guard request.queryValue("bits") == nil else {
             throw RequestError.unsupported(
@@ -77,18 +78,21 @@ struct DeltaEndpoints: Sendable {
         let adapter = try await models.exportAdapter(
             id,
             AdapterRequest(
-                scope: scope, format: format, allowsPartial: try request.flag("partial")))
+                scope: scope, format: format, allowsPartial: try request.flag("partial"),
+                without: without))
         return Self.attachment(
             adapter.file, format == .peft ? "\(file).tar" : "\(file).gguf",
-            revision: adapter.revision, hash: adapter.hash, fidelity: adapter.fidelity)
+            revision: adapter.revision, hash: adapter.hash, fidelity: adapter.fidelity,
+            // An adapter is weights and nothing else.
+            ownersWords: OwnersWords())
     }
 
     private func engram(
-        _ request: HTTPRequest, _ id: SessionID, _ scope: DeltaScope
+        _ request: HTTPRequest, _ id: SessionID, _ scope: DeltaScope, _ without: Set<PlasticSite>
     ) async throws -> ExportedDelta {
         switch request.queryValue("bits") {
-        case nil: return try await models.exportDelta(id, scope: scope)
-        case "8": return try await models.exportRounded(id, scope: scope)
+        case nil: return try await models.exportDelta(id, scope: scope, without: without)
+        case "8": return try await models.exportRounded(id, scope: scope, without: without)
         default:
             throw RequestError.outOfRange(
                 parameter: "bits", found: "another width", allowed: "8, or none for an exact export"
@@ -97,7 +101,8 @@ struct DeltaEndpoints: Sendable {
     }
 
     private static func attachment(
-        _ bytes: [UInt8], _ name: String, revision: Revision, hash: String, fidelity: String
+        _ bytes: [UInt8], _ name: String, revision: Revision, hash: String, fidelity: String,
+        ownersWords: OwnersWords
     ) -> HTTPResponse {
         HTTPResponse(
             status: 200,
@@ -108,6 +113,7 @@ struct DeltaEndpoints: Sendable {
                 "ETag": EntityTag.text(revision),
                 "X-Content-SHA256": hash,
                 "X-Fidelity": fidelity,
+                "X-Owners-Words": ownersWords.text,
             ], body: .bytes(bytes))
     }
 }

@@ -12,7 +12,7 @@ struct MergeEndpoints: Sendable {
                 Operation(
                     id: "merge", tag: "delta",
                     summary: "Put a scaled sum of the user's engrams in the session's place.",
-                    parameters: [.ifMatch], request: .schema("Merge"),
+                    parameters: [.ifMatch, .without], request: .schema("Merge"),
                     response: .schema("Session"), errors: [400, 404, 409, 422, 429, 503])
             ) { request, path in
                 let id = try path.session()
@@ -27,6 +27,7 @@ struct MergeEndpoints: Sendable {
                         rescale: try fields.choice(
                             "rescale", of: MergeRescale.self,
                             allowed: MergeRescale.allCases.map(\.rawValue)) ?? .sqrt,
+                        without: try request.sites("without").union(fields.sites("without")),
                         ifMatch: request.ifMatch()))
                 return .json(
                     JSONValue.session(result.session).with(

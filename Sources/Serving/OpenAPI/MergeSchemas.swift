@@ -27,6 +27,18 @@ enum MergeSchemas {
                             "The sum of n added terms times 1/sqrt(n), 1/n or 1. Terms that are "
                                 + "taken away do not count."),
                     ],
+                    "without": [
+                        "description": .string(
+                            "Sites of the terms that take no part: a list, or one text with commas. "
+                                + "Words of the owner can be read off episodes and sequences."),
+                        "oneOf": [
+                            ["type": "string"],
+                            [
+                                "type": "array",
+                                "items": ["enum": .strings(PlasticSite.allCases.map(\.rawValue))],
+                            ],
+                        ],
+                    ],
                 ],
             ]),
         .init(name: "Transfer", value: transfer),

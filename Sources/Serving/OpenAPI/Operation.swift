@@ -1,3 +1,5 @@
+import Engrams
+
 /// What the OpenAPI document says of a route besides its method and path.
 struct Operation: Sendable {
     /// Where a parameter is given, and what it means.
@@ -60,6 +62,14 @@ extension Operation.Parameter {
         name: "scope", location: "query",
         schema: ["enum": ["session", "user", "total"], "default": "total"],
         description: "The session's own delta, the user's head, or both together.")
+    static let without = Self(
+        name: "without", location: "query",
+        schema: [
+            "type": "array", "items": ["enum": .strings(PlasticSite.allCases.map(\.rawValue))],
+        ],
+        description:
+            "Sites that are left out, with commas between them. `episodes` and `sequences` "
+            + "are those that words of the owner can be read off.")
     static let force = Self(
         name: "force", location: "query", schema: ["type": "boolean", "default": false],
         description: "Take an engram of another core of the same shape; the answer's `transfer` "

@@ -55,6 +55,11 @@ extension HTTPRequest {
         }
     }
 
+    /// A query parameter that lists sites, with commas between them.
+    func sites(_ name: String) throws(RequestError) -> Set<PlasticSite> {
+        try PlasticSite.list(queryValue(name) ?? "", parameter: name)
+    }
+
     func page() throws(RequestError) -> Page {
         var page = Page()
         if let text = queryValue("limit") {
@@ -65,6 +70,24 @@ extension HTTPRequest {
         }
         page.after = queryValue("after")
         return page
+    }
+}
+
+extension PlasticSite {
+    /// The sites of a text with commas.
+    fileprivate static func list(
+        _ text: String, parameter: String
+    ) throws(RequestError) -> Set<PlasticSite> {
+        var sites: Set<PlasticSite> = []
+        for name in text.split(separator: ",") {
+            guard let site = PlasticSite(rawValue: String(name)) else {
+                throw .outOfRange(
+                    parameter: parameter, found: "another word",
+                    allowed: allCases.map(\.rawValue).joined(separator: ", "))
+            }
+            sites.insert(site)
+        }
+        return sites
     }
 }
 
@@ -114,3 +137,18 @@ extension JSONFields {
             name, of: LearnMode.self, allowed: ["prompt", "completion", "both", "none"])
     }
 }
+    /// A list of sites: an array, or one text with commas.
+    func sites(_ name: String) throws(RequestError) -> Set<PlasticSite> {
+        if case .string(let text) = value(name) {
+            return try PlasticSite.list(text, parameter: path(name))
+        }
+        var sites: Set<PlasticSite> = []
+        for element in try array(name) ?? [] {
+            guard case .string(let text) = element else {
+                throw wrongType(name, expected: "a list of sites", found: element)
+            }
+            sites.formUnion(try PlasticSite.list(text, parameter: path(name)))
+        }
+        return sites
+    }
+

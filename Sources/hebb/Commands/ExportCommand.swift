@@ -11,6 +11,7 @@ struct ExportCommand: AsyncParsableCommand {
             Example: hebb export --user alice -o alice.engram
                      hebb export --user alice --scope session > delta.engram
                      hebb export --user alice --format peft -o adapter/
+                     hebb export --user alice --without episodes,sequences -o gift.engram
 
             The format engram is everything, exactly: safetensors with metadata, which `hebb import` \
             loads on any server that has the same core. The others are for other programs: peft is \
@@ -19,6 +20,9 @@ struct ExportCommand: AsyncParsableCommand {
             site's decoder for the last) and nothing else; an engram with more is refused, unless \
             --partial asks for what they can hold. How true that is, measured on the session's \
             text, is printed and stands in the file.
+
+            An engram carries its owner's words: they can be read off its episodes and sequences. \
+            How many there are is printed and stands in the file; --without leaves them out.
             """)
 
     enum Scope: String, ExpressibleByArgument, CaseIterable {
@@ -47,6 +51,9 @@ struct ExportCommand: AsyncParsableCommand {
     @Option(help: "8 rounds every weight of an engram to that many bits, and says what it cost.")
     var bits: Int?
 
+    @Option(help: SiteList.help)
+    var without: SiteList = []
+
     @OptionGroup var session: SessionOptions
     @OptionGroup var server: ServerOptions
 
@@ -56,6 +63,8 @@ struct ExportCommand: AsyncParsableCommand {
         let bytes: Int
         let revision: String?
         let fidelity: String?
+        /// As the server says it, e.g. `episodes=312; sequences=1204`.
+        let ownersWords: String?
     }
 
     func run() async throws {
@@ -76,10 +85,14 @@ struct ExportCommand: AsyncParsableCommand {
         var query = [("scope", scope.rawValue), ("format", format.rawValue)]
         if partial { query.append(("partial", "true")) }
         if let bits { query.append(("bits", String(bits))) }
+        if !without.names.isEmpty {
+            query.append(("without", without.names.joined(separator: ",")))
+        }
         let reply = try await server.client().send(
             ServerClient.Call(path: address.path("delta"), query: query))
         guard let output, !toStdout else {
             try FileHandle.standardOutput.write(contentsOf: reply.body)
+            if let words = Self.words(reply.headers["x-owners-words"]) { Terminal.remark(words) }
             return
         }
         do {
@@ -92,12 +105,29 @@ struct ExportCommand: AsyncParsableCommand {
         }
         let report = Report(
             session: address.description, file: output, bytes: reply.body.count,
-            revision: reply.headers["etag"], fidelity: reply.headers["x-fidelity"])
+            revision: reply.headers["etag"], fidelity: reply.headers["x-fidelity"],
+            ownersWords: reply.headers["x-owners-words"])
         if server.json { return try Terminal.json(report) }
         Terminal.result("\(output): \(Figure.bytes(report.bytes)), \(scope.rawValue) of \(address)")
         if format != .engram || bits != nil, let fidelity = report.fidelity {
             Terminal.result(fidelity)
         }
+        if let words = Self.words(report.ownersWords) { Terminal.result(words) }
+    }
+
+    /// What the file tells of what was said; nil for nothing that can be read off.
+    static func words(_ found: String?) -> String? {
+        var counts: [String: Int] = [:]
+        for part in (found ?? "").split(separator: ";") {
+            let pair = part.split(separator: "=").map { $0.trimmingCharacters(in: .whitespaces) }
+            if pair.count == 2 { counts[pair[0]] = Int(pair[1]) }
+        }
+        let (episodes, sequences) = (counts["episodes"] ?? 0, counts["sequences"] ?? 0)
+        guard episodes + sequences > 0 else { return nil }
+        return "It carries words of its owner, for whoever has the file: "
+            + "\(Figure.grouped(episodes)) remembered positions and "
+            + "\(Figure.grouped(sequences)) runs of tokens. "
+            + "--without episodes,sequences leaves them out."
     }
 
     /// A PEFT adapter is unpacked: `peft` loads a folder.

@@ -29,6 +29,9 @@ struct MergeCommand: AsyncParsableCommand {
     @Option(help: "total, or delta: what each holds beyond the checkpoint it stands on.")
     var scope: Scope = .total
 
+    @Option(help: SiteList.help)
+    var without: SiteList = []
+
     @Option(help: "Only when the session still has this revision.")
     var ifRevision: Int?
 
@@ -52,6 +55,7 @@ struct MergeCommand: AsyncParsableCommand {
         let terms: [Term]
         let mode: Mode
         let rescale: Rescale
+        let without: [String]
     }
 
     func validate() throws {
@@ -64,7 +68,7 @@ struct MergeCommand: AsyncParsableCommand {
             "POST", address.path("merge"),
             body: Body(
                 terms: try terms.map { try Self.parse($0, scope: scope) }, mode: mode,
-                rescale: rescale),
+                rescale: rescale, without: without.names),
             headers: ifRevision.map { ["If-Match": "\"\($0)\""] } ?? [:])
         if server.json { return try Terminal.json(state) }
         Terminal.result(SessionsCommand.line(state))

@@ -32,7 +32,8 @@ struct ServeCommand: AsyncParsableCommand {
               hebb serve --new-data-key ~/hebb.key
               hebb serve --data-key ~/hebb.key
 
-            With `--journal deltas` no text is kept at all, and no single event can be forgotten.
+            With `--journal deltas` no text is kept at all, nor what of an engram spells it (episodes \
+            and sequences): less is learned, and no single event can be forgotten.
             """)
 
     @OptionGroup var core: CoreOptions
@@ -70,7 +71,7 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(
         help: """
             What to keep of what is learned: its text, so that it can be looked at and forgotten, \
-            or only what it made of the engram.
+            or only what it made of the engram, without the sites that spell the text.
             """)
     var journal = Journal.text
 
