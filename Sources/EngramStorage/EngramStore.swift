@@ -60,6 +60,11 @@ public protocol EngramStore: Sendable {
     /// Nil: nobody of that name has had a session yet.
     func user(_ id: UserID) async throws(StorageError) -> UserRecord?
 
+    /// Forgets a user with all sessions, events, working states and checkpoints, in one transaction.
+    /// Once `erase` has returned, nothing of them is left in any file, their name neither. Throws
+    /// `.userNotFound`.
+    func deleteUser(_ id: UserID) async throws(StorageError) -> UserDeletion
+
     func session(_ id: SessionID) async throws(StorageError) -> SessionRecord?
     /// Sessions after `after` in the order of user and name; of all users when `user` is nil.
     func sessions(of user: UserID?, after: SessionID?, limit: Int) async throws(StorageError)

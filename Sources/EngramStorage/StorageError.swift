@@ -27,6 +27,7 @@ public enum StorageError: Error, Sendable, Equatable, CustomStringConvertible {
     /// identifiers.
     case unreadable(place: String)
 
+    case userNotFound(UserID)
     case sessionNotFound(SessionID)
     case sessionExists(SessionID)
     case checkpointNotFound(CheckpointID)
@@ -93,6 +94,7 @@ public enum StorageError: Error, Sendable, Equatable, CustomStringConvertible {
         case .unreadable(let place):
             "The value \(place) does not open with the data key: it was changed on disk, or comes "
                 + "from elsewhere. Restore the data folder from a backup."
+        case .userNotFound(let id): "There is no user \(id)."
         case .sessionNotFound(let id): "There is no session \(id)."
         case .sessionExists(let id): "There is a session \(id) already."
         case .checkpointNotFound(let id): "There is no checkpoint \(id)."

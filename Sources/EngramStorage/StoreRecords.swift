@@ -19,6 +19,23 @@ public struct UserRecord: Sendable, Equatable {
     }
 }
 
+/// What went with a user.
+public struct UserDeletion: Sendable, Equatable {
+    public var sessions: Int
+    /// Those that had not been deleted before.
+    public var checkpoints: Int
+    public var events: Int
+    /// Of the engrams, working states too, and of what the events held.
+    public var bytes: Int
+
+    public init(sessions: Int, checkpoints: Int, events: Int, bytes: Int) {
+        self.sessions = sessions
+        self.checkpoints = checkpoints
+        self.events = events
+        self.bytes = bytes
+    }
+}
+
 /// A session without its engram: what a listing needs.
 public struct SessionRecord: Sendable, Equatable {
     public var id: SessionID

@@ -77,6 +77,11 @@ struct CompletionMemory: Sendable {
         for (id, completion) in completions where completion.session == session { forget(id) }
     }
 
+    /// Drops all that was answered to a user.
+    mutating func forget(_ user: UserID) {
+        for (id, completion) in completions where completion.session.user == user { forget(id) }
+    }
+
     /// Drops what was answered in a session where one of a completion's answers is such.
     mutating func forget(_ session: SessionID, where isSuch: (Answer) -> Bool) {
         for (id, completion) in completions

@@ -19,6 +19,8 @@ public protocol PersonalModels: Sendable {
     /// as it would be made. Another one that is not there: `.sessionNotFound`. No read writes.
     func session(_ id: SessionID) async throws -> SessionState
     func discard(_ id: SessionID, ifMatch: Revision?) async throws
+    /// Deletes a user with everything that there is of them, off the disk too.
+    func deleteUser(_ user: UserID) async throws -> DepartureReceipt
     /// What the session's personal model has learned, as people can read it.
     func features(_ id: SessionID, top: Int) async throws -> FeatureReport
     /// How the session's personal model stands against its bounds.
@@ -374,6 +376,6 @@ public struct ExportedDelta: Sendable {
         self.revision = revision
         self.hash = hash
         self.fidelity = fidelity
+        self.ownersWords = ownersWords
     }
 }
-        self.ownersWords = ownersWords

@@ -144,6 +144,7 @@ extension Scheduler {
         var shown: [[TokenID]] = []
         let user = completion.session.id.user
         for answer in answers { shown.append(try await shownTokens(of: answer, for: user)) }
+        guard !hasLeft(user) else { return }
         memory.remember(
             name.completion, of: completion.session.id, prompt: completion.prompt, answers: shown,
             firstChoice: name.choice)

@@ -15,6 +15,12 @@ extension Scheduler {
     public func complete(_ id: SessionID, _ request: CompleteRequest) async throws
         -> AsyncThrowingStream<CompletionEvent, any Error>
     {
+        try await Self.$arrival.withValue(newNumber()) { try await start(id, request) }
+    }
+
+    private func start(_ id: SessionID, _ request: CompleteRequest) async throws
+        -> AsyncThrowingStream<CompletionEvent, any Error>
+    {
         try begin()
         var undo: [() -> Void] = [{ self.end() }]
         do {

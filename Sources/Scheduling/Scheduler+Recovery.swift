@@ -71,7 +71,12 @@ extension Scheduler {
 
     private func keep(_ session: ResidentSession) {
         for dropped in residency.keep(session) where dropped.isSnapshotDue && !rest.isWaiting() {
-            Task { await keepSnapshot(of: dropped) }
+            // Counts as a request: a user may be deleted meanwhile, or the store closed.
+            guard (try? begin()) != nil else { continue }
+            Task {
+                await keepSnapshot(of: dropped)
+                end()
+            }
         }
     }
 
@@ -81,6 +86,7 @@ extension Scheduler {
             let blob = try await atDesk(for: session.id.user) {
                 try session.engram.serialized(as: .workingState)
             }
+            guard !hasLeft(session.id.user) else { return }
             try await store.keep(
                 SnapshotRecord(sequence: session.record.sequence, engram: blob), of: session.id)
         } catch {
@@ -103,6 +109,7 @@ extension Scheduler {
         // What it starts from must not change between being read and being written.
         try await lease(.user(id.user))
         defer { leases.release(.user(id.user)) }
+        guard !hasLeft(id.user) else { throw ServiceError.userNotFound(id.user) }
         try await requireRoom(for: id)
         let (record, engram) = try await beginning(
             of: id, from: target, learn: learn, moment: try await moment(for: id.user))

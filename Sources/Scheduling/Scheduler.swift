@@ -42,6 +42,10 @@ public actor Scheduler: PersonalModels {
     var rest: Backoff
     /// The same of users whose automatic checkpoint failed for a reason of its own.
     var checkpointRests: [UserID: Backoff] = [:]
+    /// Users who were deleted while requests were under way, with the number of the moment.
+    var departures: [UserID: Int] = [:]
+    /// The number of the moment at which the request came that is served.
+    @TaskLocal static var arrival = Int.max
     var counts = Statistics()
     private var nextNumber = 0
     private var running = 0
@@ -118,7 +122,7 @@ public actor Scheduler: PersonalModels {
         try begin()
         defer { end() }
         do {
-            return try await body()
+            return try await Self.$arrival.withValue(newNumber()) { try await body() }
         } catch {
             throw ServiceError.from(error)
         }
@@ -154,6 +158,7 @@ public actor Scheduler: PersonalModels {
     func end() {
         running -= 1
         guard running == 0 else { return }
+        departures = [:]
         for continuation in whenIdle { continuation.resume() }
         whenIdle = []
     }

@@ -17,6 +17,7 @@ extension ServiceError {
 
     private static func from(storage error: StorageError) -> ServiceError {
         switch error {
+        case .userNotFound(let id): .userNotFound(id)
         case .sessionNotFound(let id): .sessionNotFound(id)
         case .sessionExists(let id): .sessionExists(id)
         case .checkpointNotFound(let id): .checkpointNotFound(id)

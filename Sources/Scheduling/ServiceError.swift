@@ -3,6 +3,8 @@ public import Engrams
 /// Why a request to a personal model was not carried out. Carries numbers and ids, never a text.
 /// `Serving` maps each case to a status and OpenAI's error shape in one place.
 public enum ServiceError: Error, Sendable, Equatable {
+    /// Nobody of that name is on record, or was deleted since the request came.
+    case userNotFound(UserID)
     case sessionNotFound(SessionID)
     case sessionExists(SessionID)
     /// The user has as many sessions as one may have.
@@ -19,6 +21,9 @@ public enum ServiceError: Error, Sendable, Equatable {
     case cannotForget(EventID, reason: String)
     /// It is forgotten, but what it taught may still stand in unused parts of the store's files.
     case notErased(EventID, reason: String)
+    /// The user is deleted, but something of them may still stand in unused parts of the store's
+    /// files.
+    case userNotErased(UserID, reason: String)
     /// The session gave no such answer lately enough to be remembered; `remembered` is how many
     /// completions a server keeps.
     case completionNotFound(AnswerID, remembered: Int)

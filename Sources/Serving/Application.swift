@@ -35,6 +35,7 @@ struct Application: Sendable {
             ModelEndpoints(models: models).routes
             + CompletionEndpoints(models: models, logger: logger).routes
             + SessionEndpoints(models: models).routes
+            + UserEndpoints(models: models).routes
             + LearningEndpoints(models: models).routes
             + SafetyEndpoints(models: models).routes
             + ConstitutionEndpoints(models: models).routes

@@ -138,6 +138,8 @@ struct ErrorAnswer {
 
     private init(service error: ServiceError) {
         switch error {
+        case .userNotFound(let id):
+            self.init(status: 404, "No user '\(id)'.", code: "user_not_found")
         case .sessionNotFound(let id):
             self.init(status: 404, "No session '\(id)'.", code: "session_not_found")
         case .sessionExists(let id):
@@ -173,6 +175,13 @@ struct ErrorAnswer {
                 status: 503,
                 "The event '\(id)' is forgotten, but its text may still stand in unused parts of "
                     + "the data folder: \(reason) Repeat the request to finish it.",
+                type: "server_error", code: "not_erased", headers: ["Retry-After": "5"])
+        case .userNotErased(let id, let reason):
+            self.init(
+                status: 503,
+                "The user '\(id)' is deleted, but something of theirs may still stand in unused "
+                    + "parts of the data folder: \(reason) Repeat the request to finish it; it "
+                    + "answers 404 then.",
                 type: "server_error", code: "not_erased", headers: ["Retry-After": "5"])
         case .completionNotFound(let id, let remembered):
             self.init(

@@ -29,6 +29,10 @@ final class FaultyStore: EngramStore {
     }
 
     func user(_ id: UserID) async throws(StorageError) -> UserRecord? { try await store.user(id) }
+    func deleteUser(_ id: UserID) async throws(StorageError) -> UserDeletion {
+        try check()
+        return try await store.deleteUser(id)
+    }
     func session(_ id: SessionID) async throws(StorageError) -> SessionRecord? {
         try await store.session(id)
     }

@@ -26,7 +26,7 @@ struct DocumentationTests {
         "GET /v1/sessions/{user}/{name}/features",
         "GET /v1/sessions/{user}/{name}/safety",
         "GET /v1/sessions/{user}/{name}/delta", "POST /v1/sessions/{user}/{name}/merge",
-        "PUT /v1/sessions/{user}/{name}/delta",
+        "PUT /v1/sessions/{user}/{name}/delta", "DELETE /v1/users/{user}",
     ]
 
     @Test(

@@ -116,6 +116,20 @@ final class FakeModels: PersonalModels {
         state.withLock { $0.sessions[id] = nil }
     }
 
+    func deleteUser(_ user: UserID) async throws -> DepartureReceipt {
+        try state.withLock { state in
+            let gone = state.sessions.keys.filter { $0.user == user }
+            guard !gone.isEmpty else { throw ServiceError.userNotFound(user) }
+            guard user.rawValue != "sticky" else {
+                throw ServiceError.userNotErased(user, reason: "The database is locked.")
+            }
+            for id in gone { state.sessions[id] = nil }
+            return DepartureReceipt(
+                user: user, deleted: 1_700_000_005, sessions: gone.count, checkpoints: 2, events: 3,
+                bytes: 4096)
+        }
+    }
+
     func observe(_ id: SessionID, _ request: ObserveRequest) async throws -> ObserveResult {
         if let key = request.idempotencyKey, var old = state.withLock({ $0.answers[key] }) {
             old.replayed = true

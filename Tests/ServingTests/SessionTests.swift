@@ -191,6 +191,37 @@ struct SessionTests {
         }
     }
 
+    @Test("A user leaves with a receipt, once", arguments: Transport.allCases)
+    func leaves(transport: Transport) async throws {
+        try await withClient(transport) { client in
+            for id in ["default", "work"] {
+                _ = try await client.send(
+                    "POST", "/v1/sessions", body: #"{"user":"a@b","id":"\#(id)"}"#)
+            }
+            let gone = try await client.send("DELETE", "/v1/users/a%40b")
+            #expect(gone.status == 200)
+            let receipt = try gone.json()
+            #expect(
+                receipt.names == [
+                    "id", "object", "deleted", "time", "sessions", "checkpoints", "events", "bytes",
+                    "erased",
+                ])
+            #expect(receipt["id"] == "a@b" && receipt["object"] == "user.deleted")
+            #expect(receipt["sessions"] == 2 && receipt["erased"] == true)
+            #expect(receipt["time"] == "2023-11-14T22:13:25Z")
+            let again = try await client.send("DELETE", "/v1/users/a%40b")
+            #expect(again.status == 404)
+            #expect(try again.error().code == "user_not_found")
+            #expect(try await client.send("DELETE", "/v1/users/a%20b").status == 404)
+            #expect(try await client.send("GET", "/v1/users/a%40b").status == 405)
+            _ = try await client.send("POST", "/v1/sessions", body: #"{"user":"sticky"}"#)
+            let stuck = try await client.send("DELETE", "/v1/users/sticky")
+            #expect(stuck.status == 503)
+            #expect(try stuck.error().code == "not_erased")
+            #expect(stuck.headers["Retry-After"] != nil)
+        }
+    }
+
     @Test("A delta comes out as bytes and goes in as bytes", arguments: Transport.allCases)
     func delta(transport: Transport) async throws {
         try await withClient(transport) { client in
@@ -199,6 +230,12 @@ struct SessionTests {
             #expect(out.headers["Content-Type"] == "application/octet-stream")
             #expect(out.headers["X-Content-SHA256"] == "abcd")
             #expect(out.body == [0, 255, 13, 10])
+            #expect(out.headers["X-Owners-Words"] == "episodes=2; sequences=5")
+            for query in ["", "&bits=8"] {
+                let less = try await client.send(
+                    "GET", path + "/delta?without=episodes,features" + query)
+                #expect(less.headers["X-Owners-Words"] == "episodes=0; sequences=5")
+            }
             let into = try await client.send("PUT", path + "/delta", bytes: out.body)
             #expect(into.status == 200)
             #expect(try into.json()["revision"] == 1)
@@ -209,6 +246,7 @@ struct SessionTests {
             #expect(try await client.send("PUT", path + "/delta").status == 400)
             for (query, status) in [
                 ("format=zip", 400), ("scope=all", 400), ("bits=4", 400),
+                ("without=words", 400), ("without=episodes,%20sequences", 400),
             ] {
                 let answer = try await client.send("GET", path + "/delta?" + query)
                 #expect(answer.status == status)
@@ -218,10 +256,3 @@ struct SessionTests {
         }
     }
 }
-            #expect(out.headers["X-Owners-Words"] == "episodes=2; sequences=5")
-            for query in ["", "&bits=8"] {
-                let less = try await client.send(
-                    "GET", path + "/delta?without=episodes,features" + query)
-                #expect(less.headers["X-Owners-Words"] == "episodes=0; sequences=5")
-            }
-                ("without=words", 400), ("without=episodes,%20sequences", 400),

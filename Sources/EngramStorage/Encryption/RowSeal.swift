@@ -17,6 +17,9 @@ struct RowSeal: Sendable {
 
     private let key: SymmetricKey?
 
+    /// How much longer a value is for this seal.
+    var addedBytes: Int { key == nil ? 0 : Self.overhead }
+
     private init(key: SymmetricKey?) { self.key = key }
 
     /// - Parameter salt: random, of this data folder.

@@ -49,6 +49,20 @@ public actor InMemoryStore: EngramStore {
         return users[id]?.record
     }
 
+    public func deleteUser(_ id: UserID) throws(StorageError) -> UserDeletion {
+        try requireOpen()
+        guard let user = users.removeValue(forKey: id) else { throw .userNotFound(id) }
+        let gone = sessions.values.filter { $0.record.id.user == id }
+        for session in gone { sessions[session.record.id] = nil }
+        let checkpoints = user.checkpoints.filter { !$0.isDeleted }
+        let events = gone.flatMap(\.events)
+        return UserDeletion(
+            sessions: gone.count, checkpoints: checkpoints.count, events: events.count,
+            bytes: checkpoints.reduce(0) { $0 + $1.content.engram.count }
+                + gone.reduce(0) { $0 + ($1.snapshot?.engram.count ?? 0) }
+                + events.reduce(0) { $0 + $1.byteCount })
+    }
+
     public func session(_ id: SessionID) throws(StorageError) -> SessionRecord? {
         try requireOpen()
         return sessions[id]?.record
@@ -388,6 +402,11 @@ extension EventOutline {
 }
 
 extension EventRecord {
+    /// Of its tokens, four bytes each, and of what else it holds.
+    fileprivate var byteCount: Int {
+        4 * tokens.count + [engram, answer, payload].reduce(0) { $0 + ($1?.count ?? 0) }
+    }
+
     /// Leaves its place in the journal, and nothing of what it taught.
     fileprivate mutating func forget(by event: EventID) {
         tokens = []

@@ -37,6 +37,8 @@ extension Database {
         /// There while copies may be left in the file of what was in it before it was sealed, or
         /// before content was laid out to be erased.
         case erasure
+        /// There while names of users who left may stand in unused parts of pages.
+        case departure
     }
 
     /// Nil also for a file from before there were properties.
@@ -46,7 +48,7 @@ extension Database {
             self, sql: "SELECT value FROM properties WHERE name = ?", arguments: [name.rawValue])
     }
 
-    private func set(_ name: Property, to value: Data) throws {
+    func set(_ name: Property, to value: Data) throws {
         try execute(
             sql: "INSERT OR REPLACE INTO properties (name, value) VALUES (?, ?)",
             arguments: [name.rawValue, value])

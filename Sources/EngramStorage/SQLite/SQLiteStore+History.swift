@@ -50,7 +50,7 @@ extension SQLiteStore {
     }
 
     public func erase() async throws(StorageError) {
-        try await perform { db in try db.emptyLog() }
+        try await perform { [file] db in try db.erase(from: file) }
     }
 }
 

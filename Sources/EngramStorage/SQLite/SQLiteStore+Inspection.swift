@@ -7,7 +7,8 @@ public struct FolderInspection: Sendable, Equatable {
     public var isEncrypted: Bool
     /// An earlier version wrote it: opening the store brings it up to date.
     public var isOutdated: Bool
-    /// Something was interrupted after which the file must be written anew: opening the store does.
+    /// Something was interrupted after which copies of what is gone may be left in the file: opening
+    /// the store does the rest.
     public var owesErasure: Bool
 
     public init(
@@ -49,7 +50,8 @@ extension SQLiteStore {
                 return FolderInspection(
                     overview: try db.overview(), isEncrypted: seal != nil,
                     isOutdated: try !migrator.hasCompletedMigrations(db),
-                    owesErasure: try db.property(.erasure) != nil)
+                    owesErasure: try db.property(.erasure) != nil
+                        || db.property(.departure) != nil)
             }
         } catch {
             throw StorageError(error, folder: folder)

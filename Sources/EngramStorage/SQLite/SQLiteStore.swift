@@ -11,6 +11,7 @@ import Synchronization
 public final class SQLiteStore: EngramStore {
     private let folder: String
     let queue: DatabaseQueue
+    let file: DatabaseFile
     let seal: RowSeal
     /// Why something deleted may still be in the log of the folder that was opened; nil: nothing is.
     /// `erase` tries again.
@@ -40,8 +41,7 @@ public final class SQLiteStore: EngramStore {
         let path = folder + "/hebb.sqlite"
         do {
             // SQLite gives the log and its index the mode of the file, so that comes first.
-            let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
-            if descriptor >= 0 { _ = Foundation.close(descriptor) }
+            file = DatabaseFile(path: path)
             chmod(path, 0o600)
             queue = try DatabaseQueue(path: path, configuration: configuration)
             let migrator = SQLiteSchema.migrator
@@ -60,7 +60,7 @@ public final class SQLiteStore: EngramStore {
             // SQLite opens a file that it may not write without a word, to read it.
             try queue.inDatabase { db in try db.inTransaction(.immediate) { .commit } }
             seal = try queue.seal(with: key, folder: folder)
-            erasureFailure = Self.foldLog(of: queue, folder: folder)
+            erasureFailure = Self.finishErasing(queue, file, folder: folder)
         } catch {
             throw StorageError(error, folder: folder)
         }
@@ -70,9 +70,11 @@ public final class SQLiteStore: EngramStore {
 
     /// For what a process had deleted that died before it could do this. A failure is no reason not
     /// to start: another program may be reading, and what is served is right.
-    private static func foldLog(of queue: DatabaseQueue, folder: String) -> StorageError? {
+    private static func finishErasing(
+        _ queue: DatabaseQueue, _ file: DatabaseFile, folder: String
+    ) -> StorageError? {
         do {
-            try queue.inDatabase { try $0.emptyLog() }
+            try queue.inDatabase { try $0.erase(from: file) }
             return nil
         } catch {
             return StorageError(error, folder: folder)
@@ -318,8 +320,9 @@ public final class SQLiteStore: EngramStore {
         guard let held = lock.withLock({ $0.take() }) else { return }
         // Closing waits for the queue, so it must not happen on the caller's thread.
         await withCheckedContinuation { continuation in
-            DispatchQueue.global().async { [queue] in
+            DispatchQueue.global().async { [queue, file] in
                 try? queue.close()
+                file.close()
                 held.release()
                 continuation.resume()
             }

@@ -62,7 +62,7 @@ extension Scheduler {
     }
 
     /// Runs `body` with every session of the visitor's user held, and none being made.
-    private func holdingAll<Output: Sendable>(
+    func holdingAll<Output: Sendable>(
         of visitor: SessionID, _ body: () async throws -> Output
     ) async throws -> Output {
         let user = visitor.user

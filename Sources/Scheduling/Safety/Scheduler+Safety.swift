@@ -47,7 +47,7 @@ extension Scheduler {
     func note(_ vitals: [GenerationVitals], of session: ResidentSession) -> CollapseMonitor {
         var present = residency.use(session.id) ?? session
         // Answers of an engram that a reset has replaced meanwhile say nothing of the new one.
-        guard present.ledger.start == session.ledger.start else {
+        guard present.ledger.start == session.ledger.start, !hasLeft(session.id.user) else {
             return present.ledger.answers.monitor
         }
         for answer in vitals { present.ledger.answers.add(answer) }

@@ -2,6 +2,7 @@
 enum EventSchemas {
     static let all: [JSONValue.Member] = [
         .init(name: "Event", value: event), .init(name: "ForgetReceipt", value: receipt),
+        .init(name: "DepartureReceipt", value: departure),
     ]
 
     private static let string: JSONValue = ["type": "string"]
@@ -58,6 +59,20 @@ enum EventSchemas {
                 ],
             ],
             "receipt": ["$ref": "#/components/schemas/ForgetReceipt"],
+        ],
+    ]
+
+    private static let departure: JSONValue = [
+        "type": "object",
+        "required": .strings([
+            "id", "object", "deleted", "time", "sessions", "checkpoints", "events", "bytes",
+            "erased",
+        ]),
+        "properties": [
+            "id": string, "object": ["const": "user.deleted"], "deleted": ["const": true],
+            "time": time, "sessions": integer, "checkpoints": integer, "events": integer,
+            "bytes": described("integer", "Of the engrams and of what the events held."),
+            "erased": described("boolean", "True: nothing of the user is in any file any more."),
         ],
     ]
 

@@ -92,6 +92,11 @@ extension PlasticSite {
 }
 
 extension PathParameters {
+    func user() throws(RequestError) -> UserID {
+        guard let user = UserID(rawValue: self["user"]) else { throw .pathNotFound }
+        return user
+    }
+
     /// The session of a path's `{user}` and `{name}`. One that no session can have is simply not
     /// there.
     func session() throws(RequestError) -> SessionID {
@@ -132,11 +137,6 @@ extension JSONFields {
         return CheckpointID(rawValue: id)
     }
 
-    func learnMode(_ name: String) throws(RequestError) -> LearnMode? {
-        try choice(
-            name, of: LearnMode.self, allowed: ["prompt", "completion", "both", "none"])
-    }
-}
     /// A list of sites: an array, or one text with commas.
     func sites(_ name: String) throws(RequestError) -> Set<PlasticSite> {
         if case .string(let text) = value(name) {
@@ -152,3 +152,8 @@ extension JSONFields {
         return sites
     }
 
+    func learnMode(_ name: String) throws(RequestError) -> LearnMode? {
+        try choice(
+            name, of: LearnMode.self, allowed: ["prompt", "completion", "both", "none"])
+    }
+}

@@ -5,6 +5,17 @@ enum Terminal {
     static var showsProgress: Bool { isatty(FileHandle.standardError.fileDescriptor) == 1 }
     static var showsResults: Bool { isatty(FileHandle.standardOutput.fileDescriptor) == 1 }
 
+    /// Whether somebody can be asked, and would see the question.
+    static var canAsk: Bool {
+        isatty(FileHandle.standardInput.fileDescriptor) == 1 && showsProgress
+    }
+
+    /// What is typed after a question; nil at the end of input.
+    static func answer(to question: String) -> String? {
+        remark(question, terminator: "")
+        return readLine()
+    }
+
     /// How many characters fit on a line of the terminal that shows progress.
     static var columns: Int {
         var size = winsize()

@@ -57,7 +57,7 @@ enum DataFolderCheck {
             + (bare > 0 ? " (\(bare) without their text)" : "")
             + (found.isEncrypted ? ", encrypted" : ", not encrypted")
             + (found.isOutdated ? ", of an earlier version" : "")
-            + (found.owesErasure ? ", to be written anew once" : "")
+            + (found.owesErasure ? ", with copies of what is gone still to be erased" : "")
         if hasKey, !found.isEncrypted {
             return Finding(
                 "data", .warn, detail,
