@@ -83,13 +83,10 @@ extension Scheduler {
             let checkpoint = CheckpointID(rawValue: "ckpt-\((user?.checkpointsMade ?? 0) + 1)")
             var branch: Branch?
             if head != common {
-                let graph =
-                    session.record.superseded == nil
-                    ? nil : try HistoryGraph(await store.history(of: id.user))
                 branch = Branch(
                     common: try await engram(standingOn: common, of: id.user),
                     head: try await engram(standingOn: head, of: id.user),
-                    branching: graph?.branching(superseding: common, under: head) ?? .grown)
+                    branching: try await branching(of: session.record, under: head))
             }
             let made = try await consolidation(
                 of: session.engram, branch: branch, head: head, into: checkpoint, for: id.user)
@@ -107,6 +104,16 @@ extension Scheduler {
             change.checkpoint = .init(record: record, engram: made.blob)
             change.head = .init(from: head, to: checkpoint)
             return (record, try await commit(change, to: session))
+        }
+    }
+
+    private func branching(
+        of session: SessionRecord, under head: CheckpointID?
+    ) async throws -> Branching {
+        guard let superseded = session.superseded else { return .grown }
+        let history = try await store.history(of: session.id.user)
+        return try await atDesk(for: session.id.user) {
+            try HistoryGraph(history).branching(superseding: superseded, under: head)
         }
     }
 
