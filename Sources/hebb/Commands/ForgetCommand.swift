@@ -49,7 +49,7 @@ struct ForgetCommand: AsyncParsableCommand {
 
     func run() async throws {
         let address = try session.address()
-        if everything { return try await deleteUser(address.user) }
+        if everything { return try await deleteUser("\(address.user)") }
         let client = try await server.client()
         var receipts: [WireReceipt] = []
         for event in events {
