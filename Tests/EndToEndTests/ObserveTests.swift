@@ -138,6 +138,28 @@ struct ObserveTests {
         #expect(try await learnedTexts().count == 2 * pieces)
     }
 
+    @Test("What was forgotten stays so, and what went with a discarded session is learned anew")
+    func forgotten() async throws {
+        let notes = try write("notes.txt", UserText.notes.utf8)
+        _ = try await report(["--piece", "1000", notes])
+        let pieces = try await learnedTexts().count
+        func hebb(_ arguments: String...) async throws {
+            let outcome = try await HebbBinary.run(arguments + ["--url", server.client.base])
+            #expect(outcome.status == 0, "\(outcome.errors)")
+        }
+        let events = try await server.client.get("/v1/sessions/alice/default/events")["data"]
+        try await hebb("forget", "--user", "alice", try events[0]["id"].string)
+        let again = try await report(["--piece", "1000", notes])["total"]
+        #expect(try again["forgotten_pieces"].number == 1)
+        #expect(try again["learned_before"]["pieces"].number == Double(pieces - 1))
+        try await hebb("sessions", "discard", "alice/default")
+        for before in [0, pieces] {
+            let anew = try await report(["--piece", "1000", notes])["total"]
+            #expect(try anew["learned_before"]["pieces"].number == Double(before))
+        }
+        #expect(try await learnedTexts().joined() == UserText.notes)
+    }
+
     @Test("The names under which pieces are kept tell nobody a text, without the account's secret")
     func secrecy() async throws {
         let notes = try write("pin.txt", "My number is 1234.\n".utf8)

@@ -102,6 +102,7 @@ struct WireSession: Codable, Sendable {
     let tokensLearned: Int?
     let events: Int?
     let learn: String?
+    let created: String?
     let updated: String?
     let transfer: WireTransfer?
 }

@@ -13,8 +13,8 @@ struct Lesson {
     private var bar: ProgressBar
     /// How often each piece came so far: equal pieces of one run are all learned.
     private var occurrences: [String: Int] = [:]
-    /// The session's last reset or the like, once it was asked for; nil: there is none.
-    private var lastReplacement: (isKnown: Bool, event: WireEvent?) = (false, nil)
+    /// What the session's journal says, once it was asked for.
+    private var past: Past?
     private(set) var total = Learned(file: "total")
     private(set) var files: [Learned] = []
     private(set) var revision: Int?
@@ -64,9 +64,9 @@ struct Lesson {
                 learned.add(observation, sentBytes: range.count)
                 total.add(observation, sentBytes: range.count)
                 tally.count(under: naming)
-                revision = observation.revision
+                revision = observation?.revision ?? revision
                 sentBytes += range.count
-                if observation.replayed == true { bar.begin(at: sentBytes) }
+                if observation?.replayed ?? true { bar.begin(at: sentBytes) }
                 bar.show(done: sentBytes, note: Figure.bits(learned.bitsPerByte))
             }
             files.append(learned)
@@ -80,21 +80,28 @@ struct Lesson {
         let reward: Double?
     }
 
-    private mutating func observe(_ text: String) async throws -> WireObservation {
+    /// Nil: it was learned before and has been forgotten, and so it stays.
+    private mutating func observe(_ text: String) async throws -> WireObservation? {
         let content = PieceNaming.Content(text: text, reward: reward)
         let count = occurrences[content.key, default: 0]
         occurrences[content.key] = count + 1
-        let observation = try await send(content, count)
-        guard observation.replayed == true, case .usual(let secret, let since) = naming else {
-            return observation
+        while true {
+            let observation: WireObservation?
+            do {
+                observation = try await send(content, count)
+            } catch ClientError.refused(_, _, "idempotency_key_spent", _) {
+                observation = nil
+            }
+            // Of what came before, a reset may have dropped all since: then it is new again.
+            if let observation, observation.replayed != true { return observation }
+            guard case .usual(let secret, let since) = naming else { return observation }
+            let known = try await past ?? Past(of: address, client: client)
+            past = known
+            guard let start = known.start(after: observation?.revision), start != since else {
+                return observation
+            }
+            naming = .usual(secret: secret, since: start)
         }
-        // It was learned; but a reset since may have dropped it, and then it is new again.
-        if !lastReplacement.isKnown { lastReplacement = (true, try await newestReplacement()) }
-        guard let event = lastReplacement.event, event.id != since,
-            observation.revision < event.revision
-        else { return observation }
-        naming = .usual(secret: secret, since: event.id)
-        return try await send(content, count)
     }
 
     private func send(_ content: PieceNaming.Content, _ count: Int) async throws -> WireObservation
@@ -105,13 +112,44 @@ struct Lesson {
             retries: 5)
     }
 
-    /// The newest event that put something else in the place of what the session had learned.
-    private func newestReplacement() async throws -> WireEvent? {
-        var newest: WireEvent?
-        try await WireEvent.each(of: address, client: client) { event in
-            if ["reset", "restore", "import", "merge"].contains(event.kind) { newest = event }
+    /// What a session's journal says of texts that were learned before.
+    private struct Past {
+        /// The newest event that put something else in the place of what had been learned.
+        private var replacement: WireEvent?
+        private var hasForgotten = false
+        private let created: String?
+
+        init(of address: SessionAddress, client: ServerClient) async throws {
+            created = try await Self.session(address, client: client).created
+            try await WireEvent.each(of: address, client: client) { event in
+                let replaces = ["reset", "restore", "import", "merge"].contains(event.kind)
+                if replaces { replacement = event }
+                hasForgotten = hasForgotten || event.forgotten
+            }
         }
-        return newest
+
+        /// One that was discarded is made anew: its time tells it from the one before.
+        private static func session(
+            _ address: SessionAddress, client: ServerClient
+        ) async throws -> WireSession {
+            do {
+                return try await client.exchange("GET", address.path())
+            } catch ClientError.refused(_, _, "session_not_found", _) {
+                return try await client.exchange(
+                    "POST", "/v1/sessions",
+                    body: ["user": "\(address.user)", "id": "\(address.name)"])
+            }
+        }
+
+        /// From where on a piece counts that was learned before; nil: from where it was.
+        /// - Parameter revision: of the session when it learned it; nil: that is forgotten, or was
+        ///   discarded with a session of the same name.
+        func start(after revision: Int?) -> String? {
+            if let replacement {
+                return (revision ?? 0) < replacement.revision ? replacement.id : nil
+            }
+            return revision == nil && !hasForgotten ? created : nil
+        }
     }
 }
 
@@ -162,6 +200,8 @@ struct Learned: Encodable {
     private(set) var all = Amount()
     /// Of it, what the session had learned before this run.
     private(set) var before = Amount()
+    /// Pieces that were forgotten on purpose, and were not learned again.
+    private(set) var forgottenPieces = 0
     private var bitsFrozen = 0.0
     private var bitsAdapted = 0.0
 
@@ -174,16 +214,27 @@ struct Learned: Encodable {
     }
 
     var line: String {
-        if before == all { return "\(file): learned before; --again learns it once more" }
+        let stays =
+            forgottenPieces == 0
+            ? "" : "; \(Figure.grouped(forgottenPieces)) pieces were forgotten and stay so"
+        if before == all {
+            return "\(file): learned before\(stays); --again learns it once more"
+        }
         let tokens = Figure.grouped(all.tokens - before.tokens)
         let line =
             "\(file): \(tokens) tokens learned from \(Figure.bytes(all.bytes - before.bytes)), "
             + Figure.bits(bitsPerByte)
         return before.pieces == 0
-            ? line : line + "; \(Figure.bytes(before.bytes)) more were learned before"
+            ? line + stays
+            : line + "; \(Figure.bytes(before.bytes)) more were learned before" + stays
     }
 
-    mutating func add(_ observation: WireObservation, sentBytes: Int) {
+    /// - Parameter observation: of a piece; nil: it was forgotten.
+    mutating func add(_ observation: WireObservation?, sentBytes: Int) {
+        guard let observation else {
+            forgottenPieces += 1
+            return
+        }
         let length = observation.bytes ?? sentBytes
         all.add(observation, bytes: length)
         if observation.replayed == true { before.add(observation, bytes: length) }
@@ -192,7 +243,7 @@ struct Learned: Encodable {
     }
 
     private enum CodingKeys: String, CodingKey {
-        case file, bytes, tokens, pieces, bitsPerByte, learnedBefore
+        case file, bytes, tokens, pieces, bitsPerByte, learnedBefore, forgottenPieces
     }
 
     func encode(to encoder: any Encoder) throws {
@@ -203,5 +254,6 @@ struct Learned: Encodable {
         try container.encode(all.pieces, forKey: .pieces)
         try container.encode(bitsPerByte, forKey: .bitsPerByte)
         try container.encode(before, forKey: .learnedBefore)
+        try container.encode(forgottenPieces, forKey: .forgottenPieces)
     }
 }

@@ -20,8 +20,8 @@ struct ObserveCommand: AsyncParsableCommand {
             learning: every token is predicted before it is learned from.
 
             No piece is learned twice. After Ctrl-C or a broken connection the same command goes \
-            on where it was, and after a change it learns what is new; --again learns all of it \
-            once more. (Pieces carry names, made from their text and a secret of yours that never \
+            on where it was, and after a change it learns what is new; what was forgotten stays \
+            so. --again learns all of it once more. (Pieces carry names, made from their text and a secret of yours that never \
             leaves ~/.local/state/hebb; a reset, an import or a merge begins anew.) Elsewhere, \
             --run with the id that was printed finds the names again.
             """)
