@@ -60,9 +60,9 @@ public enum StorageError: Error, Sendable, Equatable, CustomStringConvertible {
         case .inputOutput, .corrupt, .unreadable, .failed, .closed, .folderInUse, .folderUnusable,
             .newerFormat, .keyFile, .keyMissing, .keyWrong:
             false
-        case .sessionNotFound, .sessionExists, .checkpointNotFound, .checkpointExists,
-            .checkpointInUse, .eventExists, .eventNotFound, .sequenceGap, .idempotencyKeyExists,
-            .headMoved, .diskFull, .readOnly, .busy:
+        case .userNotFound, .sessionNotFound, .sessionExists, .checkpointNotFound,
+            .checkpointExists, .checkpointInUse, .eventExists, .eventNotFound, .sequenceGap,
+            .idempotencyKeyExists, .headMoved, .unstorable, .diskFull, .readOnly, .busy:
             true
         }
     }

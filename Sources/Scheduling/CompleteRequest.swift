@@ -63,7 +63,7 @@ public struct TokenLogprob: Sendable, Codable {
 }
 
 /// A token of an answer with what had most going for it there.
-public struct AnswerToken: Sendable {
+public struct AnswerToken: Sendable, Codable {
     public var token: TokenLogprob
     /// The likeliest tokens, best first; `token` is among them.
     public var top: [TokenLogprob]

@@ -7,15 +7,10 @@ import Synchronization
 
 /// What a completion that learned is given again from: its answers, as they were sent.
 struct CompletionRecord: Sendable, Codable, RepeatableAnswer {
-    struct Token: Sendable, Codable {
-        var token: TokenLogprob
-        var top: [TokenLogprob]
-    }
-
     struct Choice: Sendable, Codable {
         var number: Int
         var text = ""
-        var logprobs: [Token] = []
+        var logprobs: [AnswerToken] = []
         var reason = FinishReason.length
     }
 
@@ -40,7 +35,7 @@ struct CompletionRecord: Sendable, Codable, RepeatableAnswer {
                     .piece(
                         CompletionPiece(
                             choice: choice.number, text: choice.text,
-                            logprobs: choice.logprobs.map { ($0.token, $0.top) })),
+                            logprobs: choice.logprobs)),
                     .choiceFinished(choice: choice.number, reason: choice.reason),
                 ]
             } + [.finished(summary)]
@@ -55,7 +50,7 @@ final class CompletionTranscript: Sendable {
         choices.withLock { all in
             var choice = all.removeValue(forKey: piece.choice) ?? .init(number: piece.choice)
             choice.text += piece.text
-            choice.logprobs += piece.logprobs.map { .init(token: $0.token, top: $0.top) }
+            choice.logprobs += piece.logprobs
             all[piece.choice] = choice
         }
     }

@@ -133,7 +133,8 @@ import Testing
             let before = try await Everything(store)
             do {
                 try await store.append(entry)
-            } catch StorageError.unstorable {
+            } catch {
+                guard case StorageError.unstorable = error else { throw error }
                 refusals += 1
                 #expect(try await Everything(store) == before)
                 continue
