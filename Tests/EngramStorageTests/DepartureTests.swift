@@ -54,7 +54,13 @@ import Testing
         await #expect(throws: StorageError.userNotFound(alice.user)) {
             _ = try await store.deleteUser(alice.user)
         }
-        // A new user who has the name begins at the beginning, with the old one's identifiers.
+        // A new user who has the name begins at the beginning, with the old one's identifiers, and
+        // may send the old one's keys, also such as were spent.
+        try await settle("alice", in: store)
+        try await store.discardSession(alice)
+        #expect(try await store.isSpent(idempotencyKey: "key-alice", of: alice))
+        _ = try await store.deleteUser(alice.user)
+        #expect(try await !store.isSpent(idempotencyKey: "key-alice", of: alice))
         try await settle("alice", in: store)
         #expect(try await store.user(alice.user)?.checkpointsMade == 3)
         await store.close()

@@ -54,6 +54,7 @@ public actor InMemoryStore: EngramStore {
         guard let user = users.removeValue(forKey: id) else { throw .userNotFound(id) }
         let gone = sessions.values.filter { $0.record.id.user == id }
         for session in gone { sessions[session.record.id] = nil }
+        spentKeys = spentKeys.filter { $0.key.user != id }
         let checkpoints = user.checkpoints.filter { !$0.isDeleted }
         let events = gone.flatMap(\.events)
         return UserDeletion(
@@ -388,37 +389,5 @@ public actor InMemoryStore: EngramStore {
 
     private func requireCheckpoint(_ id: CheckpointID?, of user: UserID) throws(StorageError) {
         if let id, users[user]?.checkpoint(id) == nil { throw .checkpointNotFound(id) }
-    }
-}
-
-extension EventOutline {
-    fileprivate init(_ event: EventRecord) {
-        self.init(
-            id: event.id, kind: event.kind, tokenCount: event.tokenCount, target: event.target,
-            superseded: event.superseded, payload: event.payload,
-            keepsContent: event.keepsContent,
-            isForgotten: event.forgottenBy != nil, created: event.created)
-    }
-}
-
-extension EventRecord {
-    /// Of its tokens, four bytes each, and of what else it holds.
-    fileprivate var byteCount: Int {
-        4 * tokens.count + [engram, answer, payload].reduce(0) { $0 + ($1?.count ?? 0) }
-    }
-
-    /// Leaves its place in the journal, and nothing of what it taught.
-    fileprivate mutating func forget(by event: EventID) {
-        tokens = []
-        tokenCount = 0
-        reward = nil
-        engram = nil
-        target = nil
-        superseded = nil
-        idempotencyKey = nil
-        requestHash = nil
-        answer = nil
-        payload = nil
-        forgottenBy = event
     }
 }

@@ -68,6 +68,7 @@ extension Scheduler {
         for id in known where id.user == user { forget(id) }
         memory.forget(user)
         moments[user] = nil
+        checkpointRests[user] = nil
     }
 
     /// Whether a user has been deleted since the present request came.
