@@ -100,7 +100,8 @@ extension Scheduler {
             "\(request.maxTokens)", "\(sampling.temperature.bitPattern)", "\(sampling.topK)",
             "\(sampling.topP.bitPattern)", "\(sampling.minP.bitPattern)",
             "\(sampling.repetitionPenalty.bitPattern)", request.seed.map { "\($0)" } ?? "",
-            request.mode.rawValue, request.learn?.rawValue ?? "",
+            request.parsesSpecialTokens.map { "\($0)" } ?? "", request.mode.rawValue,
+            request.learn?.rawValue ?? "",
             request.topLogprobs.map { "\($0)" } ?? "", "\(request.count)",
         ]
         switch request.prompt {
