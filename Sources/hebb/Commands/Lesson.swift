@@ -95,8 +95,13 @@ struct Lesson {
             // Of what came before, a reset may have dropped all since: then it is new again.
             if let observation, observation.replayed != true { return observation }
             guard case .usual(let secret, let since) = naming else { return observation }
-            let known = try await past ?? Past(of: address, client: client)
-            past = known
+            let known: Past
+            if let past {
+                known = past
+            } else {
+                known = try await Past(of: address, client: client)
+                past = known
+            }
             guard let start = known.start(after: observation?.revision), start != since else {
                 return observation
             }
