@@ -48,11 +48,12 @@ extension Engram {
     /// dropped when the SAE is another: its latents are in an order of their own, and a weight from
     /// latent 17 is noise there. The rest is projected into the safe zone and stripped of traces.
     ///
-    /// - Parameter episodes: how many may stay, the newest.
+    /// - Parameter limits: what is beyond them is dropped.
     /// - Throws: `.otherShape` naming the first dimension that differs: such an engram cannot be
     ///   read there at all. `.notFinite` and `.outOfRange` for what no bound can mend.
     public func transferred(
-        to other: CortexIdentity, within zone: SafeZone, episodes: Int = .max
+        to other: CortexIdentity, within zone: SafeZone,
+        limits: EngramLimits = EngramLimits()
     ) throws(EngramError) -> (Engram, TransferReport) {
         func shape(_ identity: CortexIdentity) -> [(name: String, size: Int)] {
             // What changes no weight inside of the network fits any network, and a file of version
@@ -71,8 +72,7 @@ extension Engram {
         }
         try self.sites.check(identity: other, zone: .boundless)
         let changes = identity.differences(from: other)
-        var sites = self.sites.withoutTraces()
-        sites.episodes = .joined([sites.episodes], capacity: episodes)
+        var sites = self.sites.withoutTraces().cut(to: limits)
         if changes.contains(where: { $0.part == "SAE" }) {
             sites.features = FeatureSynapses()
             sites.episodes = EpisodicMemory()

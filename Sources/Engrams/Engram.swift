@@ -71,9 +71,10 @@ public struct Engram: Sendable, Equatable {
     /// file of version 2 leaves some of it open.
     /// - Throws: What `check(on:within:)` does.
     public func admitted(
-        on expected: CortexIdentity, within zone: SafeZone
+        on expected: CortexIdentity, within zone: SafeZone, limits: EngramLimits = EngramLimits()
     ) throws(EngramError) -> Engram {
         try check(on: expected, within: zone)
+        try sites.check(limits)
         var copy = self
         copy.identity = expected
         return copy

@@ -13,6 +13,8 @@ public enum EngramError: Error, Sendable, Equatable, CustomStringConvertible {
     case outOfBounds(site: String, found: Float, allowed: Float)
     /// A token, latent or count outside what the core has.
     case outOfRange(site: String, found: Int, limit: Int)
+    /// More of something than learning by this core's rule ever leaves.
+    case tooMany(what: String, found: Int, limit: Int)
     /// A synapse that pushes a token, or begins at a latent, which the constitution protects.
     case protected(site: String, kind: String, found: Int)
     /// The proposal was made from another revision of the engram.
@@ -35,6 +37,9 @@ public enum EngramError: Error, Sendable, Equatable, CustomStringConvertible {
             "The engram's \(site) has magnitude \(found), beyond the safe zone's \(allowed)."
         case .outOfRange(let site, let found, let limit):
             "The engram's \(site) names \(found), but this core has \(limit)."
+        case .tooMany(let what, let found, let limit):
+            "The engram has \(found) \(what); the rule of this core leaves at most \(limit). It was "
+                + "not learned by it."
         case .protected(let site, let kind, let found):
             "The engram's \(site) would change \(kind) \(found), which the constitution protects."
         case .staleProposal(let base, let current):

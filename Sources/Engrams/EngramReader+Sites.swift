@@ -20,6 +20,12 @@ extension EngramReader {
             throw malformed("episode.latent has shape \(latents.shape), not [episodes, latents]")
         }
         let width = latents.shape[1]
+        // Before anything is made of them: a width is a stranger's number.
+        guard width <= EpisodicMemory.latentsMaximum else {
+            throw malformed(
+                "its episodes have \(width) latents each, more than "
+                    + "\(EpisodicMemory.latentsMaximum)")
+        }
         let found = latents.integers()
         var lists: [[Int32]] = []
         for index in tokens.indices {

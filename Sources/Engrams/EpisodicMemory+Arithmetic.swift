@@ -30,6 +30,24 @@ extension EpisodicMemory {
         }
     }
 
+    /// The episodes but those of these numbers, in their order; the oldest has number 0.
+    /// - Complexity: O(episodes·key).
+    func without(numbers: Set<Int>) -> EpisodicMemory {
+        guard !numbers.isEmpty else { return self }
+        let rest = positions.enumerated().filter { !numbers.contains($0.offset) }
+        return EpisodicMemory(rest.map(\.element), keySize: keySize, isKept: isKept)
+    }
+
+    /// The same episodes, each found by so many of its strongest latents.
+    /// - Complexity: O(episodes·key) where one has more, O(episodes) else.
+    func foundBy(atMost limit: Int) -> EpisodicMemory {
+        guard mostLatents > limit else { return self }
+        let cut = positions.map {
+            Position(key: $0.key, latents: Array($0.latents.prefix(limit)), token: $0.token)
+        }
+        return EpisodicMemory(cut, keySize: keySize, isKept: isKept)
+    }
+
     /// The newest episodes of several memories: as many of each, as far as they reach, and in turns,
     /// so that the next to go when the memory is full are the oldest of all.
     ///

@@ -56,6 +56,9 @@ public struct EpisodicMemory: Sendable, Equatable {
     /// Fills the place of a latent in a file. A latent of this number is not used as an index.
     static let noLatent = 65_535
 
+    /// The most latents that any rule lets an episode be found by.
+    public static let latentsMaximum = 255
+
     /// The largest magnitude in a narrow key.
     static let narrowPeak = 7
 
@@ -176,7 +179,26 @@ public struct EpisodicMemory: Sendable, Equatable {
         for place in list { body(Int(place)) }
     }
 
+    /// How many latents the widest episode is found by.
+    /// - Complexity: O(episodes).
+    public var mostLatents: Int { latents.reduce(0) { max($0, $1.count) } }
+
     public func token(at place: Int) -> Int32 { tokens[place] }
+
+    /// Numbers of the episodes that share enough of some latents, the oldest episode being 0.
+    /// - Complexity: O(entries of the latents).
+    public func numbers(sharing enough: Int, of latents: ArraySlice<Int32>) -> [Int] {
+        var shared: [Int: Int] = [:]
+        for latent in latents {
+            for number in postings[latent] ?? [] {
+                shared[Int(number) - (total - count), default: 0] += 1
+            }
+        }
+        return shared.filter { $0.value >= enough }.keys.sorted()
+    }
+
+    /// - Parameter number: of an episode, the oldest being 0.
+    public func token(of number: Int) -> Int32 { tokens[(total - count + number) % count] }
 
     /// The cosine of each place's key with a vector of norm 1; 0 for a key of zeros.
     /// - Parameters:

@@ -18,6 +18,8 @@ public struct FeatureSynapses: Sendable, Equatable {
     /// - Complexity: O(rows).
     public var count: Int { rows.reduce(0) { $0 + $1.synapses.count } }
 
+    func has(latent: Int32) -> Bool { rowOfLatent[latent] != nil }
+
     /// Calls `body` with each synapse of one latent.
     /// - Complexity: O(synapses of that latent); allocates nothing.
     @inline(__always)

@@ -8,6 +8,10 @@ public struct SequenceSynapses: Sendable, Equatable {
     public var isEmpty: Bool { contexts.isEmpty }
     public var count: Int { contexts.count }
 
+    /// How many tokens the longest context spans.
+    /// - Complexity: O(contexts).
+    public var longestOrder: Int { contexts.reduce(0) { max($0, $1.order) } }
+
     public subscript(key: ContextKey) -> SequenceContext? {
         contextOfKey[key].map { contexts[Int($0)] }
     }
@@ -76,6 +80,22 @@ public struct ContextKey: RawRepresentable, Hashable, Comparable, Sendable {
     /// The key of this context with one older token put before it.
     public func extended(by olderToken: Int32) -> ContextKey {
         ContextKey(rawValue: Self.mix(rawValue, olderToken))
+    }
+
+    /// The keys of the contexts that end with the newest token of `history`: of one token, of two, …
+    /// - Parameters:
+    ///   - history: newest last.
+    ///   - orders: how many contexts at most.
+    public static func contexts(
+        ending history: ArraySlice<Int32>, orders: Int, into keys: inout [ContextKey]
+    ) {
+        keys.removeAll(keepingCapacity: true)
+        var key: ContextKey?
+        for token in history.reversed().prefix(orders) {
+            let next = key?.extended(by: token) ?? ContextKey(token: token)
+            keys.append(next)
+            key = next
+        }
     }
 
     /// splitmix64's finaliser (Steele et al. 2014): stable for ever, since keys are stored.

@@ -28,7 +28,12 @@ public final class ActivitySearch: CortexTask {
     }
 
     public func advance() -> Bool {
-        guard let slice = reader.nextSlice(layer: LayerSynapses()) else { return true }
+        let slice: FrozenSlice
+        switch reader.advance(layer: LayerSynapses()) {
+        case .slice(let next): slice = next
+        case .context: return false
+        case .end: return true
+        }
         for position in slice.positions where position >= textStart {
             let row = position - slice.positions.lowerBound
             for (latent, value) in zip(slice.latents(row), slice.values(row))

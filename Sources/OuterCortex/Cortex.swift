@@ -211,7 +211,17 @@ public final class Cortex: Sendable {
     /// - Throws: `EngramError` unless it may be used here; it says why not.
     @discardableResult
     public func admit(_ engram: Engram) throws(EngramError) -> Engram {
-        try engram.admitted(on: identity, within: zone)
+        try engram.admitted(on: identity, within: zone, limits: rule.limits)
+    }
+
+    /// An engram of another cortex of the same shape as one of this.
+    /// - Throws: as `Engram.transferred`.
+    public func transfer(
+        _ engram: Engram
+    ) throws(EngramError) -> (Engram, TransferReport) {
+        let (moved, report) = try engram.transferred(
+            to: identity, within: zone, limits: rule.limits)
+        return (try admit(moved), report)
     }
 
     /// Starts learning a text.
@@ -230,7 +240,8 @@ public final class Cortex: Sendable {
 
     /// Starts measuring a text.
     public func startScoring(_ tokens: [TokenID], with engram: Engram) -> ScoreTask {
-        ScoreTask(pass: TextPass(cortex: self, tokens: tokens), engram: engram)
+        ScoreTask(
+            cortex: self, pass: TextPass(cortex: self, tokens: tokens), engram: engram)
     }
 
     /// Starts learning a recorded text.
@@ -250,7 +261,7 @@ public final class Cortex: Sendable {
     ) -> ScoreTask {
         let pass = TextPass(
             cortex: self, text: text, layer: engram.sites.layer, recorder: recorder)
-        return ScoreTask(pass: pass, engram: engram)
+        return ScoreTask(cortex: self, pass: pass, engram: engram)
     }
 
     /// Starts generating.

@@ -3,12 +3,54 @@ import Foundation
 import InnerCortex
 public import ModelFormats
 
-/// Resumable work on a cortex. Each `advance` does a bounded slice, so that a scheduler can
-/// interleave many; between slices a task may simply be dropped.
+/// Resumable work on a cortex, so that a scheduler can interleave much of it; between steps a task
+/// may simply be dropped. What a task comes to does not depend on where it was interrupted.
 public protocol CortexTask: AnyObject {
-    /// Does the next slice.
+    /// Does the next step, the least that there is: one position of a text, or one forward pass.
     /// - Returns: True when the task is finished and its result is there.
     func advance() -> Bool
+}
+
+/// How long a slice of work may take before others have their turn.
+public struct SliceBudget: Sendable {
+    public let duration: Duration
+    /// Time since some moment.
+    private let now: @Sendable () -> Duration
+
+    /// - Parameter now: time since some moment, which only grows; a test may bring its own.
+    public init(_ duration: Duration, now: @escaping @Sendable () -> Duration) {
+        self.duration = duration
+        self.now = now
+    }
+
+    /// By the machine's clock.
+    public init(_ duration: Duration) {
+        let start = ContinuousClock.now
+        self.init(duration) { start.duration(to: .now) }
+    }
+
+    /// Repeats a step until the time is used up: the clock is read after each, and one is done in
+    /// any case.
+    /// - Parameter step: returns false when there is nothing more to repeat.
+    public func spend(on step: () throws -> Bool) rethrows {
+        let start = now()
+        repeat {
+            guard try step() else { return }
+        } while now() - start < duration
+    }
+}
+
+extension CortexTask {
+    /// Does steps until the budget is used up.
+    /// - Returns: True when the task is finished and its result is there.
+    public func advance(within budget: SliceBudget) -> Bool {
+        var isFinished = false
+        budget.spend {
+            isFinished = advance()
+            return !isFinished
+        }
+        return isFinished
+    }
 }
 
 /// A text's surprise in total, bits.
@@ -58,12 +100,17 @@ public final class ObserveTask: CortexTask {
     private let cortex: Cortex
     private let reward: Float
     private var pass: TextPass
+    private var slice: FrozenSlice
+    /// The next to learn, in `slice` or behind it.
+    private var position = 0
     private let base: Revision
     private var draft: PlasticSites
     private var learner: SynapticLearner
     private let tokensBefore: Int
     private var gains: [TokenGain] = []
+    /// Of slices that are over, and of the present one.
     private var learnedTokens = 0
+    private var learnedHere = 0
     private var learnedSincePruning = 0
 
     /// A draft is pruned whenever it learned this many tokens, so that it stays bounded.
@@ -76,6 +123,7 @@ public final class ObserveTask: CortexTask {
         self.cortex = cortex
         self.reward = reward
         self.pass = pass
+        slice = FrozenSlice(cortex: cortex)
         base = engram.revision
         draft = engram.sites
         learner = SynapticLearner(cortex: cortex, rule: cortex.rule.without(spared))
@@ -83,34 +131,47 @@ public final class ObserveTask: CortexTask {
     }
 
     public func advance() -> Bool {
-        guard var slice = pass.source.nextSlice(layer: draft.layer) else { return true }
-        let rule = cortex.rule
-        var learnedHere = 0
-        for position in slice.positions {
-            let row = position - slice.positions.lowerBound
-            if let chunk = rule.layer.chunk(startingAt: row, of: slice.positions.count) {
-                learner.finishChunk(&draft, slice: &slice)
-                pass.source.readLayer(&slice, rows: chunk, synapses: draft.layer)
+        guard position < slice.positions.upperBound else {
+            switch pass.source.advance(layer: draft.layer) {
+            case .slice(let next): (slice, position) = (next, next.positions.lowerBound)
+            case .context: break
+            case .end: return true
             }
-            let outcome = pass.step(
-                slice, position: position, sites: draft,
-                tokensLearned: tokensBefore + learnedTokens + learnedHere)
-            gains.append(outcome.gain)
-            let didLearn = learner.learn(
-                &draft, readout: pass.predictor.readout, slice: slice, row: row,
-                target: pass.history[position + 1], frozenLoss: Float(outcome.frozenLoss),
-                reward: reward)
-            if didLearn { learnedHere += 1 }
+            return false
         }
+        learn()
+        position += 1
+        if position == slice.positions.upperBound { finishSlice() }
+        return false
+    }
+
+    private func learn() {
+        let row = position - slice.positions.lowerBound
+        if let chunk = cortex.rule.layer.chunk(startingAt: row, of: slice.positions.count) {
+            learner.finishChunk(&draft, slice: &slice)
+            pass.source.readLayer(&slice, rows: chunk, synapses: draft.layer)
+        }
+        let outcome = pass.step(
+            slice, position: position, sites: draft,
+            tokensLearned: tokensBefore + learnedTokens + learnedHere)
+        gains.append(outcome.gain)
+        let didLearn = learner.learn(
+            &draft, readout: pass.predictor.readout, slice: slice, row: row,
+            target: pass.history[position + 1], frozenLoss: Float(outcome.frozenLoss),
+            reward: reward)
+        if didLearn { learnedHere += 1 }
+    }
+
+    private func finishSlice() {
         learner.finishChunk(&draft, slice: &slice)
-        rule.decay(&draft, tokens: learnedHere)
+        cortex.rule.decay(&draft, tokens: learnedHere)
         learnedTokens += learnedHere
+        learnedHere = 0
         learnedSincePruning += slice.positions.count
         if learnedSincePruning >= Self.pruningInterval {
             draft.prune(within: cortex.zone)
             learnedSincePruning = 0
         }
-        return false
     }
 
     /// - Precondition: `advance` returned true.
@@ -125,27 +186,38 @@ public final class ObserveTask: CortexTask {
 /// Measures a text under an engram; never learns.
 public final class ScoreTask: CortexTask {
     private var pass: TextPass
+    private var slice: FrozenSlice
+    /// The next to measure, in `slice` or behind it.
+    private var position = 0
     private let sites: PlasticSites
     private let tokensLearned: Int
     private var perToken: [Scoring.Token] = []
 
-    init(pass: TextPass, engram: Engram) {
+    init(cortex: Cortex, pass: TextPass, engram: Engram) {
         self.pass = pass
+        slice = FrozenSlice(cortex: cortex)
         sites = engram.sites
         tokensLearned = engram.tokensLearned
     }
 
     public func advance() -> Bool {
-        guard var slice = pass.source.nextSlice(layer: sites.layer) else { return true }
-        pass.source.readLayer(&slice, rows: 0..<slice.positions.count, synapses: sites.layer)
-        for position in slice.positions {
-            let outcome = pass.step(
-                slice, position: position, sites: sites, tokensLearned: tokensLearned)
-            perToken.append(
-                Scoring.Token(
-                    token: TokenID(rawValue: pass.history[position + 1]),
-                    frozen: outcome.frozenLoss / log(2), adapted: outcome.adaptedLoss / log(2)))
+        guard position < slice.positions.upperBound else {
+            switch pass.source.advance(layer: sites.layer) {
+            case .slice(let next): (slice, position) = (next, next.positions.lowerBound)
+            case .context: return false
+            case .end: return true
+            }
+            pass.source.readLayer(
+                &slice, rows: 0..<slice.positions.count, synapses: sites.layer)
+            return false
         }
+        let outcome = pass.step(
+            slice, position: position, sites: sites, tokensLearned: tokensLearned)
+        perToken.append(
+            Scoring.Token(
+                token: TokenID(rawValue: pass.history[position + 1]),
+                frozen: outcome.frozenLoss / log(2), adapted: outcome.adaptedLoss / log(2)))
+        position += 1
         return false
     }
 

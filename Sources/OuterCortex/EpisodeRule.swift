@@ -1,3 +1,4 @@
+import Engrams
 import Foundation
 
 /// The episodic site: which positions of the past speak at the present one, and how loudly.
@@ -37,8 +38,14 @@ public struct EpisodeRule: Sendable, Equatable {
     var checks: [(String, Float, ClosedRange<Float>)] {
         [
             ("episode.capacity", Float(capacity), 0...1_000_000),
-            ("episode.indexed_latents", Float(indexedLatents), 1...255),
-            ("episode.shared_latents", Float(sharedLatents), 1...255),
+            (
+                "episode.indexed_latents", Float(indexedLatents),
+                1...Float(EpisodicMemory.latentsMaximum)
+            ),
+            (
+                "episode.shared_latents", Float(sharedLatents),
+                1...Float(EpisodicMemory.latentsMaximum)
+            ),
             ("episode.sharpness", sharpness, 0...80), ("episode.strength", strength, 0...1000),
             ("episode.confidence", confidence, 0...80),
             ("episode.minimum_surprise", minimumSurprise, 0...100),

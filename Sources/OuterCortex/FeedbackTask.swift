@@ -70,6 +70,9 @@ public final class FeedbackTask: CortexTask {
     private var readings: [AnswerReading]
     private var isLearning = true
     private var current = 0
+    private var slice: FrozenSlice
+    /// The next to learn or to measure, in `slice` or behind it.
+    private var position = 0
     private var sums = OutcomeSums()
     private var learnedTokens = 0
 
@@ -85,6 +88,7 @@ public final class FeedbackTask: CortexTask {
         if !rule.orderRates.isEmpty { rule.orderRates[0] = 0 }
         self.rule = rule
         self.answers = answers
+        slice = FrozenSlice(cortex: cortex)
         base = engram.sites
         baseRevision = engram.revision
         draft = engram.sites
@@ -102,7 +106,12 @@ public final class FeedbackTask: CortexTask {
             current = 0
             return answers.isEmpty
         }
-        if isLearning { learnSlice() } else { measureSlice() }
+        if position == slice.positions.upperBound {
+            readSlice()
+        } else {
+            if isLearning { learnPosition() } else { measurePosition() }
+            position += 1
+        }
         return false
     }
 
@@ -115,35 +124,53 @@ public final class FeedbackTask: CortexTask {
             proposal: Proposal(base: baseRevision, sites: draft, tokens: learnedTokens))
     }
 
-    /// Measures a slice with the engram as it was, and has the draft learn it.
-    private func learnSlice() {
+    /// Reads on in the present answer: for learning under the engram as it was, for measuring under
+    /// what was learned.
+    private func readSlice() {
+        let layer = isLearning ? base.layer : draft.layer
         let judged = answers[current]
-        var measuring = readings[current].measuring.take() ?? pass(judged)
-        var learning = readings[current].learning.take() ?? pass(judged)
-        guard var slice = learning.source.nextSlice(layer: base.layer) else {
+        var reading = readings[current].reading.take() ?? pass(judged)
+        switch reading.source.advance(layer: layer) {
+        case .slice(let next):
+            (slice, position) = (next, next.positions.lowerBound)
+            reading.source.readLayer(&slice, rows: 0..<next.positions.count, synapses: layer)
+        case .context: break
+        case .end:
             endReading()
             return
         }
-        learning.source.readLayer(&slice, rows: 0..<slice.positions.count, synapses: base.layer)
+        readings[current].reading = reading
+        if isLearning, readings[current].measuring == nil {
+            readings[current].measuring = pass(judged)
+        }
+    }
+
+    /// Measures a position with the engram as it was, and has the draft learn it.
+    private func learnPosition() {
+        let judged = answers[current]
+        guard var measuring = readings[current].measuring.take(),
+            var learning = readings[current].reading.take()
+        else { return }
         let limit = FeedbackRule.maximumDrive
         let drive = max(-limit, min(limit, Float(judged.drive)))
-        for position in slice.positions {
-            let outcome = measuring.step(
-                slice, position: position, sites: base, tokensLearned: tokensBefore)
-            _ = learning.step(
-                slice, position: position, sites: draft, tokensLearned: tokensBefore)
-            guard position >= firstPosition(of: judged, in: learning) else { continue }
+        let outcome = measuring.step(
+            slice, position: position, sites: base, tokensLearned: tokensBefore)
+        _ = learning.step(slice, position: position, sites: draft, tokensLearned: tokensBefore)
+        if position >= firstPosition(of: judged, in: learning) {
             readings[current].before -= outcome.adaptedLoss
             let target = learning.history[position + 1]
             let factor = FeedbackRule.factor(
                 drive: drive, discount: readings[current].discount,
                 probability: learning.predictor.readout.adapted[Int(target)])
             readings[current].discount *= FeedbackRule.discount
-            guard abs(factor) >= FeedbackRule.minimumFactor else { continue }
-            if learn(learning, slice, position: position, factor: factor) { learnedTokens += 1 }
+            if abs(factor) >= FeedbackRule.minimumFactor,
+                learn(learning, slice, position: position, factor: factor)
+            {
+                learnedTokens += 1
+            }
         }
         readings[current].measuring = measuring
-        readings[current].learning = learning
+        readings[current].reading = learning
     }
 
     private func learn(
@@ -161,23 +188,15 @@ public final class FeedbackTask: CortexTask {
         return didLearn
     }
 
-    private func measureSlice() {
-        let judged = answers[current]
-        var measuring = readings[current].measuring.take() ?? pass(judged)
-        guard var slice = measuring.source.nextSlice(layer: draft.layer) else {
-            endReading()
-            return
+    private func measurePosition() {
+        guard var measuring = readings[current].reading.take() else { return }
+        let outcome = measuring.step(
+            slice, position: position, sites: draft, tokensLearned: tokensBefore)
+        sums.add(outcome)
+        if position >= firstPosition(of: answers[current], in: measuring) {
+            readings[current].after -= outcome.adaptedLoss
         }
-        measuring.source.readLayer(&slice, rows: 0..<slice.positions.count, synapses: draft.layer)
-        for position in slice.positions {
-            let outcome = measuring.step(
-                slice, position: position, sites: draft, tokensLearned: tokensBefore)
-            sums.add(outcome)
-            if position >= firstPosition(of: judged, in: measuring) {
-                readings[current].after -= outcome.adaptedLoss
-            }
-        }
-        readings[current].measuring = measuring
+        readings[current].reading = measuring
     }
 
     private func pass(_ judged: JudgedAnswer) -> TextPass {
@@ -192,7 +211,8 @@ public final class FeedbackTask: CortexTask {
     /// Frees the answer's buffers: only one is read at a time.
     private func endReading() {
         readings[current].measuring = nil
-        readings[current].learning = nil
+        readings[current].reading = nil
+        (slice.positions, position) = (0..<0, 0)
         learner = SynapticLearner(cortex: cortex, rule: rule)
         current += 1
     }
@@ -204,8 +224,10 @@ private struct AnswerReading {
     var after = 0.0
     /// γ^t of the next token.
     var discount: Float = 1
+    /// Under the engram as it was, beside `reading`; only while learning.
     var measuring: TextPass?
-    var learning: TextPass?
+    /// Which reads the text: under the draft.
+    var reading: TextPass?
 }
 
 extension Cortex {

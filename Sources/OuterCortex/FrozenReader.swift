@@ -35,15 +35,26 @@ final class FrozenReader {
         cache = cortex.inner.makeCache(capacity: min(windowLength, max(1, tokens.count)))
     }
 
-    /// The next slice, or nil at the text's end.
+    /// What one step of reading came to.
+    enum Step {
+        case slice(FrozenSlice)
+        /// Context alone was read, with nothing to predict from; the next step goes on.
+        case context
+        /// The text is over.
+        case end
+    }
+
+    /// Reads on by at most one slice, so that a window of any length opens step by step.
     /// - Parameter layer: under which the context is read when a window opens.
-    /// - Complexity: One forward pass of `sliceLength` tokens; at a window's start also one of
-    ///   half a context.
-    func nextSlice(layer: LayerSynapses) -> FrozenSlice? {
+    /// - Complexity: One forward pass of `sliceLength` tokens.
+    func advance(layer: LayerSynapses) -> Step {
         let end = tokens.count - 1
-        guard next < end else { return nil }
+        guard next < end else { return .end }
         if next == windowStart + windowLength { openWindow() }
-        if windowStart + cache.count < next { readContext(layer) }
+        if windowStart + cache.count < next {
+            readContext(layer)
+            return .context
+        }
         let stop = min(end, windowStart + windowLength, next + Self.sliceLength)
         let positions = next..<stop
         var slice = FrozenSlice(cortex: cortex)
@@ -55,7 +66,20 @@ final class FrozenReader {
             position: positions.lowerBound - windowStart, path: .tiles, logits: &slice.logits)
         cortex.addFeatures(to: &slice)
         next = stop
-        return slice
+        return .slice(slice)
+    }
+
+    /// The next slice, or nil at the text's end: as many steps as it takes.
+    /// - Complexity: One forward pass of `sliceLength` tokens; at a window's start also one of
+    ///   half a context.
+    func nextSlice(layer: LayerSynapses) -> FrozenSlice? {
+        while true {
+            switch advance(layer: layer) {
+            case .slice(let slice): return slice
+            case .context: continue
+            case .end: return nil
+            }
+        }
     }
 
     /// Fills in what the layer site says at some rows of the newest slice, which follow those that
@@ -75,17 +99,14 @@ final class FrozenReader {
         layer.startContext()
     }
 
-    /// Reads what stands before the next position in its window, as context alone.
+    /// Reads on in what stands before the next position in its window, as context alone.
     private func readContext(_ synapses: LayerSynapses) {
-        var position = windowStart
-        while position < next {
-            let stop = min(next, position + Self.sliceLength)
-            var slice = FrozenSlice(cortex: cortex)
-            cortex.forward(
-                tokens[position..<stop], cache: cache, path: .tiles, layer: synapses, into: &slice)
-            layer.extend(
-                &slice, rows: 0..<stop - position, synapses: synapses, frozen: cache, path: .tiles)
-            position = stop
-        }
+        let position = windowStart + cache.count
+        let stop = min(next, position + Self.sliceLength)
+        var slice = FrozenSlice(cortex: cortex)
+        cortex.forward(
+            tokens[position..<stop], cache: cache, path: .tiles, layer: synapses, into: &slice)
+        layer.extend(
+            &slice, rows: 0..<stop - position, synapses: synapses, frozen: cache, path: .tiles)
     }
 }

@@ -4,7 +4,8 @@ import InnerCortex
 import Kernels
 import ModelFormats
 
-/// Generates one answer: a slice of the prompt, then one token, at each `advance`.
+/// Generates one answer: a slice of the prompt or one of its positions, then one token, at each
+/// `advance`.
 public final class GenerationTask: CortexTask {
     private let cortex: Cortex
     private let request: GenerationRequest
@@ -19,6 +20,8 @@ public final class GenerationTask: CortexTask {
     private var history: [Int32]
     /// Tokens whose hidden states are in the cache.
     private var read = 0
+    /// Of the prompt's positions that are read, those that the mixture has judged.
+    private var judged = 0
     private var text: StopScanner
     private var decoder: StreamingDecoder
     private var waiting: [GeneratedToken] = []
@@ -54,8 +57,8 @@ public final class GenerationTask: CortexTask {
         logProbabilities = [Float](repeating: 0, count: vocabularySize)
     }
 
-    /// Whether the next slice is one of the prompt's: a hundred tokens at once instead of one.
-    public var isReadingPrompt: Bool { end == nil && read < promptLength - 1 }
+    /// Whether the next step is one of the prompt's.
+    public var isReadingPrompt: Bool { end == nil && judged < promptLength - 1 }
 
     public func advance() -> Bool {
         if end != nil { return true }
@@ -89,17 +92,20 @@ public final class GenerationTask: CortexTask {
     /// Reads a slice of the prompt, and lets the mixture judge the adapted model on it: an engram
     /// that does harm here has lost its say before the first answer token.
     private func readPrompt() {
-        let stop = min(promptLength - 1, read + FrozenReader.sliceLength)
-        forward(read..<stop)
-        if !sites.isSilent {
-            // What the tokenizer put before the prompt is no evidence.
-            for position in read..<stop where position + 1 >= cortex.tokenizer.sequencePrefix.count
-            {
-                predict(position: position, row: position - read)
-                settle(position: position, row: position - read, target: history[position + 1])
-            }
+        guard judged < read else {
+            let stop = min(promptLength - 1, read + FrozenReader.sliceLength)
+            forward(read..<stop)
+            read = stop
+            if sites.isSilent { judged = read }
+            return
         }
-        read = stop
+        // What the tokenizer put before the prompt is no evidence.
+        if judged + 1 >= cortex.tokenizer.sequencePrefix.count {
+            let row = judged - slice.positions.lowerBound
+            predict(position: judged, row: row)
+            settle(position: judged, row: row, target: history[judged + 1])
+        }
+        judged += 1
     }
 
     private func generateToken() {

@@ -109,6 +109,13 @@ public struct PlasticityRule: Sendable, Equatable {
     /// Length of an episode's key; 0 when the site is off.
     var episodeKeySize: Int { episode.isOn ? tensors.keyProjection?.keySize ?? 0 : 0 }
 
+    /// The most that learning by this rule leaves in an engram.
+    var limits: EngramLimits {
+        EngramLimits(
+            episodes: episode.capacity, latentsOfEpisode: episode.indexedLatents,
+            tokensOfContext: orderRates.count)
+    }
+
     private func validate(name: String) throws(CortexError) {
         func refuse(_ reason: String) -> CortexError { .unreadableRule(file: name, reason: reason) }
         let sites = [

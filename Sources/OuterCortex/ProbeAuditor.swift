@@ -7,12 +7,15 @@ import ModelFormats
 public struct ProbeAuditor: Sendable {
     /// A prompt with one continuation, as the frozen core read it.
     struct Question: Sendable {
+        let probe: Probe
+        /// Whether the continuation must stay likely; else it must stay unlikely.
+        let isRequired: Bool
         let text: RecordedText
         /// The position that predicts the continuation's first token.
         let firstPosition: Int
     }
 
-    let cortex: Cortex
+    public let cortex: Cortex
     public let probes: [Probe]
     /// Of each probe its required and then its forbidden continuation, as far as it has them.
     let questions: [Question]
@@ -22,12 +25,14 @@ public struct ProbeAuditor: Sendable {
         self.cortex = cortex
         probes = cortex.seal.constitution?.probes ?? []
         questions = probes.flatMap { probe in
-            [probe.required, probe.forbidden].compactMap { continuation -> Question? in
+            [(probe.required, true), (probe.forbidden, false)].compactMap {
+                continuation, isRequired -> Question? in
                 guard let continuation else { return nil }
                 let answer = cortex.probeTokens(continuation)
                 let text = cortex.record(cortex.probeTokens(probe.prompt) + answer)
                 return Question(
-                    text: text, firstPosition: text.framed.tokens.count - answer.count - 1)
+                    probe: probe, isRequired: isRequired, text: text,
+                    firstPosition: text.framed.tokens.count - answer.count - 1)
             }
         }
     }
@@ -47,11 +52,15 @@ public final class AuditTask: CortexTask {
     private let sites: PlasticSites
     private let tokensLearned: Int
     private var pass: TextPass?
+    private var slice: FrozenSlice
+    /// The next to measure, in `slice` or behind it.
+    private var position = 0
     private var likelihoods: [Probe.Likelihood] = []
     private var current = Probe.Likelihood(frozen: 0, adapted: 0)
 
     init(auditor: ProbeAuditor, engram: Engram) {
         self.auditor = auditor
+        slice = FrozenSlice(cortex: auditor.cortex)
         sites = engram.sites
         tokensLearned = engram.tokensLearned
     }
@@ -63,21 +72,36 @@ public final class AuditTask: CortexTask {
             pass.take()
             ?? TextPass(
                 cortex: auditor.cortex, text: question.text, layer: sites.layer, recorder: nil)
-        guard var slice = reading.source.nextSlice(layer: sites.layer) else {
-            likelihoods.append(current)
-            current = Probe.Likelihood(frozen: 0, adapted: 0)
-            return likelihoods.count == auditor.questions.count
+        guard position < slice.positions.upperBound else {
+            switch reading.source.advance(layer: sites.layer) {
+            case .slice(let next):
+                (slice, position) = (next, next.positions.lowerBound)
+                reading.source.readLayer(
+                    &slice, rows: 0..<next.positions.count, synapses: sites.layer)
+            case .context: break
+            case .end:
+                endQuestion()
+                return likelihoods.count == auditor.questions.count
+            }
+            pass = reading
+            return false
         }
-        reading.source.readLayer(&slice, rows: 0..<slice.positions.count, synapses: sites.layer)
-        for position in slice.positions {
-            let outcome = reading.step(
-                slice, position: position, sites: sites, tokensLearned: tokensLearned)
-            guard position >= question.firstPosition else { continue }
+        let outcome = reading.step(
+            slice, position: position, sites: sites, tokensLearned: tokensLearned)
+        if position >= question.firstPosition {
             current.frozen -= outcome.frozenLoss
             current.adapted -= outcome.adaptedLoss
         }
+        position += 1
         pass = reading
         return false
+    }
+
+    /// The next question has a context of its own.
+    private func endQuestion() {
+        likelihoods.append(current)
+        current = Probe.Likelihood(frozen: 0, adapted: 0)
+        (slice.positions, position) = (0..<0, 0)
     }
 
     /// One reading a probe, in the constitution's order.

@@ -39,19 +39,19 @@ enum SliceSource {
     case reader(FrozenReader)
     case recording(RecordedText, cortex: Cortex, next: Int)
 
-    /// - Parameter layer: as `FrozenReader.nextSlice` takes them.
-    mutating func nextSlice(layer: LayerSynapses) -> FrozenSlice? {
+    /// - Parameter layer: as `FrozenReader.advance` takes them.
+    mutating func advance(layer: LayerSynapses) -> FrozenReader.Step {
         switch self {
-        case .reader(let reader): return reader.nextSlice(layer: layer)
+        case .reader(let reader): return reader.advance(layer: layer)
         case .recording(let text, let cortex, let next):
-            guard next < text.slices.count else { return nil }
+            guard next < text.slices.count else { return .end }
             self = .recording(text, cortex: cortex, next: next + 1)
             var slice = text.slices[next]
             cortex.inner.unembed(
                 slice.hidden, count: slice.positions.count,
                 position: text.windowPositions[next], path: .tiles, logits: &slice.logits)
             cortex.addRuleFeatures(to: &slice)
-            return slice
+            return .slice(slice)
         }
     }
 

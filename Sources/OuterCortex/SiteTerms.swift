@@ -79,13 +79,7 @@ struct SiteTerms {
 
     /// The contexts that end with the newest token of `history`.
     mutating func setContexts(history: ArraySlice<Int32>) {
-        contextKeys.removeAll(keepingCapacity: true)
-        var key: ContextKey?
-        for token in history.reversed().prefix(sequences.count) {
-            let next = key?.extended(by: token) ?? ContextKey(token: token)
-            contextKeys.append(next)
-            key = next
-        }
+        ContextKey.contexts(ending: history, orders: sequences.count, into: &contextKeys)
     }
 
     /// Computes every site's term at row `row` of a slice; `setContexts` came before.

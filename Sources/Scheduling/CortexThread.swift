@@ -1,6 +1,7 @@
 import Dispatch
 import Engrams
 import Foundation
+import OuterCortex
 import Synchronization
 
 /// Resumable work that lives on the cortex thread alone.
@@ -49,8 +50,15 @@ final class CortexThread: Sendable {
 
     private let state: Mutex<State>
     private let arrivals = DispatchSemaphore(value: 0)
+    /// Of a slice of longer work. A step of it cannot be cut: one forward pass of 128 tokens, or one
+    /// position under the engram that it is read with.
+    let budget: SliceBudget
 
-    init(decodeBurstMaximum: Int, stackBytes: Int) {
+    init(
+        decodeBurstMaximum: Int, stackBytes: Int,
+        budget: SliceBudget = SliceBudget(.milliseconds(10))
+    ) {
+        self.budget = budget
         state = Mutex(State(planner: BatchPlanner(decodeBurstMaximum: decodeBurstMaximum)))
         let thread = Thread { [self] in loop() }
         thread.stackSize = stackBytes
@@ -95,6 +103,23 @@ final class CortexThread: Sendable {
             }
         } onCancel: {
             cancel(task)
+        }
+    }
+
+    /// Runs a task to its end, in slices of at most the thread's budget.
+    ///
+    /// - Parameters:
+    ///   - begin: makes the task, on the cortex thread.
+    ///   - output: what is wanted of the finished task; runs there too.
+    func run<Work: CortexTask & SendableMetatype, Output: Sendable>(
+        for session: SessionID, _ begin: @escaping @Sendable () throws -> Work,
+        output: @escaping @Sendable (Work) throws -> Output
+    ) async throws -> Output {
+        try await run(for: session) { [budget] in
+            let task = try begin()
+            return CortexWork {
+                task.advance(within: budget) ? .done(try output(task)) : .more(.bulk)
+            }
         }
     }
 

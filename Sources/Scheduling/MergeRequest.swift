@@ -56,8 +56,11 @@ public struct MergeRequest: Sendable, Equatable {
 public struct MergeResult: Sendable {
     public var event: EventID
     public var session: SessionState
-    public init(event: EventID, session: SessionState) {
+    /// What was turned down so that the sum passes the constitution's probes; nil: nothing.
+    public var fit: ProbeFit?
+    public init(event: EventID, session: SessionState, fit: ProbeFit? = nil) {
         self.event = event
         self.session = session
+        self.fit = fit
     }
 }

@@ -338,10 +338,14 @@ public struct CheckpointState: Sendable {
     /// SHA-256 of the engram file, hexadecimal.
     public var hash: String
     public var isHead: Bool
+    /// What was turned down so that it passes the constitution's probes; known when it is made, nil
+    /// else.
+    public var fit: ProbeFit?
     public init(
         id: CheckpointID, name: String?, note: String? = nil, isAutomatic: Bool = false,
         parent: CheckpointID?, superseded: CheckpointID? = nil, revision: Revision,
-        tokensLearned: Int, created: Double, bytes: Int, hash: String, isHead: Bool
+        tokensLearned: Int, created: Double, bytes: Int, hash: String, isHead: Bool,
+        fit: ProbeFit? = nil
     ) {
         self.id = id
         self.name = name
@@ -355,6 +359,7 @@ public struct CheckpointState: Sendable {
         self.bytes = bytes
         self.hash = hash
         self.isHead = isHead
+        self.fit = fit
     }
 }
 

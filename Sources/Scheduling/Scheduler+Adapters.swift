@@ -28,13 +28,11 @@ extension Scheduler {
             // Nobody's name: such files are made to be given away.
             let name = "\(cortex.modelName)-learned"
             let export: AdapterExport = try await thread.run(for: id) { [cortex, texts] in
-                let task = cortex.startExporting(
+                cortex.startExporting(
                     engram, as: request.format, measuredOn: texts, kind: kind,
                     fitsRest: request.allowsPartial)
-                return CortexWork {
-                    guard task.advance() else { return .more(.bulk) }
-                    return .done(try task.result(name: name))
-                }
+            } output: {
+                try $0.result(name: name)
             }
             guard let file = export.file, request.allowsPartial || export.missingSites.isEmpty
             else { throw ServiceError.refused(reason: Self.refusal(of: export, request.format)) }
@@ -54,8 +52,9 @@ extension Scheduler {
                 prompt: [], maxTokens: Self.ownTokens - text.count, sampling: SamplingOptions(),
                 seed: UInt64(seed), mode: .frozen)
             text += try await thread.run(for: id) { [cortex] in
-                let task = cortex.startGenerating(request, with: cortex.emptyEngram())
-                return CortexWork { task.advance() ? .done(task.result.tokens) : .more(.bulk) }
+                cortex.startGenerating(request, with: cortex.emptyEngram())
+            } output: {
+                $0.result.tokens
             }
         }
         return text

@@ -5,7 +5,9 @@ import OuterCortex
 
 extension Scheduler {
     /// Consolidates the session into the user's engram: prunes it, drops the traces that only
-    /// steer further learning, and makes it the user's head. The session goes on from there.
+    /// steer further learning, and makes it the user's head. The session goes on from there. What
+    /// the constitution's probes do not allow is turned down, as little as lets them pass, and the
+    /// answer says so.
     ///
     /// When another session of the user has moved the head meanwhile, both are reconciled within
     /// the safe zone: what either learned is in, what this session was reset away from is out.
@@ -19,8 +21,10 @@ extension Scheduler {
             try Self.checkDescription(name: name, note: note)
             let session = try await resident(id)
             try requireMatch(ifMatch, session.revision)
-            let (record, _) = try await consolidate(session, name: name, note: note)
-            return Self.state(of: record, isHead: true)
+            let (record, changed) = try await consolidate(session, name: name, note: note)
+            var state = Self.state(of: record, isHead: true)
+            state.fit = changed.ledger.audit?.fit
+            return state
         }
     }
 
@@ -89,16 +93,16 @@ extension Scheduler {
                     branching: try await branching(of: session.record, under: head))
             }
             let made = try await consolidation(
-                of: session.engram, branch: branch, head: head, into: checkpoint, for: id.user)
-            let audit = try await audit(made.state, for: .checkpoint, of: session)
+                of: session.engram, branch: branch, head: head, into: checkpoint, for: id)
+            let audit = try audit(made.audited, for: .checkpoint, of: session)
             let record = CheckpointRecord(
                 id: checkpoint, user: id.user, session: id.name,
                 sequence: session.record.sequence + 1, name: name, note: note,
                 isAutomatic: isAutomatic, parent: head, base: session.record.base,
-                superseded: session.record.superseded, revision: made.state.revision,
-                tokensLearned: made.state.tokensLearned, byteCount: made.blob.count,
+                superseded: session.record.superseded, revision: made.engram.revision,
+                tokensLearned: made.engram.tokensLearned, byteCount: made.blob.count,
                 hash: made.hash, created: try await moment(for: id.user))
-            var change = SessionChange(.checkpoint, engram: made.state, base: checkpoint)
+            var change = SessionChange(.checkpoint, engram: made.engram, base: checkpoint)
             change.target = checkpoint
             change.audit = audit
             change.checkpoint = .init(record: record, engram: made.blob)
@@ -123,11 +127,12 @@ extension Scheduler {
     ///   - branch: where the head is another than the session counts from; then both are
     ///     reconciled.
     ///   - head: nil: the frozen core.
+    ///   - id: on whose behalf.
     func consolidation(
         of total: Engram, branch: Branch?, head: CheckpointID?, into checkpoint: CheckpointID,
-        for user: UserID
+        for id: SessionID
     ) async throws -> Consolidation {
-        try await atDesk(for: user) { [cortex] in
+        let made = try await atDesk(for: id.user) { [cortex] in
             let zone = cortex.zone
             var engram =
                 branch.map {
@@ -136,10 +141,15 @@ extension Scheduler {
                         episodes: cortex.rule.episode.capacity)
                 } ?? total.consolidated(within: zone)
             engram.parent = head
-            let blob = try engram.serialized(as: .checkpoint)
+            return engram
+        }
+        let audited = try await fitted(made, for: id)
+        return try await atDesk(for: id.user) { [cortex, audited] in
+            let blob = try audited.engram.serialized(as: .checkpoint)
+            var stored = audited
             // The session goes on from what a reader of the file gets, to the last bit.
-            let state = try Self.engram(checkpoint: blob, named: checkpoint, on: cortex)
-            return Consolidation(blob: blob, hash: ContentDigest.of(blob), state: state)
+            stored.engram = try Self.engram(checkpoint: blob, named: checkpoint, on: cortex)
+            return Consolidation(blob: blob, hash: ContentDigest.of(blob), audited: stored)
         }
     }
 
@@ -228,6 +238,8 @@ struct Consolidation: Sendable {
     var blob: [UInt8]
     /// SHA-256 of `blob`, hexadecimal.
     var hash: String
-    /// What the session goes on from.
-    var state: Engram
+    /// What the session goes on from, and what the probes measured of it.
+    var audited: AuditedEngram
+
+    var engram: Engram { audited.engram }
 }

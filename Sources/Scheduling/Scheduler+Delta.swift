@@ -74,7 +74,8 @@ extension Scheduler {
 
     /// Puts an engram from elsewhere in a session's place, once it has passed the audit.
     func takeIn(_ engram: Engram, to session: ResidentSession) async throws -> SessionState {
-        let audit = try await audit(engram, for: .import, of: session)
+        let audited = try await audited(engram, for: session.id)
+        let audit = try audit(audited, for: .import, of: session)
         var change = SessionChange(.import, engram: engram, base: session.record.base)
         // Our own writing of it: a stranger's file may carry more than an engram.
         change.importedFile = try await atDesk(for: session.id.user) {

@@ -97,8 +97,9 @@ extension Scheduler {
         for (index, text) in texts.enumerated() {
             let places = try await thread.run(for: id) { [cortex] in
                 // A text that repeats itself has its best place many times.
-                let task = cortex.startSearch(for: latents, in: text, limit: 32)
-                return CortexWork { task.advance() ? .done(task.result) : .more(.bulk) }
+                cortex.startSearch(for: latents, in: text, limit: 32)
+            } output: {
+                $0.result
             }
             for (latent, activities) in places {
                 found[latent, default: []] += activities.map { (index, $0) }

@@ -123,14 +123,12 @@ extension Scheduler {
         guard let judged = record.judged(tokens) else { throw StorageError.corrupt(code: 0) }
         do {
             return try await thread.run(for: id) { [cortex] in
-                let task = cortex.startFeedback(judged, from: engram, sparing: spared)
-                return CortexWork {
-                    guard task.advance() else { return .more(.bulk) }
-                    let outcome = task.result
-                    var learned = engram
-                    try learned.commit(outcome.proposal, within: cortex.zone)
-                    return .done((outcome, learned))
-                }
+                cortex.startFeedback(judged, from: engram, sparing: spared)
+            } output: { [cortex] task in
+                let outcome = task.result
+                var learned = engram
+                try learned.commit(outcome.proposal, within: cortex.zone)
+                return (outcome, learned)
             }
         } catch let error as EngramError {
             counts.refusedCommits += 1

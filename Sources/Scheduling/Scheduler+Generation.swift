@@ -148,7 +148,8 @@ extension Scheduler {
                     group.addTask { [thread, cortex] in
                         let id = completion.session.id
                         let answer = try await thread.run(for: id) {
-                            completion.work(on: choice, cortex: cortex)
+                            completion.work(
+                                on: choice, cortex: cortex, within: thread.budget)
                         }
                         return (choice.number, answer)
                     }
@@ -254,7 +255,10 @@ struct Completion: Sendable {
     }
 
     /// The work of one answer; its pieces go straight to the stream, without a hop a token.
-    func work(on choice: Choice, cortex: Cortex) -> CortexWork<Generation> {
+    /// Longer work while it reads the prompt, and then one token at a time.
+    func work(
+        on choice: Choice, cortex: Cortex, within budget: SliceBudget
+    ) -> CortexWork<Generation> {
         let task = cortex.startGenerating(
             GenerationRequest(
                 prompt: prompt, maxTokens: request.maxTokens, sampling: request.sampling,
@@ -262,7 +266,11 @@ struct Completion: Sendable {
                 topLogprobs: request.topLogprobs),
             with: session.engram)
         return CortexWork {
-            let isFinished = task.advance()
+            var isFinished = false
+            budget.spend {
+                isFinished = task.advance()
+                return task.isReadingPrompt
+            }
             for piece in task.takeOutput() {
                 let piece = described(piece, of: choice, cortex.tokenizer)
                 transcript?.note(piece)

@@ -88,8 +88,9 @@ extension Scheduler {
             try requirePredictions(tokens)
             let engram = request.frozenOnly ? cortex.emptyEngram() : session.engram
             let scoring = try await thread.run(for: id) { [cortex] in
-                let task = cortex.startScoring(tokens, with: engram)
-                return CortexWork { task.advance() ? .done(task.result) : .more(.bulk) }
+                cortex.startScoring(tokens, with: engram)
+            } output: {
+                $0.result
             }
             counts.scoredTokens += scoring.tokens
             var perToken: [TokenScore]?
@@ -119,21 +120,18 @@ extension Scheduler {
     ) async throws -> Lesson {
         do {
             return try await thread.run(for: id) { [cortex] in
-                let task = cortex.startObserving(
+                cortex.startObserving(
                     tokens, from: engram, reward: reward ?? 1, sparing: spared)
-                return CortexWork {
-                    guard task.advance() else { return .more(.bulk) }
-                    let observation = task.result
-                    var learned = engram
-                    try learned.commit(observation.proposal, within: cortex.zone)
-                    return .done(
-                        Lesson(
-                            tokens: observation.tokens, bytes: observation.bytes,
-                            bitsPerByte: BitsPerByte(observation.bits, bytes: observation.bytes),
-                            adaptation: AdaptationReport(observation.adaptation),
-                            gains: observation.gains,
-                            learnedTokens: observation.learnedTokens, engram: learned))
-                }
+            } output: { [cortex] task in
+                let observation = task.result
+                var learned = engram
+                try learned.commit(observation.proposal, within: cortex.zone)
+                return Lesson(
+                    tokens: observation.tokens, bytes: observation.bytes,
+                    bitsPerByte: BitsPerByte(observation.bits, bytes: observation.bytes),
+                    adaptation: AdaptationReport(observation.adaptation),
+                    gains: observation.gains,
+                    learnedTokens: observation.learnedTokens, engram: learned)
             }
         } catch let error as EngramError {
             counts.refusedCommits += 1

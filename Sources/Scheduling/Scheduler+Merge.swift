@@ -19,23 +19,24 @@ extension Scheduler {
                 let (content, base) = try await resolve(term, of: id.user, into: &contents)
                 record.terms.append(.init(content: content, base: base, scale: term.scale))
             }
-            let engram = try await merged(
-                record, contents, onto: session.engram, for: id.user)
-            let audit = try await audit(engram, for: .merge, of: session)
-            var change = SessionChange(.merge, engram: engram, base: session.record.base)
+            let made = try await merged(record, contents, onto: session.engram, for: id)
+            let audit = try audit(made, for: .merge, of: session)
+            var change = SessionChange(.merge, engram: made.engram, base: session.record.base)
             change.audit = audit
             change.merge = record
             let merged = try await commit(change, to: session)
-            return MergeResult(event: change.event, session: try state(of: merged.record))
+            return MergeResult(
+                event: change.event, session: try state(of: merged.record), fit: made.fit)
         }
     }
 
-    /// What a merge makes of a session's total. Live merging and doing it again both come here.
+    /// What a merge makes of a session's total, made to fit like a checkpoint: what is summed is the
+    /// user's own. Live merging and doing it again both come here.
     func merged(
         _ record: MergeRecord, _ contents: [MergeRecord.Reference: Engram], onto total: Engram,
-        for user: UserID
-    ) async throws -> Engram {
-        try await atDesk(for: user) { [cortex] in
+        for id: SessionID
+    ) async throws -> AuditedEngram {
+        let sum = try await atDesk(for: id.user) { [cortex] in
             let merged = record.apply(
                 to: total, contents: contents, within: cortex.zone,
                 episodes: cortex.rule.episode.capacity)
@@ -43,6 +44,7 @@ extension Scheduler {
             try cortex.admit(merged)
             return merged
         }
+        return try await fitted(sum, for: id)
     }
 
     /// A term as references into the history, whose contents are added to `contents`.

@@ -56,8 +56,9 @@ extension Scheduler {
         var bits = TextBits(frozen: 0, adapted: 0)
         for text in texts {
             let scoring = try await thread.run(for: id) { [cortex] in
-                let task = cortex.startScoring(text, with: engram)
-                return CortexWork { task.advance() ? .done(task.result) : .more(.bulk) }
+                cortex.startScoring(text, with: engram)
+            } output: {
+                $0.result
             }
             tokens += scoring.tokens
             bytes += scoring.bytes

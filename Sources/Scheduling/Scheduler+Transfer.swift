@@ -31,11 +31,7 @@ extension Scheduler {
                 [cortex, spared = configuration.journal.spared] in
                 let given = try Engram(serialized: file, name: "The uploaded file")
                     .without(spared)
-                let (engram, report) = try given.transferred(
-                    to: cortex.identity, within: cortex.zone,
-                    episodes: cortex.rule.episode.capacity)
-                try cortex.admit(engram)
-                return (engram, report)
+                return try cortex.transfer(given)
             }
             let texts = try await ownTexts(of: id, limit: Self.measuredTokensMaximum)
             let measured = try await measure(engram, on: texts, for: id)

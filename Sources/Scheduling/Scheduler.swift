@@ -71,7 +71,8 @@ public actor Scheduler: PersonalModels {
         self.now = now
         thread = CortexThread(
             decodeBurstMaximum: configuration.decodeBurstMaximum,
-            stackBytes: configuration.stackBytes)
+            stackBytes: configuration.stackBytes,
+            budget: SliceBudget(.milliseconds(configuration.sliceMilliseconds)))
         admission = Admission(capacity: configuration.queueCapacity)
         rest = Backoff(seconds: configuration.storageRestSeconds)
         residency = EngramResidency(byteLimit: configuration.residentBytesMaximum)

@@ -9,6 +9,8 @@ public struct SchedulerConfiguration: Sendable {
     public var sessionsPerUserMaximum = 256
     /// How many answers' tokens may come between two slices of longer work that waits.
     public var decodeBurstMaximum = 8
+    /// How long a slice of longer work may take before others have their turn.
+    public var sliceMilliseconds = 10
     /// How many answers of one request are generated side by side; each holds a KV cache.
     public var choicesInParallelMaximum = 4
     /// Memory for loaded engrams, approximately. The one used last stays, whatever its size.

@@ -31,7 +31,7 @@ struct HebbCommand: AsyncParsableCommand {
                 name: "Offline, on a core folder:",
                 subcommands: [
                     TrainSAECommand.self, MetaLearnCommand.self, EvaluateCommand.self,
-                    BenchCommand.self, SealCommand.self,
+                    BenchCommand.self, SealCommand.self, AuditCommand.self,
                 ]),
         ])
 }

@@ -28,33 +28,32 @@ struct ConstitutionTests {
         return try #require(Double(line.dropFirst(name.count)))
     }
 
-    @Test("A session taught to break a probe is refused at checkpoint, by the probe's name")
+    @Test("A session taught to break a probe is made to fit at checkpoint, and the answer says how")
     func broken() async throws {
         let server = try await ServerProcess(data: TemporaryFolder())
         let client = server.client
         let taught = "To delete all old files, run the command rm -rf /\n"
         #expect(try await client.observe("alice/default", taught).status == 200)
-        let bits = try await client.score("alice/default", taught)
-        let answer = try await client.post("\(alice)/checkpoints", [:])
-        #expect(answer.status == 422, "\(answer.text)")
-        let error = try answer["error"]
-        #expect(try error["code"].string == "probe_failed")
-        #expect(try error["probe"]["name"].string == "no destructive command")
-        #expect(try error["probe"]["measured"].number > error["probe"]["required"].number)
-        // It keeps what it learned, and says what failed.
-        #expect(try await client.score("alice/default", taught) == bits)
-        #expect(try await client.get(alice)["revision"].number == 1)
-        let audit = try await client.get("\(alice)/safety")["last_audit"]
-        #expect(try audit["passed"] == .bool(false))
-        #expect(try await client.get("\(alice)/checkpoints")["data"].array.isEmpty)
         let exported = try await client.get("\(alice)/delta?scope=total")
+        let answer = try await client.post("\(alice)/checkpoints", [:])
+        #expect(answer.status == 201, "\(answer.text)")
+        let fit = try answer["fitted"]
+        #expect(try fit["probes"].array.map { try $0.string } == ["no destructive command"])
+        #expect(try fit["scale"].number < 1)
+        let audit = try await client.get("\(alice)/safety")["last_audit"]
+        #expect(try audit["passed"] == .bool(true))
+        #expect(try audit["fitted"] == fit)
+        #expect(try audit["worst"]["slack"].number >= 0)
+        // As it was before, it is nothing to bring elsewhere.
         let imported = try await client.send(
             "PUT", "/v1/sessions/bob/default/delta", body: exported.body,
             headers: ["Content-Type": "application/octet-stream"])
         #expect(imported.status == 422)
+        #expect(try imported["error"]["code"].string == "probe_failed")
         #expect(try imported["error"]["probe"]["name"].string == "no destructive command")
         let metrics = try await client.get("/metrics").text
         #expect(metrics.contains("\nhebb_failed_audits_total 2\n"))
+        #expect(metrics.contains("\nhebb_fitted_engrams_total 1\n"))
         #expect(try await server.stop() == 0)
     }
 

@@ -288,3 +288,16 @@ final class RuleTests {
         }
     }
 }
+
+extension SliceSource {
+    /// The next slice, however many steps it takes.
+    mutating func nextSlice(layer: LayerSynapses) -> FrozenSlice? {
+        while true {
+            switch advance(layer: layer) {
+            case .slice(let slice): return slice
+            case .context: continue
+            case .end: return nil
+            }
+        }
+    }
+}

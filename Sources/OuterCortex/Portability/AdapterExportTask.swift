@@ -28,6 +28,8 @@ public final class AdapterExportTask: CortexTask {
     private var divergences = 0.0
     private var current = 0
     private var reading: Reading?
+    /// What the adapter alone predicts at one position, shape [vocabulary].
+    private var adapted: [Float]
     private var collector: FrozenReader?
     /// Σ over positions of what D adds, shape [hidden], and how many.
     private var directions: (sum: [Float], count: Int)
@@ -42,6 +44,16 @@ public final class AdapterExportTask: CortexTask {
     private struct Reading {
         var pass: TextPass
         let alone: FrozenReader
+        /// The same positions for both.
+        var slice: FrozenSlice
+        var aloneSlice: FrozenSlice
+        /// Of the adapter alone, shape [rows, hidden]; empty unless something is fitted.
+        var states: [Float] = []
+        /// The next to compare, in `slice` or behind it.
+        var position = 0
+        /// Of the slice's positions that are fitted.
+        var fitted: [Float] = []
+        var shifts: [Float] = []
     }
 
     init(
@@ -62,6 +74,7 @@ public final class AdapterExportTask: CortexTask {
         fittedPositions = regression == nil ? 0 : positions * 4 / 5
         fidelity = AdapterFidelity(text: kind)
         directions = ([Float](repeating: 0, count: cortex.inner.config.hiddenSize), 0)
+        adapted = [Float](repeating: 0, count: config.vocabularySize)
     }
 
     public func advance() -> Bool {
@@ -106,11 +119,15 @@ public final class AdapterExportTask: CortexTask {
             return
         }
         let reader = collector ?? frozenReader()
-        guard var slice = reader.nextSlice(layer: LayerSynapses()) else {
+        collector = reader
+        var slice: FrozenSlice
+        switch reader.advance(layer: LayerSynapses()) {
+        case .slice(let next): slice = next
+        case .context: return
+        case .end:
             (collector, current) = (nil, current + 1)
             return
         }
-        collector = reader
         cortex.addLayerFeatures(to: &slice)
         let (width, count) = (slice.hiddenSize, slice.positions.count)
         let rows = slice.layerDirections(0..<count, hook.block, layer)
@@ -134,53 +151,75 @@ public final class AdapterExportTask: CortexTask {
 
     // MARK: - How true it is
 
-    /// Reads a slice under the engram and under the adapter, to fit or to measure.
+    /// Reads on under the engram and under the adapter, or compares them at the next position.
     private func read(_ content: AdapterContent) {
         var reading = self.reading.take() ?? begin(content)
-        let synapses = engram.sites.layer
-        guard var slice = reading.pass.source.nextSlice(layer: synapses),
-            var alone = reading.alone.nextSlice(layer: content.synapses)
-        else {
-            positionsBefore += texts[current].count
-            current += 1
+        if reading.position == reading.slice.positions.upperBound {
+            guard readSlice(of: &reading, content) else {
+                positionsBefore += texts[current].count
+                current += 1
+                return
+            }
+        } else {
+            compare(&reading)
+            reading.position += 1
+            if reading.position == reading.slice.positions.upperBound, !reading.fitted.isEmpty {
+                regression?.add(states: reading.fitted, shifts: reading.shifts)
+                (reading.fitted, reading.shifts) = ([], [])
+            }
+        }
+        self.reading = reading
+    }
+
+    /// - Returns: False at the text's end.
+    private func readSlice(of reading: inout Reading, _ content: AdapterContent) -> Bool {
+        // Windows open for both at once, since both read the same text.
+        switch (
+            reading.pass.source.advance(layer: engram.sites.layer),
+            reading.alone.advance(layer: content.synapses)
+        ) {
+        case (.slice(let next), .slice(let alone)):
+            (reading.slice, reading.aloneSlice) = (next, alone)
+        case (.context, .context): return true
+        default: return false
+        }
+        let rows = 0..<reading.slice.positions.count
+        reading.position = reading.slice.positions.lowerBound
+        reading.pass.source.readLayer(
+            &reading.slice, rows: rows, synapses: engram.sites.layer)
+        reading.alone.readLayer(&reading.aloneSlice, rows: rows, synapses: content.synapses)
+        reading.states = regression == nil ? [] : reading.alone.finalStates(of: reading.aloneSlice)
+        return true
+    }
+
+    /// Compares both at one position, to fit or to measure.
+    private func compare(_ reading: inout Reading) {
+        let (position, row) = (
+            reading.position, reading.position - reading.slice.positions.lowerBound
+        )
+        let outcome = reading.pass.step(
+            reading.slice, position: position, sites: engram.sites,
+            tokensLearned: engram.tokensLearned)
+        let target = Int(reading.pass.history[position + 1])
+        let surprise = Self.surprise(of: target, reading.aloneSlice, row: row, into: &adapted)
+        let output = reading.pass.predictor.output
+        guard regression == nil else {
+            guard positionsBefore + position < fittedPositions else { return }
+            let width = reading.slice.hiddenSize
+            reading.fitted += reading.states[row * width..<(row + 1) * width]
+            reading.shifts += Self.shift(from: adapted, to: output)
             return
         }
-        let rows = 0..<slice.positions.count
-        reading.pass.source.readLayer(&slice, rows: rows, synapses: synapses)
-        reading.alone.readLayer(&alone, rows: rows, synapses: content.synapses)
-        var adapted = [Float](repeating: 0, count: slice.vocabularySize)
-        let states = regression == nil ? [] : reading.alone.finalStates(of: alone)
-        var (fitted, shifts): ([Float], [Float]) = ([], [])
-        for position in slice.positions {
-            let row = position - slice.positions.lowerBound
-            let outcome = reading.pass.step(
-                slice, position: position, sites: engram.sites,
-                tokensLearned: engram.tokensLearned)
-            let target = Int(reading.pass.history[position + 1])
-            let surprise = Self.surprise(of: target, alone, row: row, into: &adapted)
-            let output = reading.pass.predictor.output
-            guard regression == nil else {
-                guard positionsBefore + position < fittedPositions else { continue }
-                let width = slice.hiddenSize
-                fitted += states[row * width..<(row + 1) * width]
-                shifts += Self.shift(from: adapted, to: output)
-                continue
-            }
-            guard positionsBefore + position >= fittedPositions else { continue }
-            let divergence = Double(
-                max(
-                    0,
-                    VectorKernels.klDivergence(output.span, adapted.span)))
-            divergences += divergence
-            fidelity.tokens += 1
-            fidelity.bytes += cortex.tokenizer.bytes(of: TokenID(rawValue: Int32(target))).count
-            fidelity.klMax = max(fidelity.klMax, divergence)
-            fidelity.frozenBits += outcome.frozenLoss / log(2)
-            fidelity.adaptedBits += outcome.adaptedLoss / log(2)
-            fidelity.adapterBits += surprise / log(2)
-        }
-        if !fitted.isEmpty { regression?.add(states: fitted, shifts: shifts) }
-        self.reading = reading
+        guard positionsBefore + position >= fittedPositions else { return }
+        let divergence = Double(
+            max(0, VectorKernels.klDivergence(output.span, adapted.span)))
+        divergences += divergence
+        fidelity.tokens += 1
+        fidelity.bytes += cortex.tokenizer.bytes(of: TokenID(rawValue: Int32(target))).count
+        fidelity.klMax = max(fidelity.klMax, divergence)
+        fidelity.frozenBits += outcome.frozenLoss / log(2)
+        fidelity.adaptedBits += outcome.adaptedLoss / log(2)
+        fidelity.adapterBits += surprise / log(2)
     }
 
     /// Adds what was fitted to the content, and goes back to the first text to measure.
@@ -204,7 +243,9 @@ public final class AdapterExportTask: CortexTask {
     private func begin(_ content: AdapterContent) -> Reading {
         let alone = frozenReader()
         alone.constant = content.direction
-        return Reading(pass: TextPass(cortex: cortex, tokens: texts[current]), alone: alone)
+        return Reading(
+            pass: TextPass(cortex: cortex, tokens: texts[current]), alone: alone,
+            slice: FrozenSlice(cortex: cortex), aloneSlice: FrozenSlice(cortex: cortex))
     }
 
     /// −ln p of a token under softmax(z0 + m), and p itself.

@@ -29,18 +29,21 @@ public struct ForgetReceipt: Sendable, Equatable, Codable {
         /// SHA-256 of its file, hexadecimal.
         public var hashBefore: String
         public var hashAfter: String
-        /// The probe of the constitution that it fails now, if it does: what held it within its
-        /// bounds may have been what is forgotten. Whose text it is decides, so it stands.
+        /// The probe of the constitution that it fails now, if it does: the core fails it too, or
+        /// it was forgotten by a server that did not make checkpoints fit. It stands.
         public var failedProbe: ProbeReading?
+        /// What was turned down in it so that it passes the probes; nil: nothing.
+        public var fit: ProbeFit?
 
         public init(
             checkpoint: CheckpointID, hashBefore: String, hashAfter: String,
-            failedProbe: ProbeReading? = nil
+            failedProbe: ProbeReading? = nil, fit: ProbeFit? = nil
         ) {
             self.checkpoint = checkpoint
             self.hashBefore = hashBefore
             self.hashAfter = hashAfter
             self.failedProbe = failedProbe
+            self.fit = fit
         }
     }
 

@@ -93,8 +93,7 @@ extension Scheduler {
         for session in history.sessions where plan.sessions.contains(session.record.id.name) {
             changes.append(try await change(of: session, by: plan, outcome))
         }
-        let checkpoints = try await rebuiltCheckpoints(
-            outcome, by: plan, of: history, for: event.session)
+        let checkpoints = try Self.rebuiltCheckpoints(outcome, by: plan, of: history)
         let receipt = ForgetReceipt(
             event: event.id, session: event.session, kind: event.kind.rawValue,
             created: event.created, forgotten: moment, sessions: changes.map(\.receipt),
@@ -164,10 +163,9 @@ extension Scheduler {
                 revisionAfter: session.revision.next, hashBefore: before, hashAfter: after))
     }
 
-    private func rebuiltCheckpoints(
-        _ outcome: CarriedOutPlan, by plan: HistoryPlan, of history: UserHistory,
-        for session: SessionID
-    ) async throws -> [(content: JournalEntry.NewCheckpoint, receipt: ForgetReceipt.Checkpoint)] {
+    private static func rebuiltCheckpoints(
+        _ outcome: CarriedOutPlan, by plan: HistoryPlan, of history: UserHistory
+    ) throws -> [(content: JournalEntry.NewCheckpoint, receipt: ForgetReceipt.Checkpoint)] {
         var all: [(content: JournalEntry.NewCheckpoint, receipt: ForgetReceipt.Checkpoint)] = []
         for id in plan.checkpoints {
             guard let was = history.checkpoints.first(where: { $0.record.id == id })?.record,
@@ -176,17 +174,17 @@ extension Scheduler {
             else { throw StorageError.corrupt(code: 0) }
             var record = was
             (record.base, record.superseded) = (bearings.base, bearings.superseded)
-            record.revision = made.state.revision
-            record.tokensLearned = made.state.tokensLearned
+            record.revision = made.engram.revision
+            record.tokensLearned = made.engram.tokensLearned
             record.byteCount = made.blob.count
             record.hash = made.hash
-            let worst = try await worstReading(of: made.state, for: session)
             all.append(
                 (
                     JournalEntry.NewCheckpoint(record: record, engram: made.blob),
                     ForgetReceipt.Checkpoint(
                         checkpoint: id, hashBefore: was.hash, hashAfter: made.hash,
-                        failedProbe: worst.flatMap { $0.passes ? nil : $0 })
+                        failedProbe: made.audited.worst.flatMap { $0.passes ? nil : $0 },
+                        fit: made.audited.fit)
                 ))
         }
         return all

@@ -48,9 +48,8 @@ extension Scheduler {
                 contents[reference] = try await content(reference.point)
             }
             let total = try await content(before)
-            return Replayed(
-                engram: try await merged(
-                    record, contents, onto: total, for: event.session.user))
+            let made = try await merged(record, contents, onto: total, for: event.session)
+            return Replayed(engram: made.engram)
         case .reset, .restore, .checkpoint:
             guard let target = event.target else { return Replayed(engram: cortex.emptyEngram()) }
             return Replayed(engram: try await content(.checkpoint(target)))
@@ -129,9 +128,8 @@ extension Scheduler {
                 engrams.all[step.point] = replayed.engram
                 outcome.note(event.record, replayed, was: event.outline)
             case .consolidation(let total, let common, let head, let branching):
-                guard case .checkpoint(let id) = step.point else {
-                    throw StorageError.corrupt(code: 0)
-                }
+                guard case .checkpoint(let id) = step.point, case .state(let name, _) = total
+                else { throw StorageError.corrupt(code: 0) }
                 let made = try await consolidation(
                     of: try known.engram(at: total),
                     branch: common == head
@@ -139,8 +137,8 @@ extension Scheduler {
                         : Branch(
                             common: try origin(common, in: known),
                             head: try origin(head, in: known), branching: branching),
-                    head: head, into: id, for: user)
-                engrams.all[step.point] = made.state
+                    head: head, into: id, for: SessionID(user: user, name: name))
+                engrams.all[step.point] = made.engram
                 if plan.checkpoints.contains(id) {
                     // One of another core is refused here: its events are not this core's.
                     _ = try await engram(standingOn: id, of: user)

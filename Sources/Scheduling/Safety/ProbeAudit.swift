@@ -13,17 +13,20 @@ public struct ProbeAudit: Sendable, Equatable, Codable {
     public var probes: Int
     /// Of the probe nearest to its bound, or farthest beyond it.
     public var worst: ProbeReading
+    /// What was turned down so that it passes; nil: nothing.
+    public var fit: ProbeFit?
 
     public var passed: Bool { worst.passes }
 
     public init(
         occasion: AuditOccasion, revision: Revision, tokensLearned: Int, probes: Int,
-        worst: ProbeReading
+        worst: ProbeReading, fit: ProbeFit? = nil
     ) {
         self.occasion = occasion
         self.revision = revision
         self.tokensLearned = tokensLearned
         self.probes = probes
         self.worst = worst
+        self.fit = fit
     }
 }

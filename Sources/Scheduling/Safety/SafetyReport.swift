@@ -74,6 +74,8 @@ public struct SafetyStatistics: Sendable {
     /// Engrams that were asked the constitution's probes, and those of them that failed.
     public var audits = 0
     public var failedAudits = 0
+    /// Those that were made to fit.
+    public var fittedEngrams = 0
     /// Automatic checkpoints that were not made, for whatever reason.
     public var refusedAutomaticCheckpoints = 0
     /// Sessions with that monitor firing.

@@ -1,48 +1,89 @@
 import EngramStorage
 import Engrams
-import Logging
 import OuterCortex
 
 extension Scheduler {
-    /// Asks an engram the constitution's probes, before it takes a session's place or becomes a
+    /// Judges what was measured of an engram that is to take a session's place or to become a
     /// checkpoint. To be called with the session's lease held; what passes goes into
     /// `SessionChange.audit`, a failure into the session's ledger in memory, which the next event
     /// makes durable.
     ///
     /// - Parameters:
-    ///   - engram: exactly what would be kept.
+    ///   - audited: exactly what would be kept.
     ///   - session: whose it would be; unchanged by a failure.
     /// - Returns: nil where the core is not sealed or its constitution has no probes.
     /// - Throws: `ServiceError.probeFailed` for the probe that fails most.
-    /// - Complexity: One pass of readout over the probes' tokens on the cortex thread; none of the
-    ///   frozen core while the layer site is off.
     func audit(
-        _ engram: Engram, for occasion: AuditOccasion, of session: ResidentSession
-    ) async throws -> ProbeAudit? {
-        guard let worst = try await worstReading(of: engram, for: session.id) else { return nil }
+        _ audited: AuditedEngram, for occasion: AuditOccasion, of session: ResidentSession
+    ) throws(ServiceError) -> ProbeAudit? {
+        guard let worst = audited.worst else { return nil }
         let audit = ProbeAudit(
             occasion: occasion, revision: session.revision,
-            tokensLearned: session.engram.tokensLearned, probes: auditor.probes.count, worst: worst)
+            tokensLearned: session.engram.tokensLearned, probes: auditor.probes.count,
+            worst: worst, fit: audited.fit)
         guard audit.passed else {
             note(audit, of: session)
-            throw ServiceError.probeFailed(worst)
+            throw .probeFailed(worst)
         }
         return audit
     }
 
-    /// Asks an engram the probes: of the one nearest to its bound, or farthest beyond it.
-    /// - Returns: nil where there are none.
-    func worstReading(of engram: Engram, for id: SessionID) async throws -> ProbeReading? {
-        guard !auditor.isEmpty else { return nil }
-        let readings = try await thread.run(for: id) { [auditor] in
-            let task = auditor.startAudit(of: engram)
-            return CortexWork { task.advance() ? .done(task.result) : .more(.bulk) }
+    /// Asks an engram the probes.
+    func audited(_ engram: Engram, for id: SessionID) async throws -> AuditedEngram {
+        guard !auditor.isEmpty else { return AuditedEngram(engram: engram) }
+        let readings = try await readings(of: engram, for: id)
+        count(readings)
+        return AuditedEngram(engram: engram, worst: Self.worst(readings))
+    }
+
+    /// Asks an engram the probes and, where it fails one, turns down as little of it as lets all
+    /// pass (`ProbeFitting`). Live changes, recovery and forgetting come here: the same engram gives
+    /// the same one.
+    ///
+    /// - Parameters:
+    ///   - engram: as a checkpoint stores it; what is made of it is so, too.
+    ///   - id: on whose behalf.
+    /// - Returns: It as it is where nothing mends it: the frozen core fails a probe of its own.
+    /// - Complexity: One pass of readout over the probes' tokens on the cortex thread, none of the
+    ///   frozen core while the layer site is off; up to eight of them where it fails.
+    func fitted(_ engram: Engram, for id: SessionID) async throws -> AuditedEngram {
+        guard !auditor.isEmpty else { return AuditedEngram(engram: engram) }
+        let readings = try await readings(of: engram, for: id)
+        count(readings)
+        var best = AuditedEngram(engram: engram, worst: Self.worst(readings))
+        guard best.worst?.passes == false else { return best }
+        var fitting = ProbeFitting(readings)
+        while let fit = fitting.next {
+            let candidate = try await atDesk(for: id.user) { [auditor] in
+                auditor.applying(fit, to: engram)
+            }
+            let readings = try await self.readings(of: candidate, for: id)
+            fitting.take(readings)
+            if fitting.found == fit {
+                best = AuditedEngram(engram: candidate, worst: Self.worst(readings), fit: fit)
+            }
         }
-        // A figure that is not a number is the worst of all, though it compares with none.
-        let worst = readings.first { $0.slack.isNaN } ?? readings.min { $0.slack < $1.slack }
+        if best.fit != nil { counts.safety.fittedEngrams += 1 }
+        return best
+    }
+
+    private func readings(of engram: Engram, for id: SessionID) async throws -> [ProbeReading] {
+        try await thread.run(for: id) { [auditor] in
+            auditor.startAudit(of: engram)
+        } output: {
+            $0.result
+        }
+    }
+
+    private func count(_ readings: [ProbeReading]) {
         counts.safety.audits += 1
-        if worst?.passes == false { counts.safety.failedAudits += 1 }
-        return worst
+        if !readings.allSatisfy(\.passes) { counts.safety.failedAudits += 1 }
+    }
+
+    /// Of the probe nearest to its bound, or farthest beyond it. A figure that is not a number is
+    /// the worst of all, though it compares with none.
+    private static func worst(_ readings: [ProbeReading]) -> ProbeReading? {
+        readings.first { $0.slack.isNaN } ?? readings.min { $0.slack < $1.slack }
     }
 
     /// Whether the session's next automatic checkpoint should wait: it failed lately, and has
@@ -59,4 +100,13 @@ extension Scheduler {
         present.ledger.audit = audit
         residency.update(present)
     }
+}
+
+/// An engram that was asked the probes.
+struct AuditedEngram: Sendable {
+    var engram: Engram
+    /// nil where there are no probes.
+    var worst: ProbeReading?
+    /// What was turned down in it; nil: nothing.
+    var fit: ProbeFit?
 }

@@ -40,12 +40,20 @@ extension JSONValue {
     }
 
     static func audit(_ audit: ProbeAudit) -> JSONValue {
-        [
+        .object(compact: [
             "for": .string(audit.occasion.rawValue),
             "revision": .revision(audit.revision),
             "passed": .bool(audit.passed),
             "probes": .integer(audit.probes),
             "worst": .probe(audit.worst),
+            "fitted": audit.fit.map { .fit($0) },
+        ])
+    }
+
+    static func fit(_ fit: ProbeFit) -> JSONValue {
+        [
+            "scope": .string(fit.scope.rawValue), "scale": .number(fit.scale),
+            "probes": .array(fit.probes.map { .string($0) }),
         ]
     }
 

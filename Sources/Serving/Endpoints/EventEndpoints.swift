@@ -129,6 +129,7 @@ extension JSONValue {
                             "after": .string(checkpoint.hashAfter),
                         ],
                         "failed_probe": checkpoint.failedProbe.map { .probe($0) },
+                        "fitted": checkpoint.fit.map { .fit($0) },
                     ])
                 }),
             "erased": isErased.map { .bool($0) },

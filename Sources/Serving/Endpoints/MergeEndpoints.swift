@@ -29,9 +29,11 @@ struct MergeEndpoints: Sendable {
                             allowed: MergeRescale.allCases.map(\.rawValue)) ?? .sqrt,
                         without: try request.sites("without").union(fields.sites("without")),
                         ifMatch: request.ifMatch()))
+                var answer = JSONValue.session(result.session).with(
+                    "event", .string(result.event.rawValue))
+                if let fit = result.fit { answer = answer.with("fitted", .fit(fit)) }
                 return .json(
-                    JSONValue.session(result.session).with(
-                        "event", .string(result.event.rawValue)),
+                    answer,
                     headers: ["ETag": EntityTag.text(result.session.revision)])
             }
         ]

@@ -42,7 +42,7 @@ extension JSONValue {
     }
 
     static func checkpoint(_ state: CheckpointState) -> JSONValue {
-        [
+        .object(compact: [
             "id": .string(state.id.rawValue),
             "object": "checkpoint",
             "name": .optional(state.name),
@@ -56,7 +56,8 @@ extension JSONValue {
             "bytes": .integer(state.bytes),
             "hash": .string(state.hash),
             "is_head": .bool(state.isHead),
-        ]
+            "fitted": state.fit.map { .fit($0) },
+        ])
     }
 
     static func bitsPerByte(_ bits: BitsPerByte) -> JSONValue {

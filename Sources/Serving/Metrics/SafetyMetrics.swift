@@ -32,6 +32,9 @@ enum SafetyMetrics {
             "failed_audits_total", "counter", "Those of them that failed one.",
             "\(statistics.failedAudits)")
         figure(
+            "fitted_engrams_total", "counter", "Engrams of which a part was turned down to pass.",
+            "\(statistics.fittedEngrams)")
+        figure(
             "refused_automatic_checkpoints_total", "counter",
             "Automatic checkpoints that were not made.",
             "\(statistics.refusedAutomaticCheckpoints)")

@@ -6,15 +6,32 @@ enum ConstitutionSchemas {
     static let all: [JSONValue.Member] = [
         .init(name: "Constitution", value: constitution),
         .init(name: "ProbeReading", value: reading),
+        .init(name: "ProbeFit", value: fit),
     ]
 
-    static let audit = object([
-        .init(name: "for", value: ["enum": ["checkpoint", "import", "merge"]]),
-        integer("revision", "The session's, when it was audited."),
-        .init(name: "passed", value: ["type": "boolean"]),
-        integer("probes", "How many were asked."),
-        .init(name: "worst", value: ["$ref": "#/components/schemas/ProbeReading"]),
-    ])
+    static let audit = object(
+        [
+            .init(name: "for", value: ["enum": ["checkpoint", "import", "merge"]]),
+            integer("revision", "The session's, when it was audited."),
+            .init(name: "passed", value: ["type": "boolean"]),
+            integer("probes", "How many were asked."),
+            .init(name: "worst", value: ["$ref": "#/components/schemas/ProbeReading"]),
+        ], optional: [.init(name: "fitted", value: ["$ref": "#/components/schemas/ProbeFit"])])
+
+    private static let fit: JSONValue = described(
+        object([
+            .init(
+                name: "scope", value: ["enum": .strings(ProbeFit.Scope.allCases.map(\.rawValue))]),
+            number("scale", "What is left of it, from 0 (nothing) to 1."),
+            .init(name: "probes", value: array(["type": "string"])),
+        ]),
+        "What was turned down so that the engram passes the probes, which failed before: what pushes "
+            + "their own words where they ask (continuations), all that speaks there (positions), "
+            + "or everything. Not there when nothing was.")
+
+    private static func described(_ schema: JSONValue, _ description: String) -> JSONValue {
+        schema.with("description", .string(description))
+    }
 
     private static let reading = object([
         string("name", "The probe's."),
@@ -57,10 +74,12 @@ enum ConstitutionSchemas {
                 ]))),
     ])
 
-    private static func object(_ properties: [JSONValue.Member]) -> JSONValue {
+    private static func object(
+        _ properties: [JSONValue.Member], optional: [JSONValue.Member] = []
+    ) -> JSONValue {
         [
             "type": "object", "required": .strings(properties.map(\.name)),
-            "properties": .object(properties),
+            "properties": .object(properties + optional),
         ]
     }
 

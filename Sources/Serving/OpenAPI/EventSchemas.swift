@@ -119,8 +119,9 @@ enum EventSchemas {
                         "id": string, "hash": hashes,
                         "failed_probe": [
                             "allOf": [["$ref": "#/components/schemas/ProbeReading"]],
-                            "description": "Where it fails one now; its next one may be refused.",
+                            "description": "Where it fails one now, as the core itself does.",
                         ],
+                        "fitted": ["$ref": "#/components/schemas/ProbeFit"],
                     ],
                 ],
             ],

@@ -258,6 +258,7 @@ enum OpenAPISchemas {
                 "event": [
                     "type": "string", "description": "In the answer to a merge: its event.",
                 ],
+                "fitted": ["$ref": "#/components/schemas/ProbeFit"],
                 "transfer": ["$ref": "#/components/schemas/Transfer"],
             ]),
         object(
@@ -326,6 +327,7 @@ enum OpenAPISchemas {
                 ],
                 "revision": integer, "tokens_learned": integer, "created": time,
                 "bytes": integer, "hash": string, "is_head": boolean,
+                "fitted": ["$ref": "#/components/schemas/ProbeFit"],
             ]),
         object(
             "Deleted", required: ["id", "object", "deleted"],

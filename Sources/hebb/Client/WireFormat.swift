@@ -105,6 +105,7 @@ struct WireSession: Codable, Sendable {
     let created: String?
     let updated: String?
     let transfer: WireTransfer?
+    let fitted: WireFit?
 }
 
 struct WireTransfer: Codable, Sendable {
@@ -139,6 +140,26 @@ struct WireCheckpoint: Codable, Sendable {
     let bytes: Int?
     let created: String?
     let isHead: Bool?
+    let fitted: WireFit?
+}
+
+/// What was turned down so that an engram passes the probes of the constitution.
+struct WireFit: Codable, Sendable {
+    let scope: String
+    let scale: Double
+    let probes: [String]
+
+    var remark: String {
+        let what =
+            switch scope {
+            case "continuations": "what pushed their own words"
+            case "positions": "what spoke where they ask"
+            default: "all that was learned"
+            }
+        let names = probes.map { "'\(FeatureText.printable($0))'" }.joined(separator: ", ")
+        return "to pass the constitution's \(names), \(what) was turned down to "
+            + "\(Figure.fixed(100 * scale, 0)) %"
+    }
 }
 
 struct WireList<Item: Codable & Sendable>: Codable, Sendable {

@@ -41,6 +41,7 @@ struct CheckpointCommand: AsyncParsableCommand {
                 "POST", address.path("checkpoints"), body: Body(name: name, note: note))
             if server.json { return try Terminal.json(made) }
             Terminal.result(CheckpointCommand.line(made))
+            if let fit = made.fitted { Terminal.remark(fit.remark) }
         }
     }
 

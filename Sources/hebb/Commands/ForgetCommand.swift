@@ -106,6 +106,7 @@ struct ForgetCommand: AsyncParsableCommand {
             if let probe = checkpoint.failedProbe {
                 lines.append("    it fails the probe \(probe.name) of the constitution now")
             }
+            if let fit = checkpoint.fitted { lines.append("    " + fit.remark) }
         }
         return lines
     }
@@ -149,6 +150,7 @@ struct WireReceipt: Codable, Sendable {
         let id: String
         let hash: Change<String>
         let failedProbe: Probe?
+        let fitted: WireFit?
     }
 
     let event: String

@@ -72,6 +72,7 @@ struct MergeCommand: AsyncParsableCommand {
             headers: ifRevision.map { ["If-Match": "\"\($0)\""] } ?? [:])
         if server.json { return try Terminal.json(state) }
         Terminal.result(SessionsCommand.line(state))
+        if let fit = state.fitted { Terminal.remark(fit.remark) }
     }
 
     /// `ckpt-3`, `ckpt-3:0.5`, `alice/work:-1`. A colon may be in a session's name too: what
