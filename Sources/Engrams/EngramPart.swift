@@ -28,7 +28,7 @@ public struct EngramPart: Sendable, Equatable {
     public var bias = Synapses.onto(raised: [], lowered: [])
     public private(set) var contexts: [ContextKey: Synapses] = [:]
     public private(set) var latents: [Int32: Synapses] = [:]
-    /// Numbers of episodes, the oldest being 0.
+    /// Places of episodes in `EpisodicMemory.stored`.
     public var episodes: Set<Int> = []
 
     public init() {}
@@ -44,7 +44,7 @@ public struct EngramPart: Sendable, Equatable {
 
 extension Engram {
     /// This engram with a part of it turned down, w ← share·w, and as a checkpoint stores it. Of the
-    /// part's episodes, which have no weight, the newest share stays.
+    /// part's episodes, which have no weight, a share stays, the oldest going first.
     ///
     /// - Parameter share: in 0...1.
     /// - Precondition: Weights are finite and within the zone.

@@ -30,22 +30,20 @@ extension EpisodicMemory {
         }
     }
 
-    /// The episodes but those of these numbers, in their order; the oldest has number 0.
-    /// - Complexity: O(episodes·key).
-    func without(numbers: Set<Int>) -> EpisodicMemory {
-        guard !numbers.isEmpty else { return self }
-        let rest = positions.enumerated().filter { !numbers.contains($0.offset) }
-        return EpisodicMemory(rest.map(\.element), keySize: keySize, isKept: isKept)
+    /// Places in `stored` of the episodes for which `isWanted` holds.
+    public func numbers(where isWanted: (Stored) -> Bool) -> [Int] {
+        stored.enumerated().filter { isWanted($0.element) }.map(\.offset)
     }
 
-    /// The same episodes, each found by so many of its strongest latents.
-    /// - Complexity: O(episodes·key) where one has more, O(episodes) else.
-    func foundBy(atMost limit: Int) -> EpisodicMemory {
-        guard mostLatents > limit else { return self }
-        let cut = positions.map {
-            Position(key: $0.key, latents: Array($0.latents.prefix(limit)), token: $0.token)
+    /// The episodes but those at these places in `stored`, each in its cohort.
+    /// - Complexity: O(n log n + n·key).
+    func without(numbers: Set<Int>) -> EpisodicMemory {
+        guard !numbers.isEmpty else { return self }
+        var next = 0
+        return filter { _ in
+            defer { next += 1 }
+            return !numbers.contains(next)
         }
-        return EpisodicMemory(cut, keySize: keySize, isKept: isKept)
     }
 
     /// The newest episodes of several memories: as many of each, as far as they reach, and in turns,

@@ -185,21 +185,6 @@ public struct EpisodicMemory: Sendable, Equatable {
 
     public func token(at place: Int) -> Int32 { tokens[place] }
 
-    /// Numbers of the episodes that share enough of some latents, the oldest episode being 0.
-    /// - Complexity: O(entries of the latents).
-    public func numbers(sharing enough: Int, of latents: ArraySlice<Int32>) -> [Int] {
-        var shared: [Int: Int] = [:]
-        for latent in latents {
-            for number in postings[latent] ?? [] {
-                shared[Int(number) - (total - count), default: 0] += 1
-            }
-        }
-        return shared.filter { $0.value >= enough }.keys.sorted()
-    }
-
-    /// - Parameter number: of an episode, the oldest being 0.
-    public func token(of number: Int) -> Int32 { tokens[(total - count + number) % count] }
-
     /// The cosine of each place's key with a vector of norm 1; 0 for a key of zeros.
     /// - Parameters:
     ///   - query: shape [keySize].
@@ -231,6 +216,16 @@ public struct EpisodicMemory: Sendable, Equatable {
     func filter(_ isIncluded: (Stored) -> Bool) -> EpisodicMemory {
         EpisodicMemory(
             cohorts: storedCohorts.map { $0.filter(isIncluded) }, keySize: keySize, isKept: isKept)
+    }
+
+    /// The same episodes, each found by so many of its strongest latents.
+    /// - Complexity: O(n log n + n·key) where one has more, O(episodes) else.
+    func foundBy(atMost limit: Int) -> EpisodicMemory {
+        guard mostLatents > limit else { return self }
+        return EpisodicMemory(
+            cohorts: storedCohorts.map { cohort in
+                cohort.map { ($0.key, Array($0.latents.prefix(limit)), $0.token) }
+            }, keySize: keySize, isKept: isKept)
     }
 
     /// - Parameter cohorts: the oldest first; those without an episode count for nothing.

@@ -97,6 +97,7 @@ extension ProbeAuditor {
         _ scope: ProbeFit.Scope, of engram: Engram, for names: Set<String>
     ) -> EngramPart {
         var part = EngramPart()
+        let rule = cortex.rule.episode
         for question in questions where names.contains(question.probe.name) {
             let targets = Set(
                 question.text.framed.tokens[(question.firstPosition + 1)...].map(\.rawValue))
@@ -110,12 +111,12 @@ extension ProbeAuditor {
                 for key in place.contexts { part.add(synapses, of: key) }
                 for latent in place.latents { part.add(synapses, of: latent) }
                 guard scope == .positions || !question.isRequired else { continue }
-                let found = engram.sites.episodes.numbers(
-                    sharing: cortex.rule.episode.sharedLatents,
-                    of: place.latents.prefix(cortex.rule.episode.indexedLatents))
+                let active = Set(place.latents.prefix(rule.indexedLatents))
                 part.episodes.formUnion(
-                    found.filter {
-                        scope == .positions || targets.contains(engram.sites.episodes.token(of: $0))
+                    engram.sites.episodes.numbers { episode in
+                        (scope == .positions || targets.contains(episode.token))
+                            && episode.latents.count { active.contains($0) }
+                                >= rule.sharedLatents
                     })
             }
         }

@@ -16,7 +16,7 @@ struct EngramLimitsTests {
                 Episode(
                     key: [Float](repeating: 1, count: identity.episodeKeySize),
                     latents: Array(0..<latents), token: Int32(number)),
-                capacity: 100, isKept: true)
+                capacity: 8, isKept: true)
         }
         sites.sequences.insert(
             SequenceContext(
@@ -90,7 +90,7 @@ struct EngramLimitsTests {
             sites.episodes.append(
                 Episode(
                     key: [Float](repeating: 1, count: identity.episodeKeySize), latents: [0],
-                    token: Int32(number)), capacity: 9, isKept: true)
+                    token: Int32(number)), capacity: 8, isKept: true)
         }
         var engram = Engram.empty(identity: identity)
         try engram.commit(Proposal(base: .zero, sites: sites, tokens: 1), within: SafeZone())
