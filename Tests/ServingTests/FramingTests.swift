@@ -33,8 +33,10 @@ struct FramingTests {
             "Host: localhost\r\nTransfer-Encoding: xchunked",
             "X-None: 1", "Host: localhost\r\nHost: localhost",
             "Host: localhost\r\nHost: evil.example", "Host: localhost\r\nX\u{1}Y: 1",
-            "Host: localhost\r\nX-Note: a\u{0}b", "Host: localhost\r\nX-Note: a\u{1b}[2J",
-            "Host: localhost\r\n: nameless",
+            "Host: localhost\r\nX-Note: a\u{1b}[2J",
+            "Host: localhost\r\nContent-Length:\r\n \(hidden.utf8.count)",
+            "Host: localhost\r\nContent-Length: 4\r\n\t3",
+            "Host: localhost\r\nTransfer-Encoding:\r\n chunked",
         ])
     func doubtful(method: String, fields: String) async throws {
         try await withClient(.socket) { client in
@@ -45,7 +47,9 @@ struct FramingTests {
                 return String(decoding: socket.receiveToEnd(), as: UTF8.self)
             }
             #expect(answer.hasPrefix("HTTP/1.1 400 "), "\(answer.prefix(200))")
-            #expect(answer.split(separator: "HTTP/1.1 ").count == 1)
+            // libmicrohttpd's own refusal of a length that is no number has its head twice.
+            let answers = answer.split(separator: "HTTP/1.1 ")
+            #expect(answers.allSatisfy { $0.hasPrefix("400 ") }, "\(answer)")
             #expect(!answer.contains("fake-core"))
         }
     }

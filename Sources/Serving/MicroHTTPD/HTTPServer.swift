@@ -176,7 +176,6 @@ final class HTTPServer: Sendable {
         var headers = HTTPHeaders()
         // The pointer does not outlive the call, which does not outlive `headers`.
         withUnsafeMutablePointer(to: &headers) { headers in
-            // With lengths: what ends at a NUL here may go on elsewhere.
             _ = MHD_get_connection_values_n(
                 connection, .HEADER_KIND,
                 { context, _, name, nameSize, value, valueSize in
