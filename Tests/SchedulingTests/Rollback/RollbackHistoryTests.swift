@@ -133,16 +133,20 @@ private struct RollbackRun {
             return .create(id, from: targets.randomElement(using: &generator)!)
         }
         let id = all.randomElement(using: &generator)!
+        let pending = all.filter { model.sessions[$0]?.superseded != nil }
+        if let pending = pending.randomElement(using: &generator), pick(3) == 0 {
+            return .checkpoint(pick(2) == 0 ? pending : id)
+        }
         switch pick(20) {
-        case 0..<7 where texts < Text.count:
+        case 0..<5 where texts < Text.count:
             texts += 1
             return .observe(id, text: texts - 1)
-        case 7..<10: return .reset(id, targets.randomElement(using: &generator)!)
-        case 10: return checkpoint.map { .restore(id, $0) } ?? .checkpoint(id)
-        case 11, 12: return .merge(id, merge(checkpoint))
-        case 13: return .importTotal(id, of: checkpoint)
-        case 14: return checkpoint.map { .delete($0) } ?? .checkpoint(id)
-        case 15 where pick(3) == 0: return .discard(id)
+        case 5..<9: return .reset(id, targets.randomElement(using: &generator)!)
+        case 9: return checkpoint.map { .restore(id, $0) } ?? .checkpoint(id)
+        case 10, 11: return .merge(id, merge(checkpoint))
+        case 12: return .importTotal(id, of: checkpoint)
+        case 13: return checkpoint.map { .delete($0) } ?? .checkpoint(id)
+        case 14 where pick(3) == 0: return .discard(id)
         default: return .checkpoint(id)
         }
     }

@@ -7,6 +7,7 @@ import Testing
 
 @Suite("A reset") struct RollbackTests {
     private let secret = "The password of the house is xylophone zebra quartz."
+    private let more = "And so on."
     private let news = "Kiwis jump over lazy frogs, and frogs do not mind it."
 
     /// What a session that knows nothing makes of a text.
@@ -23,7 +24,7 @@ import Testing
         return head
     }
 
-    /// Whether an engram has a context of the secret that the news does not have.
+    /// Whether an engram has a context of the secret that no other text here has.
     private func knowsSecret(_ engram: Engram) async throws -> Bool {
         func contexts(_ text: String) async throws -> Set<ContextKey> {
             let scheduler = makeScheduler()
@@ -31,7 +32,8 @@ import Testing
             let sites = try await scheduler.resident(bob).engram.sites
             return Set(sites.sequences.sorted().map(\.key))
         }
-        let own = try await contexts(secret).subtracting(contexts(news))
+        var own = try await contexts(secret)
+        for text in [news, lesson, more] { own.subtract(try await contexts(text)) }
         return engram.sites.sequences.sorted().contains { own.contains($0.key) }
     }
 
@@ -65,7 +67,7 @@ import Testing
         _ = try await rolledBack(makeScheduler(store) { $0.automaticCheckpointTokens = nil })
         let scheduler = makeScheduler(store) { $0.automaticCheckpointTokens = 1 }
         #expect(try await scheduler.session(alice).superseded != nil)
-        try await scheduler.observe(alice, "And so on.")
+        try await scheduler.observe(alice, more)
         let listed = try await scheduler.checkpoints(alice, page: Page()).items
         #expect(listed.map(\.isAutomatic) == [false, true])
         #expect(try await !knowsSecret(scheduler.resident(alice).engram))
@@ -79,7 +81,7 @@ import Testing
         try await scheduler.observe(alice, secret)
         _ = try await scheduler.checkpoint(alice, name: nil, ifMatch: nil)
         _ = try await scheduler.reset(alice, to: .checkpoint(first), ifMatch: nil)
-        try await scheduler.observe(alice, "And so on.")
+        try await scheduler.observe(alice, more)
         _ = try await scheduler.checkpoint(alice, name: nil, ifMatch: nil)
         #expect(try await !knowsSecret(scheduler.resident(alice).engram))
         #expect(try await scheduler.bits(alice, news).adapted < unknown(scheduler, news))
