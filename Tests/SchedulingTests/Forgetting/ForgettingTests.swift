@@ -140,7 +140,7 @@ import Testing
         #expect(receipt.sessions.map(\.revisionAfter.rawValue) == [2])
     }
 
-    @Test("The place of a forgotten event stays, its content and its idempotency key do not")
+    @Test("The place of a forgotten event stays, its content does not; its key is spent")
     func tombstone() async throws {
         let store = InMemoryStore()
         let scheduler = makeScheduler(store)
@@ -153,9 +153,10 @@ import Testing
         #expect(listed[1].receipt?.event == event)
         let stored = try await store.events(of: alice, after: 0, limit: 1)[0]
         #expect(stored.answer == nil && stored.requestHash == nil && stored.payload == nil)
-        // So the key is free again.
-        let again = try await scheduler.observe(alice, lesson, key: "k")
-        #expect(!again.replayed)
+        // A late repetition is told so.
+        await #expect(throws: ServiceError.idempotencyKeySpent) {
+            try await scheduler.observe(alice, secret, key: "k")
+        }
     }
 
     @Test("What was learned without keeping it is in the way only where it came later")

@@ -215,7 +215,7 @@ extension HistoryPlan {
                 $0.recipe
                     == .consolidation(
                         total: .state(Tale.main, 5), common: CheckpointID(rawValue: "a"),
-                        head: CheckpointID(rawValue: "a"), .grown)
+                        head: CheckpointID(rawValue: "a"), .replaced)
             })
     }
 
