@@ -12,7 +12,7 @@ struct AuditCommand: AsyncParsableCommand {
         discussion: """
             Example: hebb audit --users ~/users --json > audit.json
 
-            --users is a folder with one .txt file for each user. The first --bytes of each are \
+            --users is a folder with one file for each user. The first --bytes of each are \
             learned by a user of its own, in pieces of 4 KB as `hebb observe` sends them, and \
             consolidated as a checkpoint does. Then the probes of the core's constitution are \
             asked: drift is how far one moved against its bound, nats; slack, what is left to the \
@@ -25,11 +25,13 @@ struct AuditCommand: AsyncParsableCommand {
 
     @OptionGroup var core: CoreOptions
 
-    @Option(help: "A folder with one .txt file for each user.")
+    @Option(help: "A folder with one .txt file for each user.", completion: .directory)
     var users: String
 
     @Option(help: "Bytes of each user's text to learn, at most.")
     var bytes = 34_000
+
+    @OptionGroup var reading: TextOptions
 
     @Flag(help: "Answer in JSON on stdout.")
     var json = false
@@ -50,7 +52,7 @@ struct AuditCommand: AsyncParsableCommand {
         let cortex = try Cortex(folder: folder)
         let auditor = ProbeAuditor(cortex: cortex)
         guard !auditor.isEmpty else { throw NoProbes(folder: folder) }
-        let texts = try TextFolder.texts(at: users)
+        let texts = try reading.users(in: users)
         var bar = ProgressBar(label: "auditing", total: texts.count)
         let frozen = Self.ask(auditor, cortex.emptyEngram())
         var report = AuditReport(probes: auditor.probes, frozen: frozen)
