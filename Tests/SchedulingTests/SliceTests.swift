@@ -34,6 +34,27 @@ private final class VirtualClock: Sendable {
     }
 }
 
+/// A clock that steps of work move on, and what each worker's steps took while it was open.
+private final class Meter: Sendable {
+    private let state = Mutex((now: Duration.zero, isOpen: false, spent: [String: Duration]()))
+
+    var isOpen: Bool {
+        get { state.withLock { $0.isOpen } }
+        set { state.withLock { $0.isOpen = newValue } }
+    }
+
+    func now() -> Duration { state.withLock { $0.now } }
+
+    func spent(by worker: String) -> Duration { state.withLock { $0.spent[worker] ?? .zero } }
+
+    func note(_ worker: String, _ duration: Duration) {
+        state.withLock { state in
+            state.now += duration
+            if state.isOpen { state.spent[worker, default: .zero] += duration }
+        }
+    }
+}
+
 /// Work whose every step takes as long as the clock says.
 private final class Steps: CortexTask {
     private let total: Int
@@ -72,40 +93,31 @@ private final class Steps: CortexTask {
 
     @Test("of one session is as long as another's, though its steps are a hundred times as slow")
     func sharing() async throws {
-        // Who did a step, and what time it took, from when both are there.
-        let spent = Mutex<[String: Duration]>([:])
-        let time = Mutex((now: Duration.zero, isOpen: false))
+        let meter = Meter()
         let thread = CortexThread(
             decodeBurstMaximum: 2, stackBytes: 1 << 20,
-            budget: SliceBudget(.milliseconds(10)) { time.withLock { $0.now } })
+            budget: SliceBudget(.milliseconds(10)) { meter.now() })
         defer { thread.stop() }
-        @Sendable func step(_ name: String, _ duration: Duration) {
-            let counts = time.withLock { time in
-                time.now += duration
-                return time.isOpen
-            }
-            if counts { spent.withLock { $0[name, default: .zero] += duration } }
-        }
-        let slow = Task {
+        let slow = Task { @Sendable in
             try await thread.run(for: alice) {
-                Steps(100_000) { step("slow", .milliseconds(5)) }
+                Steps(100_000) { meter.note("slow", .milliseconds(5)) }
             } output: { _ in
                 0
             }
         }
-        let quick = Task {
+        let quick = Task { @Sendable in
             try await thread.run(for: bob) {
-                time.withLock { $0.isOpen = true }
-                return Steps(20_000) { step("quick", .microseconds(50)) }
+                meter.isOpen = true
+                return Steps(20_000) { meter.note("quick", .microseconds(50)) }
             } output: { _ in
-                time.withLock { $0.isOpen = false }
+                meter.isOpen = false
                 return 0
             }
         }
         _ = try await quick.value
         slow.cancel()
         _ = try? await slow.value
-        let (a, b) = spent.withLock { ($0["slow"] ?? .zero, $0["quick"] ?? .zero) }
+        let (a, b) = (meter.spent(by: "slow"), meter.spent(by: "quick"))
         #expect(b == .seconds(1))
         #expect(abs(a / b - 1) < 0.05, "\(a) beside \(b)")
     }
