@@ -30,6 +30,8 @@ public struct EngramPart: Sendable, Equatable {
     public private(set) var latents: [Int32: Synapses] = [:]
     /// Places of episodes in `EpisodicMemory.stored`.
     public var episodes: Set<Int> = []
+    /// Whether M and the layer site belong to it.
+    public var hasLayerWeights = false
 
     public init() {}
 
@@ -76,6 +78,10 @@ extension Engram {
                     row[index].weight *= share
                 }
             }
+        }
+        if part.hasLayerWeights {
+            copy.sites.matrix.scale(by: share)
+            copy.sites.layer.scale(by: share)
         }
         let dropped = part.episodes.sorted().prefix(
             Int((Float(part.episodes.count) * (1 - share)).rounded(.up)))

@@ -60,7 +60,8 @@ public struct ProbeFitting: Sendable {
     private mutating func widen() {
         switch scope {
         case .continuations: scope = .positions
-        case .positions: scope = .everything
+        case .positions: scope = .layers
+        case .layers: scope = .everything
         case .everything:
             isHopeless = true
             next = nil
@@ -97,6 +98,8 @@ extension ProbeAuditor {
         _ scope: ProbeFit.Scope, of engram: Engram, for names: Set<String>
     ) -> EngramPart {
         var part = EngramPart()
+        part.hasLayerWeights = scope == .layers
+        let isWide = scope != .continuations
         let rule = cortex.rule.episode
         for question in questions where names.contains(question.probe.name) {
             let targets = Set(
@@ -105,16 +108,16 @@ extension ProbeAuditor {
                 question.isRequired
                 ? EngramPart.Synapses.onto(raised: [], lowered: targets)
                 : .onto(raised: targets, lowered: [])
-            let synapses = scope == .continuations ? onto : .all
+            let synapses = isWide ? .all : onto
             part.bias = part.bias.union(onto)
             for place in places(of: question) {
                 for key in place.contexts { part.add(synapses, of: key) }
                 for latent in place.latents { part.add(synapses, of: latent) }
-                guard scope == .positions || !question.isRequired else { continue }
+                guard isWide || !question.isRequired else { continue }
                 let active = Set(place.latents.prefix(rule.indexedLatents))
                 part.episodes.formUnion(
                     engram.sites.episodes.numbers { episode in
-                        (scope == .positions || targets.contains(episode.token))
+                        (isWide || targets.contains(episode.token))
                             && episode.latents.count { active.contains($0) }
                                 >= rule.sharedLatents
                     })

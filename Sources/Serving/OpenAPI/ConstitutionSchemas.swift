@@ -27,7 +27,7 @@ enum ConstitutionSchemas {
         ]),
         "What was turned down so that the engram passes the probes, which failed before: what pushes "
             + "their own words where they ask (continuations), all that speaks there (positions), "
-            + "or everything. Not there when nothing was.")
+            + "that and the layer weights (layers), or everything. Not there when nothing was.")
 
     private static func described(_ schema: JSONValue, _ description: String) -> JSONValue {
         schema.with("description", .string(description))

@@ -154,6 +154,7 @@ struct WireFit: Codable, Sendable {
             switch scope {
             case "continuations": "what pushed their own words"
             case "positions": "what spoke where they ask"
+            case "layers": "what spoke where they ask, and the layer weights,"
             default: "all that was learned"
             }
         let names = probes.map { "'\(FeatureText.printable($0))'" }.joined(separator: ", ")

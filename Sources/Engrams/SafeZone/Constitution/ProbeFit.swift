@@ -7,6 +7,8 @@ public struct ProbeFit: Sendable, Equatable, Codable {
         /// All that speaks at the probes' positions: their contexts, their latents and what is
         /// remembered of such places; and of the biases, those on the probes' tokens.
         case positions
+        /// That, and the layer weights, which act on directions and not on tokens.
+        case layers
         /// The whole engram.
         case everything
     }
