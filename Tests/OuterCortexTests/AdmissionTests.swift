@@ -48,7 +48,7 @@ final class AdmissionTests {
         let error = #expect(throws: EngramError.self) {
             try self.cortex.engram(uploaded: self.file(episodes: 9), name: "nine")
         }
-        #expect(error == .outOfRange(site: "number of episodes", found: 9, limit: 8))
+        #expect(error == .tooMany(what: "episodes", found: 9, limit: 8))
     }
 
     @Test("makes an engram of a file that names no projections one of its own")

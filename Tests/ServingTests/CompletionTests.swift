@@ -152,9 +152,9 @@ struct CompletionTests {
         }
         let (best, rare) = (token("a", -0.5), token("z", -9))
         #expect(top(best, [best]) == ["a": -0.5])
-        #expect(top(rare, [best, rare]) == ["a": -0.5, "z": -9])
+        #expect(top(rare, [best, rare]) == ["a": -0.5, "z": -9.0])
         // A text token and an added one may be spelled alike.
-        #expect(top(token("a", -7), [best, rare, token("a", -7)]) == ["a": -7, "z": -9])
+        #expect(top(token("a", -7), [best, rare, token("a", -7)]) == ["a": -7.0, "z": -9.0])
         let composed = top(token("\u{e9}", -1), [token("\u{e9}", -1), token("e\u{301}", -2)])
         #expect(composed?.names.map { $0.unicodeScalars.count } == [1, 2])
     }

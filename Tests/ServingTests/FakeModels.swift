@@ -179,7 +179,8 @@ final class FakeModels: PersonalModels {
                 ? nil
                 : ProbeAudit(
                     occasion: .checkpoint, revision: session.revision, tokensLearned: 9, probes: 2,
-                    worst: ProbeReading(probe: "polite", measured: -4.5, bound: .atLeast(-3))))
+                    worst: ProbeReading(probe: "polite", measured: -4.5, bound: .atLeast(-3)),
+                    fit: ProbeFit(scope: .continuations, scale: 0.5, probes: ["polite"])))
     }
 
     /// Knows the completions that were asked for by an id, with all their choices.

@@ -166,7 +166,7 @@ struct InvalidInputTests {
             code: "session_not_found", status: 404),
         Case(
             path: session + "/observe",
-            body: #"{"text":""# + String(repeating: "long ", count: 2_000_000) + #""}"#,
+            body: #"{"text":""# + String(repeating: "long ", count: 300_000) + #""}"#,
             parameter: "text", code: "text_too_large", status: 413),
     ]
 

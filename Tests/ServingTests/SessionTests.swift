@@ -21,8 +21,8 @@ struct SessionTests {
             let session = try made.json()
             #expect(
                 session.names == [
-                    "id", "object", "user", "name", "revision", "base", "tokens_learned", "events",
-                    "learn", "created", "updated", "engram",
+                    "id", "object", "user", "name", "revision", "base", "supersedes",
+                    "tokens_learned", "events", "learn", "created", "updated", "engram",
                 ])
             #expect(session["id"] == "a@b/work")
             #expect(session["learn"] == "both")
@@ -33,7 +33,7 @@ struct SessionTests {
             #expect(again.status == 409)
             #expect(try again.error().code == "session_exists")
 
-            _ = try await client.send("GET", path)
+            _ = try await client.send("POST", "/v1/sessions", body: #"{"id":"alice/default"}"#)
             let list = try await client.send("GET", "/v1/sessions?limit=1").json()
             #expect(list.names == ["object", "data", "has_more"])
             #expect(list["data"]?.elements.map { $0["id"] } == ["a@b/work"])
@@ -83,7 +83,7 @@ struct SessionTests {
                     """)
             #expect(try await observe().json()["replayed"] == true)
             let seen = client.models.state.withLock { $0.observed }
-            #expect(seen.count == 1)
+            try #require(seen.count == 1)
             #expect(seen[0].content == .text("Grüße"))
             #expect(seen[0].reward == -0.5)
             #expect(seen[0].idempotencyKey == "k1")

@@ -13,21 +13,12 @@ extension Cortex {
     /// - Throws: `EngramError` or `ModelFormatError`; also for what may not be used on this core.
     public func engram(uploaded bytes: [UInt8], name: String) throws -> Engram {
         guard TapeArchive.isArchive(bytes) else {
-            let engram: Engram
             do {
-                engram = try admit(Engram(serialized: bytes, name: name))
+                return try admit(Engram(serialized: bytes, name: name))
             } catch EngramError.malformed(let file, let reason) {
                 try refuseBareAdapter(bytes, name)
                 throw EngramError.malformed(file: file, reason: reason)
             }
-            // Every token walks the episodes: their number bounds what a token costs. What a server
-            // stored itself, perhaps under a rule that remembers more, it reads again.
-            let (found, limit) = (engram.sites.episodes.count, rule.episode.capacity)
-            guard found <= limit else {
-                throw EngramError.outOfRange(
-                    site: "number of episodes", found: found, limit: limit)
-            }
-            return engram
         }
         return try engram(
             adapter: try PEFTAdapter(

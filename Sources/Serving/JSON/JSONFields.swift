@@ -3,7 +3,9 @@
 ///
 /// Where the object's schema in the OpenAPI document says `additionalProperties: false`, a member
 /// that it does not name is refused, with the one that was probably meant: what is let pass unread
-/// where a person's model learns would teach it something else than was asked for.
+/// where a person's model learns would teach it something else than was asked for. Where the schema
+/// says `x-misspellings: refused`, that holds of names that are nearly one of its own, or one that
+/// says elsewhere who learns; others pass, as OpenAI has it.
 struct JSONFields {
     /// In the order they came.
     let names: [String]
@@ -35,12 +37,20 @@ struct JSONFields {
             members.map { ($0.name, $0.value) }, uniquingKeysWith: { _, last in last })
         self.schema = schema
         self.prefix = prefix
-        if schema["additionalProperties"] == false {
-            for name in names where !knownNames.contains(name) {
-                throw unknown(name, nearest: NearName.nearest(to: name, among: knownNames))
-            }
+        let isClosed = schema["additionalProperties"] == false
+        guard isClosed || schema["x-misspellings"] == "refused" else { return }
+        for name in names where !knownNames.contains(name) {
+            let nearest = NearName.nearest(to: name, among: knownNames)
+            guard
+                isClosed || nearest != nil
+                    || NearName.nearest(to: name, among: Self.learningNames) != nil
+            else { continue }
+            throw unknown(name, nearest: nearest)
         }
     }
+
+    /// Names that say in a completion who learns.
+    static let learningNames = ["plasticity", "user", "learn"]
 
     /// The names that the schema has.
     var knownNames: [String] {

@@ -38,6 +38,13 @@ enum OpenAPISchemas {
         return .init(name: name, value: schema.value.with("additionalProperties", false))
     }
 
+    /// A request that brings a text, to which clients add words of their own: of the names that it
+    /// does not have those are refused that are nearly one that it has, or that say who learns.
+    private static func textRequest(_ name: String, _ properties: JSONValue) -> JSONValue.Member {
+        let schema = object(name, properties)
+        return .init(name: name, value: schema.value.with("x-misspellings", "refused"))
+    }
+
     private static let string: JSONValue = ["type": "string"]
     private static let integer: JSONValue = ["type": "integer"]
     private static let number: JSONValue = ["type": "number"]
@@ -83,7 +90,7 @@ enum OpenAPISchemas {
                 ],
                 "learn": learn,
             ]),
-        request(
+        textRequest(
             "Observe",
             [
                 "text": string, "messages": array(of: "Message"), "tokens": integers,

@@ -15,7 +15,7 @@ struct LogLine {
     var metadata: Logger.Metadata
 
     func text(as format: LogFormat) -> String {
-        let time = moment.formatted(.iso8601.time(includingFractionalSeconds: true))
+        let time = moment.formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
         let fields = metadata.sorted { $0.key < $1.key }
         switch format {
         case .text:

@@ -99,9 +99,10 @@ struct CompletionCall: Sendable {
     /// Words that OpenAI's clients send and that mean nothing here are let pass, but not one that is
     /// nearly a word for who learns what: the request would teach the wrong model, or none.
     private static func refuseMisspelledLearning(_ fields: JSONFields) throws(RequestError) {
-        let words = ["plasticity", "user", "learn"]
         for name in fields.names where !fields.knownNames.contains(name) {
-            guard let word = NearName.nearest(to: name, among: words) else { continue }
+            guard let word = NearName.nearest(to: name, among: JSONFields.learningNames) else {
+                continue
+            }
             throw fields.unknown(name, nearest: word == "learn" ? "plasticity.learn" : word)
         }
     }
