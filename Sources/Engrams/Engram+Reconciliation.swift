@@ -132,7 +132,7 @@ extension PlasticSites {
                 ? [
                     theirs.episodes.without(was.episodes.without(self.episodes)),
                     self.episodes.without(was.episodes),
-                ] : [theirs.episodes.without(was.episodes), self.episodes],
+                ] : [theirs.episodes.without(everyCopyIn: was.episodes), self.episodes],
             capacity: episodes)
         return result
     }

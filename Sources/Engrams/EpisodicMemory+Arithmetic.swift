@@ -30,6 +30,14 @@ extension EpisodicMemory {
         }
     }
 
+    /// The episodes that `other` does not have at all, each in its cohort: of what was dropped no copy
+    /// comes back that a merge has made.
+    /// - Complexity: O(episodes·key).
+    func without(everyCopyIn other: EpisodicMemory) -> EpisodicMemory {
+        let dropped = Set(other.stored.map(Position.init))
+        return dropped.isEmpty ? self : filter { !dropped.contains(Position($0)) }
+    }
+
     /// Places in `stored` of the episodes for which `isWanted` holds.
     public func numbers(where isWanted: (Stored) -> Bool) -> [Int] {
         stored.enumerated().filter { isWanted($0.element) }.map(\.offset)

@@ -49,7 +49,7 @@ struct DrainTests {
         let client = server.client
         // Some seconds of learning.
         async let learned = client.observe(
-            "alice/default", String(repeating: UserText.notes, count: 40))
+            "alice/default", String(repeating: UserText.notes, count: 8))
         let deadline = ContinuousClock.now + .seconds(60)
         while try await client.get("/metrics").text.contains("\nhebb_queue_depth 0\n"),
             ContinuousClock.now < deadline

@@ -165,7 +165,7 @@ import Testing
                         sql: """
                             INSERT INTO events (id, user, name, sequence, kind, tokenCount, target,
                                 created, tokens)
-                            VALUES (?, 'alice', ?, ?, ?, 0, ?, ?, x'')
+                            VALUES (?, 'alice', ?, ?, ?, 0, ?, ?, zeroblob(4096))
                             """,
                         arguments: [
                             "\(name)-\(index)", name, index + 1, event.kind, event.target, event.at,

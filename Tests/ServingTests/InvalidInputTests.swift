@@ -211,9 +211,9 @@ struct InvalidInputTests {
             #expect(query.status == 400)
             #expect(try query.error().message.contains("Did you mean 'scope'?"))
             let far = try await client.send(
-                "POST", Self.session + "/observe", body: #"{"text":"a","mood":"good"}"#)
+                "POST", Self.session + "/score", body: #"{"text":"a","colour":"blue"}"#)
             let message = try far.error().message
-            #expect(message.contains("messages, reward, text, tokens"))
+            #expect(message.contains("mode, parse_special, per_token, text"))
             #expect(!message.contains("mean"))
         }
     }

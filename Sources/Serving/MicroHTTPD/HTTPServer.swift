@@ -86,8 +86,8 @@ final class HTTPServer: Sendable {
         close(MHD_quiesce_daemon(daemon.pointer))
         isStopping.withLock { $0 = true }
         for exchange in watch.exchanges { exchange.shutDown() }
-        // Time for the last bytes to leave; nothing suspends any more.
-        await idle(atMostSeconds: 1)
+        // Time for the last bytes to leave, also on a busy machine; nothing suspends any more.
+        await idle(atMostSeconds: 5)
         MHD_stop_daemon(daemon.pointer)
         watch.stop()
     }
@@ -184,8 +184,12 @@ final class HTTPServer: Sendable {
                             decoding: UnsafeRawBufferPointer(start: bytes, count: count),
                             as: UTF8.self)
                     }
+                    // White space around a value is no part of it (RFC 9112); libmicrohttpd leaves
+                    // what is behind it.
+                    var count = value == nil ? 0 : valueSize
+                    while count > 0, [0x20, 0x09].contains(value![count - 1]) { count -= 1 }
                     context!.assumingMemoryBound(to: HTTPHeaders.self).pointee.append(
-                        text(name, nameSize), text(value, value == nil ? 0 : valueSize))
+                        text(name, nameSize), text(value, count))
                     return .YES
                 }, headers)
         }
