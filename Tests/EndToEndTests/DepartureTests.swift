@@ -74,6 +74,8 @@ struct DepartureTests {
             let client = server.client
             let leaving = Task { try? await client.send("DELETE", "/v1/users/\(user)") }
             try await Task.sleep(for: .milliseconds([0, 1, 2, 3, 5, 8, 12, 30][round]))
+            // The last one is killed after its end, however busy the machine.
+            if round == 7 { _ = await leaving.value }
             server.killNow()
             let answer = await leaving.value
             server = try await ServerProcess(data: data)

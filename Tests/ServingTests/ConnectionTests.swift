@@ -220,13 +220,19 @@ struct ConnectionTests {
             socket.send(Self.post("/v1/completions", #"{"prompt":"HANG"}"#))
             return try TestResponse(parsing: socket.receiveToEnd()).status
         }
+        let hasBegun = Mutex(false)
         async let streaming = blocking {
             let socket = RawSocket(port: port)
             let body = #"{"prompt":"SLOW","max_tokens":900,"stream":true}"#
             socket.send(Self.post("/v1/completions", body))
-            return String(decoding: socket.receiveToEnd(), as: UTF8.self)
+            let head = socket.receive(until: "data: ")
+            hasBegun.withLock { $0 = true }
+            return head + String(decoding: socket.receiveToEnd(), as: UTF8.self)
         }
-        #expect(try await eventually { models.state.withLock { $0.started } == 2 })
+        #expect(
+            try await eventually {
+                models.state.withLock { $0.started } == 2 && hasBegun.withLock { $0 }
+            })
         await server.stop()
         #expect(try await waiting == 503)
         // The stream ends whole, and its last event says why.
