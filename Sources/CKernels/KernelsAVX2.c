@@ -9,10 +9,15 @@
 
 #pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
 
-#define KERNEL_CLASS "avx2"
+#define KERNEL_CLASS "avx2.2"
 #define W 8
 #define SCORE_ROWS 4
 #define VALUE_ROWS 2
+#define PRODUCT_WHOLE 1
+#define PRODUCT_VECTORS 2
+#define PRODUCT_ROWS 6
+#define PRODUCT_CASES(name)                                                                       \
+    WHOLE(name, 1) STRIP(name, 2) STRIP(name, 3) STRIP(name, 4) STRIP(name, 5) STRIP(name, 6)
 
 typedef __m256 vf;
 typedef __m256 vm;

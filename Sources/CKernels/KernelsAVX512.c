@@ -11,10 +11,18 @@
     __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c"))), \
     apply_to = function)
 
-#define KERNEL_CLASS "avx512"
+#define KERNEL_CLASS "avx512.2"
 #define W 16
 #define SCORE_ROWS 8
 #define VALUE_ROWS 4
+#define PRODUCT_WHOLE 6
+#define PRODUCT_VECTORS 2
+#define PRODUCT_ROWS 14
+/* Above PRODUCT_WHOLE rows no block has fewer than 7. */
+#define PRODUCT_CASES(name)                                                                       \
+    WHOLE(name, 1) WHOLE(name, 2) WHOLE(name, 3) WHOLE(name, 4) WHOLE(name, 5) WHOLE(name, 6)     \
+    STRIP(name, 7) STRIP(name, 8) STRIP(name, 9) STRIP(name, 10) STRIP(name, 11)                  \
+    STRIP(name, 12) STRIP(name, 13) STRIP(name, 14)
 
 typedef __m512 vf;
 typedef __mmask16 vm;

@@ -7,10 +7,15 @@
 #include <arm_neon.h>
 #include <math.h>
 
-#define KERNEL_CLASS "neon"
+#define KERNEL_CLASS "neon.2"
 #define W 4
 #define SCORE_ROWS 4
 #define VALUE_ROWS 4
+#define PRODUCT_WHOLE 1
+#define PRODUCT_VECTORS 4
+#define PRODUCT_ROWS 6
+#define PRODUCT_CASES(name)                                                                       \
+    WHOLE(name, 1) STRIP(name, 2) STRIP(name, 3) STRIP(name, 4) STRIP(name, 5) STRIP(name, 6)
 
 typedef float32x4_t vf;
 typedef uint32x4_t vm;

@@ -123,28 +123,38 @@ static void rope(float *x, const float *cosines, const float *sines, size_t head
     }
 }
 
-#define GEMV(name, bytes, element)                                                                \
-    static void gemv_##name(                                                                      \
-        const void *w, const float *x, float *y, size_t rows, size_t cols) {                      \
-        for (size_t r = 0; r < rows; r++) {                                                       \
-            const uint8_t *row = (const uint8_t *)w + r * cols * bytes;                           \
-            float s = 0;                                                                          \
-            for (size_t c = 0; c < cols; c++) s += element(row + c * bytes) * x[c];               \
-            y[r] = s;                                                                             \
-        }                                                                                         \
-    }                                                                                             \
-    static void gemv_transposed_##name(                                                           \
-        const void *w, const float *x, float *y, size_t rows, size_t cols) {                      \
-        for (size_t c = 0; c < cols; c++) y[c] = 0;                                               \
-        for (size_t r = 0; r < rows; r++) {                                                       \
-            const uint8_t *row = (const uint8_t *)w + r * cols * bytes;                           \
-            for (size_t c = 0; c < cols; c++) y[c] += x[r] * element(row + c * bytes);            \
-        }                                                                                         \
+static void gemv(const float *w, const float *x, float *y, size_t rows, size_t cols) {
+    for (size_t r = 0; r < rows; r++) {
+        float s = 0;
+        for (size_t c = 0; c < cols; c++) s += w[r * cols + c] * x[c];
+        y[r] = s;
+    }
+}
+
+static void gemv_transposed(const float *w, const float *x, float *y, size_t rows, size_t cols) {
+    for (size_t c = 0; c < cols; c++) y[c] = 0;
+    for (size_t r = 0; r < rows; r++)
+        for (size_t c = 0; c < cols; c++) y[c] += x[r] * w[r * cols + c];
+}
+
+/* fmaf and not s += w * x: the SIMD classes round once, and must give the same bits. */
+#define PRODUCT(name, bytes, element)                                                             \
+    static void product_##name(const hebb_product *p) {                                           \
+        for (size_t r = 0; r < p->rows; r++)                                                      \
+            for (size_t o = 0; o < p->outputs; o++) {                                             \
+                const uint8_t *w = (const uint8_t *)p->weights +                                  \
+                    (o / HEBB_PANEL * HEBB_PANEL * p->inputs + o % HEBB_PANEL) * bytes;           \
+                float s = 0;                                                                      \
+                for (size_t i = 0; i < p->inputs; i++)                                            \
+                    s = fmaf(                                                                     \
+                        element(w + i * HEBB_PANEL * bytes), p->x[r * p->x_stride + i], s);       \
+                p->y[r * p->y_stride + o] = s;                                                    \
+            }                                                                                     \
     }
 
-GEMV(f32, 4, hebb_f32_at)
-GEMV(bf16, 2, hebb_bf16_at)
-GEMV(f16, 2, hebb_f16_at)
+PRODUCT(f32, 4, hebb_f32_at)
+PRODUCT(bf16, 2, hebb_bf16_at)
+PRODUCT(f16, 2, hebb_f16_at)
 
 static void gather_dot_i8(
     const int8_t *w, const int32_t *rows, const float *x, float *y, size_t count, size_t cols) {
@@ -185,7 +195,7 @@ static void attention(const hebb_attention *a) {
 }
 
 static const hebb_kernels table = {
-    .name = "scalar",
+    .name = "scalar.2",
     .gelu_erf = hebb_gelu_erf,
 #include "Table.inc"
 };

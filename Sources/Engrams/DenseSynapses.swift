@@ -41,7 +41,7 @@ public struct DenseSynapses: Sendable, Equatable {
         }
         precondition(x.count == inputs && y.count == outputs, "vectors of the site's sizes")
         let weights = weights
-        MatrixKernels.multiply(weights.span.bytes, .float32, by: x, into: &y)
+        MatrixKernels.multiply(weights.span, by: x, into: &y)
     }
 
     /// Changes every synapse by `change` of its two sides, then brings the matrix back to the norm

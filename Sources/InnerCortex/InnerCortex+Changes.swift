@@ -5,8 +5,7 @@ public import ModelFormats
 extension InnerCortex {
     /// Adds the changes of projections that lie side by side to their outputs.
     ///
-    /// Tile by tile or row by row as the frozen products are (`project`), so that a row's result
-    /// depends on its position and on the rows before it alone.
+    /// Row by row, so that a row's result depends on it alone, as in the frozen products.
     /// - Parameters:
     ///   - kinds: the projections of the block, in the order of their outputs.
     ///   - input: rows `leadingInput` apart, each beginning with the projections' inputs.
@@ -53,7 +52,7 @@ extension InnerCortex {
             delta.inputs == inputs && delta.outputs == outputs && hidden.count % inputs == 0
                 && hidden.count / inputs == logits.count / outputs, "addToLogits: shapes differ")
         var scratch: [Float] = []
-        let plan = RowPlan(position: 0, count: hidden.count / inputs, usesTiles: false)
+        let plan = RowPlan(position: 0, count: hidden.count / inputs)
         add(
             delta,
             Place(
@@ -66,9 +65,11 @@ extension InnerCortex {
     public func frobeniusNorm(of site: ProjectionSite) -> Float {
         guard let weight = matrix(of: site) else { return 0 }
         var sum = 0.0
-        var block = [Float](repeating: 0, count: weight.blockOutputs * weight.inputs)
-        for first in stride(from: 0, to: weight.outputs, by: weight.blockOutputs) {
-            let range = first..<min(weight.outputs, first + weight.blockOutputs)
+        // A few outputs at a time, so that no copy of the whole is made.
+        let step = max(1, 65_536 / weight.inputs)
+        var block = [Float](repeating: 0, count: min(step, weight.outputs) * weight.inputs)
+        for first in stride(from: 0, to: weight.outputs, by: step) {
+            let range = first..<min(weight.outputs, first + step)
             let count = range.count * weight.inputs
             do {
                 var all = block.mutableSpan
@@ -83,7 +84,7 @@ extension InnerCortex {
 
     private func matrix(of site: ProjectionSite) -> WeightMatrix? {
         guard projections.size(of: site) != nil else { return nil }
-        guard case .block(let index, let kind) = site else { return weights.unembedding }
+        guard case .block(let index, let kind) = site else { return weights.unembedding.weight }
         let layer = weights.layers[index]
         switch kind {
         case .attentionOutput: return layer.attentionOutput.weight
@@ -111,12 +112,12 @@ extension InnerCortex {
         var width: Int
         var offset: Int
 
-        func input(_ row: Int, rows: Int = 1) -> Range<Int> {
-            row * leadingInput..<(row + rows - 1) * leadingInput + inputs
+        func input(_ row: Int) -> Range<Int> {
+            row * leadingInput..<row * leadingInput + inputs
         }
 
-        func output(_ row: Int, rows: Int = 1) -> Range<Int> {
-            row * width + offset..<(row + rows - 1) * width + offset + outputs
+        func output(_ row: Int) -> Range<Int> {
+            row * width + offset..<row * width + offset + outputs
         }
     }
 
@@ -124,36 +125,20 @@ extension InnerCortex {
         _ delta: LowRankDelta, _ place: Place, _ plan: RowPlan, _ input: [Float],
         _ scratch: inout [Float], into output: inout [Float]
     ) {
-        Workspace.grow(&scratch, max(Tile.rows * delta.rank, place.outputs))
+        Workspace.grow(&scratch, place.outputs)
+        var inner = [Float](repeating: 0, count: delta.rank)
         var all = output.mutableSpan
-        guard plan.usesTiles else {
-            var inner = [Float](repeating: 0, count: delta.rank)
-            for row in 0..<plan.count {
-                do {
-                    var values = inner.mutableSpan
-                    MatrixKernels.multiply(
-                        delta.a.span.bytes, .float32, by: input.span.extracting(place.input(row)),
-                        into: &values)
-                }
-                var buffer = scratch.mutableSpan
-                var sum = buffer._mutatingExtracting(0..<place.outputs)
-                MatrixKernels.multiply(delta.b.span.bytes, .float32, by: inner.span, into: &sum)
-                var out = all._mutatingExtracting(place.output(row))
-                VectorKernels.addScaled(sum.span, 1, to: &out)
+        for row in 0..<plan.count {
+            do {
+                var values = inner.mutableSpan
+                MatrixKernels.multiply(
+                    delta.a.span, by: input.span.extracting(place.input(row)), into: &values)
             }
-            return
-        }
-        var buffer = scratch.mutableSpan
-        for row in stride(from: 0, to: plan.bufferRows, by: Tile.rows) {
-            var inner = buffer._mutatingExtracting(0..<Tile.rows * delta.rank)
-            BLAS.multiply(
-                a: input.span.extracting(place.input(row, rows: Tile.rows)), b: delta.a.span,
-                m: Tile.rows, k: place.inputs, n: delta.rank, transposeB: true,
-                leadingA: place.leadingInput, into: &inner)
-            var out = all._mutatingExtracting(place.output(row, rows: Tile.rows))
-            BLAS.multiply(
-                a: inner.span, b: delta.b.span, m: Tile.rows, k: delta.rank, n: place.outputs,
-                transposeB: true, beta: 1, leadingC: place.width, into: &out)
+            var buffer = scratch.mutableSpan
+            var sum = buffer._mutatingExtracting(0..<place.outputs)
+            MatrixKernels.multiply(delta.b.span, by: inner.span, into: &sum)
+            var out = all._mutatingExtracting(place.output(row))
+            VectorKernels.addScaled(sum.span, 1, to: &out)
         }
     }
 
@@ -163,24 +148,13 @@ extension InnerCortex {
     ) {
         Workspace.grow(&scratch, place.outputs)
         var all = output.mutableSpan
-        guard plan.usesTiles else {
-            for row in 0..<plan.count {
-                var buffer = scratch.mutableSpan
-                var sum = buffer._mutatingExtracting(0..<place.outputs)
-                MatrixKernels.multiply(
-                    matrix.span.bytes, .float32, by: input.span.extracting(place.input(row)),
-                    into: &sum)
-                var out = all._mutatingExtracting(place.output(row))
-                VectorKernels.addScaled(sum.span, 1, to: &out)
-            }
-            return
-        }
-        for row in stride(from: 0, to: plan.bufferRows, by: Tile.rows) {
-            var out = all._mutatingExtracting(place.output(row, rows: Tile.rows))
-            BLAS.multiply(
-                a: input.span.extracting(place.input(row, rows: Tile.rows)), b: matrix.span,
-                m: Tile.rows, k: place.inputs, n: place.outputs, transposeB: true, beta: 1,
-                leadingA: place.leadingInput, leadingC: place.width, into: &out)
+        for row in 0..<plan.count {
+            var buffer = scratch.mutableSpan
+            var sum = buffer._mutatingExtracting(0..<place.outputs)
+            MatrixKernels.multiply(
+                matrix.span, by: input.span.extracting(place.input(row)), into: &sum)
+            var out = all._mutatingExtracting(place.output(row))
+            VectorKernels.addScaled(sum.span, 1, to: &out)
         }
     }
 }

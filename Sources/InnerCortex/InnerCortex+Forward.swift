@@ -17,8 +17,8 @@ extension InnerCortex {
     func finish(
         _ plan: RowPlan, _ residual: [Float], into out: inout MutableSpan<Float>
     ) {
-        for (index, row) in plan.rows.enumerated() {
-            var target = out._mutatingExtracting(index * shape.hidden..<(index + 1) * shape.hidden)
+        for row in 0..<plan.count {
+            var target = out._mutatingExtracting(row * shape.hidden..<(row + 1) * shape.hidden)
             normalise(
                 residual.span.extracting(row * shape.hidden..<(row + 1) * shape.hidden),
                 weights.finalNorm, into: &target)
@@ -34,7 +34,7 @@ extension InnerCortex {
         var all = residual.mutableSpan
         var scratch = scratch.mutableSpan
         for (index, token) in tokens.enumerated() {
-            let start = (plan.firstRow + index) * hidden
+            let start = index * hidden
             var row = all._mutatingExtracting(start..<start + hidden)
             weights.embedding.widen(outputs: checkedRow(token), into: &row)
             guard let positions = weights.positions else { continue }
@@ -53,7 +53,7 @@ extension InnerCortex {
         normaliseRows(plan, layer.attentionNorm, workspace.residual, into: &workspace.normed)
         project(
             layer.attentionInput, plan, workspace.normed, leadingInput: shape.hidden,
-            &workspace.weights, into: &workspace.attentionInput, width: shape.attentionInput)
+            &workspace.packed, into: &workspace.attentionInput, width: shape.attentionInput)
         if let change {
             addChange(
                 change, index, attentionKinds, plan, workspace.normed, leadingInput: shape.hidden,
@@ -70,7 +70,7 @@ extension InnerCortex {
         }
         project(
             [layer.attentionOutput], plan, workspace.attentionOutput,
-            leadingInput: shape.attentionOutput, &workspace.weights, into: &workspace.normed,
+            leadingInput: shape.attentionOutput, &workspace.packed, into: &workspace.normed,
             width: shape.hidden)
         if let change {
             addChange(
@@ -88,7 +88,7 @@ extension InnerCortex {
         normaliseRows(plan, layer.feedForwardNorm, workspace.residual, into: &workspace.normed)
         project(
             layer.feedForwardInput, plan, workspace.normed, leadingInput: shape.hidden,
-            &workspace.weights, into: &workspace.feedForward, width: shape.feedForward)
+            &workspace.packed, into: &workspace.feedForward, width: shape.feedForward)
         if let change {
             addChange(
                 change, index, feedForwardKinds, plan, workspace.normed,
@@ -96,14 +96,14 @@ extension InnerCortex {
                 width: shape.feedForward)
         }
         let width = shape.feedForward
-        for row in plan.rows {
+        for row in 0..<plan.count {
             var all = workspace.feedForward.mutableSpan
             var values = all._mutatingExtracting(row * width..<(row + 1) * width)
             activate(&values)
         }
         project(
             [layer.feedForwardOutput], plan, workspace.feedForward,
-            leadingInput: shape.feedForward, &workspace.weights, into: &workspace.normed,
+            leadingInput: shape.feedForward, &workspace.packed, into: &workspace.normed,
             width: shape.hidden)
         if let change {
             addChange(
@@ -121,9 +121,9 @@ extension InnerCortex {
         let turned = (shape.heads + shape.keyValueHeads) * shape.headSize
         let half = shape.headSize / 2
         var all = input.mutableSpan
-        for (index, row) in plan.rows.enumerated() {
+        for row in 0..<plan.count {
             let start = row * shape.attentionInput
-            let angles = index * half..<(index + 1) * half
+            let angles = row * half..<(row + 1) * half
             var part = all._mutatingExtracting(start..<start + turned)
             LayerKernels.rotate(
                 &part, cosines: cosines.span.extracting(angles),
@@ -135,12 +135,12 @@ extension InnerCortex {
         _ layer: Int, _ plan: RowPlan, _ input: [Float], _ cache: inout KVCache.Storage
     ) {
         let size = shape.keyValueHeads * shape.headSize
-        for (index, row) in plan.rows.enumerated() {
+        for row in 0..<plan.count {
             let keys = row * shape.attentionInput + shape.attentionOutput
             cache.store(
                 keys: input.span.extracting(keys..<keys + size),
                 values: input.span.extracting(keys + size..<keys + 2 * size), layer: layer,
-                position: plan.position + index)
+                position: plan.position + row)
         }
     }
 
@@ -164,20 +164,18 @@ extension InnerCortex {
         var scores = scores.mutableSpan
         for index in 0..<(isOne ? 1 : group) {
             let column = (head * group + index) * size
-            let query = plan.firstRow * shape.attentionInput + column
-            let target = plan.firstRow * shape.attentionOutput + column
-            let queryEnd = query + (rows.count - 1) * rows.queryStride + size
-            let targetEnd = target + (rows.count - 1) * rows.outputStride + size
-            var out = output._mutatingExtracting(target..<targetEnd)
+            let queryEnd = column + (rows.count - 1) * rows.queryStride + size
+            let outputEnd = column + (rows.count - 1) * rows.outputStride + size
+            var out = output._mutatingExtracting(column..<outputEnd)
             AttentionKernels.attend(
-                input.extracting(query..<queryEnd), rows, keys: cache.keys.span.extracting(place),
+                input.extracting(column..<queryEnd), rows, keys: cache.keys.span.extracting(place),
                 values: cache.values.span.extracting(place), headSize: size, scratch: &scores,
                 into: &out)
         }
     }
 
     private func addToResidual(_ plan: RowPlan, _ output: [Float], _ residual: inout [Float]) {
-        let range = plan.firstRow * shape.hidden..<(plan.firstRow + plan.count) * shape.hidden
+        let range = 0..<plan.count * shape.hidden
         var all = residual.mutableSpan
         var rows = all._mutatingExtracting(range)
         VectorKernels.addScaled(output.span.extracting(range), 1, to: &rows)
@@ -187,7 +185,7 @@ extension InnerCortex {
         _ plan: RowPlan, _ norm: NormWeights, _ residual: [Float], into normed: inout [Float]
     ) {
         var all = normed.mutableSpan
-        for row in plan.rows {
+        for row in 0..<plan.count {
             let range = row * shape.hidden..<(row + 1) * shape.hidden
             var out = all._mutatingExtracting(range)
             normalise(residual.span.extracting(range), norm, into: &out)

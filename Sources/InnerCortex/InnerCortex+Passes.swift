@@ -3,7 +3,7 @@ public import ModelFormats
 
 /// Running a part of the blocks, with a look inside and with changes.
 extension InnerCortex {
-    /// As ``forward(_:cache:path:hidden:)``, with the same bytes, and hands out what `taps` asks
+    /// As ``forward(_:cache:hidden:)``, with the same bytes, and hands out what `taps` asks
     /// for.
     ///
     /// - Parameter taps: names blocks of this core; becomes what was there, for these tokens. Its
@@ -11,14 +11,13 @@ extension InnerCortex {
     /// - Precondition: as there.
     /// - Complexity: one copy more a tap; allocates nothing once a pass of this size has been made.
     public func forward(
-        _ tokens: ArraySlice<TokenID>, cache: KVCache, path: ForwardPath = .automatic,
-        taps: inout ForwardTaps, hidden: inout [Float]
+        _ tokens: ArraySlice<TokenID>, cache: KVCache, taps: inout ForwardTaps,
+        hidden: inout [Float]
     ) {
         precondition(
             cache.firstBlock == 0, "forward: the cache lacks blocks that tokens go through")
         runPasses(
-            count: tokens.count, cache: cache, path: path, change: nil, taps: &taps,
-            hidden: &hidden
+            count: tokens.count, cache: cache, change: nil, taps: &taps, hidden: &hidden
         ) { rows, plan, workspace in
             let start = tokens.startIndex
             embed(
@@ -31,8 +30,7 @@ extension InnerCortex {
     /// those in `cache`, and adds them to it.
     ///
     /// With the residual that the pass over the tokens had there, and without a change, the result
-    /// is that pass's, to the bit, if `path` is the same and both have several rows or one. A
-    /// change of 0 gives that result too.
+    /// is that pass's, to the bit. A change of 0 gives that result too.
     /// - Parameters:
     ///   - residual: shape [count, hiddenSize], at least one row.
     ///   - change: what these blocks compute with beside their frozen weights.
@@ -41,8 +39,7 @@ extension InnerCortex {
     ///   shapes, its injection has a row for each.
     /// - Complexity: allocates nothing once a pass of this size has been made.
     public func forward(
-        residual: [Float], cache: KVCache, path: ForwardPath = .automatic,
-        change: PassChange? = nil, hidden: inout [Float]
+        residual: [Float], cache: KVCache, change: PassChange? = nil, hidden: inout [Float]
     ) {
         let width = config.hiddenSize
         precondition(residual.count % width == 0, "forward: rows of another size")
@@ -51,19 +48,18 @@ extension InnerCortex {
             "forward: an injection of another size")
         var none = ForwardTaps()
         runPasses(
-            count: residual.count / width, cache: cache, path: path, change: change, taps: &none,
+            count: residual.count / width, cache: cache, change: change, taps: &none,
             hidden: &hidden
-        ) { rows, plan, workspace in
-            Self.copyRows(residual, rows, plan, into: &workspace.residual, width: width)
+        ) { rows, _, workspace in
+            Self.copyRows(residual, rows, into: &workspace.residual, width: width)
         }
     }
 
     /// The blocks of `cache`, in passes of bounded size.
     ///
-    /// - Parameter fill: writes the given rows of the input to the plan's rows of
-    ///   `workspace.residual`.
+    /// - Parameter fill: writes the given rows of the input to `workspace.residual`.
     private func runPasses(
-        count: Int, cache: KVCache, path: ForwardPath, change: PassChange?,
+        count: Int, cache: KVCache, change: PassChange?,
         taps: inout ForwardTaps, hidden: inout [Float],
         fill: (Range<Int>, RowPlan, inout Workspace) -> Void
     ) {
@@ -76,11 +72,9 @@ extension InnerCortex {
             "forward: a tap at a block that is not run")
         resize(&hidden, count * config.hiddenSize)
         workspaces.use { workspace in
-            for start in stride(from: 0, to: count, by: Tile.tokensPerPass) {
-                let rows = start..<min(count, start + Tile.tokensPerPass)
-                let plan = RowPlan(
-                    position: cache.count, count: rows.count,
-                    usesTiles: path == .tiles || count > 1)
+            for start in stride(from: 0, to: count, by: RowPlan.largestCount) {
+                let rows = start..<min(count, start + RowPlan.largestCount)
+                let plan = RowPlan(position: cache.count, count: rows.count)
                 workspace.reserve(plan, shape, keys: cache.capacity)
                 fill(rows, plan, &workspace)
                 rotary?.fill(
@@ -88,7 +82,7 @@ extension InnerCortex {
                     sines: &workspace.sines)
                 for block in cache.firstBlock..<weights.layers.count {
                     if let injection = change?.injection, injection.block == block {
-                        inject(injection.rows, rows, plan, &workspace.residual)
+                        inject(injection.rows, rows, &workspace.residual)
                     }
                     taps.readResidual(before: block) { taken in
                         resize(&taken, count * shape.hidden)
@@ -113,26 +107,23 @@ extension InnerCortex {
         }
     }
 
-    /// Adds rows of `injected` to the plan's rows of the residual stream.
+    /// Adds rows of `injected` to the residual stream.
     private func inject(
-        _ injected: [Float], _ rows: Range<Int>, _ plan: RowPlan, _ residual: inout [Float]
+        _ injected: [Float], _ rows: Range<Int>, _ residual: inout [Float]
     ) {
         let width = shape.hidden
-        let first = plan.firstRow * width
         var all = residual.mutableSpan
-        var target = all._mutatingExtracting(first..<first + rows.count * width)
+        var target = all._mutatingExtracting(0..<rows.count * width)
         VectorKernels.addScaled(
             injected.span.extracting(rows.lowerBound * width..<rows.upperBound * width), 1,
             to: &target)
     }
 
     private static func copyRows(
-        _ source: [Float], _ rows: Range<Int>, _ plan: RowPlan, into target: inout [Float],
-        width: Int
+        _ source: [Float], _ rows: Range<Int>, into target: inout [Float], width: Int
     ) {
-        let first = plan.firstRow * width
         var all = target.mutableSpan
-        var out = all._mutatingExtracting(first..<first + rows.count * width)
+        var out = all._mutatingExtracting(0..<rows.count * width)
         VectorKernels.copy(
             source.span.extracting(rows.lowerBound * width..<rows.upperBound * width), into: &out)
     }
@@ -143,8 +134,8 @@ extension InnerCortex {
         of target: inout [Float]
     ) {
         var all = target.mutableSpan
-        for (index, row) in plan.rows.enumerated() {
-            let place = (start + index) * width
+        for row in 0..<plan.count {
+            let place = (start + row) * width
             var out = all._mutatingExtracting(place..<place + width)
             VectorKernels.copy(
                 source.span.extracting(row * stride..<row * stride + width), into: &out)

@@ -1,7 +1,7 @@
 import Kernels
 public import ModelFormats
 
-/// The frozen core: a Transformer whose weights stay read-only in their mapped files.
+/// The frozen core: a Transformer whose weights are mapped read-only, and laid out once for products.
 ///
 /// Nothing here can change a weight. Every result is a pure function of the tokens in the cache
 /// and the tokens given: same tokens, same bytes, on one `KernelClass`.
@@ -22,7 +22,7 @@ public final class InnerCortex: Sendable {
     ///
     /// - Throws: `ModelFormatError`, naming the tensor that is missing, of a wrong shape or type,
     ///   or holds NaN or infinity.
-    /// - Complexity: reads every weight once, to check it.
+    /// - Complexity: reads every weight once, to check it and to copy it into panels.
     public init(folder: String) throws(ModelFormatError) {
         var config = try ModelConfig(folder: folder)
         let checkpoint = try SafetensorsCheckpoint(folder: folder)
@@ -30,7 +30,7 @@ public final class InnerCortex: Sendable {
         hasHeadBesideConfig = config.tiesEmbeddings && !weights.isTied
         config.tiesEmbeddings = weights.isTied
         self.config = config
-        shape = TransformerShape(config, weights)
+        shape = TransformerShape(config)
         projections = ProjectionShapes(config)
         rotary = config.rope.map { [config] in
             RotaryFrequencies($0, headSize: config.headSize)
@@ -52,8 +52,8 @@ public final class InnerCortex: Sendable {
 
     /// Runs `tokens` at the positions after those in `cache`, and adds them to it.
     ///
-    /// Several tokens are computed in tiles, by matrix products; one token by our matrix-vector
-    /// kernels, unless `path` says otherwise. The two round differently, by about 1e-6 relative.
+    /// A token's result depends on it and on the tokens before it, to the bit: not on how a text is
+    /// cut into calls.
     /// - Parameters:
     ///   - tokens: at least one.
     ///   - hidden: becomes the final normed hidden states, shape [tokens.count, hiddenSize]: what
@@ -61,51 +61,38 @@ public final class InnerCortex: Sendable {
     /// - Precondition: the tokens are in the vocabulary and fit into the cache.
     /// - Complexity: allocates nothing once a pass of this size has been made.
     public func forward(
-        _ tokens: ArraySlice<TokenID>, cache: KVCache, path: ForwardPath = .automatic,
-        hidden: inout [Float]
+        _ tokens: ArraySlice<TokenID>, cache: KVCache, hidden: inout [Float]
     ) {
         var none = ForwardTaps()
-        forward(tokens, cache: cache, path: path, taps: &none, hidden: &hidden)
+        forward(tokens, cache: cache, taps: &none, hidden: &hidden)
     }
 
-    /// z0 = hidden·Uᵀ.
+    /// z0 = hidden·Uᵀ; row i of the result depends on row i of `hidden` alone.
     ///
-    /// One row goes through our matrix-vector kernel, several (or one with `path: .tiles`) through
-    /// tiles, where row i of the result depends on row i of `hidden` and on (position + i) mod 64.
     /// - Parameters:
     ///   - hidden: final normed hidden states, shape [count, hiddenSize].
-    ///   - position: the context position of the first row. Matters only for bit-exact agreement
-    ///     between calls that cut a text differently.
     ///   - logits: becomes shape [count, vocabularySize]; its storage is used again when it has
     ///     that size already.
     /// - Complexity: allocates nothing once a call of this size has been made.
-    public func unembed(
-        _ hidden: Span<Float>, count: Int, position: Int = 0, path: ForwardPath = .automatic,
-        logits: inout [Float]
-    ) {
-        precondition(
-            hidden.count == count * config.hiddenSize && position >= 0, "unembed: shapes differ")
+    public func unembed(_ hidden: Span<Float>, count: Int, logits: inout [Float]) {
+        precondition(hidden.count == count * config.hiddenSize, "unembed: shapes differ")
         resize(&logits, count * config.vocabularySize)
-        guard count > 0 else { return }
-        var out = logits.mutableSpan
-        if count == 1 && path == .automatic {
-            weights.unembedding.multiply(hidden, into: &out)
-            return
+        workspaces.use { workspace in
+            var out = logits.mutableSpan
+            weights.unembedding.apply(
+                hidden, rows: count, strideX: config.hiddenSize, &workspace.packed, into: &out,
+                strideY: config.vocabularySize)
         }
-        unembedTiles(hidden, RowPlan(position: position, count: count, usesTiles: true), &out)
     }
 
-    /// As ``unembed(_:count:position:path:logits:)``, for arrays.
-    public func unembed(
-        _ hidden: [Float], count: Int, position: Int = 0, path: ForwardPath = .automatic,
-        logits: inout [Float]
-    ) {
-        unembed(hidden.span, count: count, position: position, path: path, logits: &logits)
+    /// As ``unembed(_:count:logits:)``, for arrays.
+    public func unembed(_ hidden: [Float], count: Int, logits: inout [Float]) {
+        unembed(hidden.span, count: count, logits: &logits)
     }
 
     /// The token's row of the unembedding U, in single precision; shape [hiddenSize].
     public func unembeddingRow(_ token: TokenID, into row: inout MutableSpan<Float>) {
-        weights.unembedding.widen(outputs: checkedRow(token), into: &row)
+        weights.unembedding.weight.widen(outputs: checkedRow(token), into: &row)
     }
 
     /// γ ⊙ U_token: by how much each direction of a final residual of root mean square 1 moves the
@@ -123,7 +110,7 @@ public final class InnerCortex: Sendable {
     ) -> Bool {
         switch matrix {
         case .embedding: tensor.isCopy(of: weights.embedding.tensor)
-        case .unembedding: tensor.isCopy(of: weights.unembedding.tensor)
+        case .unembedding: tensor.isCopy(of: weights.unembedding.weight.tensor)
         }
     }
 

@@ -19,13 +19,9 @@ struct LayerWeights: Sendable {
     /// Gate and up (llama) or up (gpt2).
     let feedForwardInput: [Projection]
     let feedForwardOutput: Projection
-
-    var projections: [Projection] {
-        attentionInput + feedForwardInput + [attentionOutput, feedForwardOutput]
-    }
 }
 
-/// All weights of a checkpoint, found by name, checked and left in their file.
+/// All weights of a checkpoint, found by name and checked.
 struct TransformerWeights: Sendable {
     /// [vocabulary, hidden].
     let embedding: WeightMatrix
@@ -33,14 +29,14 @@ struct TransformerWeights: Sendable {
     let positions: WeightMatrix?
     let layers: [LayerWeights]
     let finalNorm: NormWeights
-    /// [vocabulary, hidden].
-    let unembedding: WeightMatrix
+    /// Its weight is [vocabulary, hidden].
+    let unembedding: Projection
     /// Whether the unembedding is the embedding.
     let isTied: Bool
 
     /// - Throws: `ModelFormatError`, naming the tensor that is missing, of a wrong shape or type,
     ///   or not finite.
-    /// - Complexity: reads every weight once, to check it.
+    /// - Complexity: reads every weight once, to check it and to copy it into panels.
     init(_ checkpoint: SafetensorsCheckpoint, _ config: ModelConfig) throws(ModelFormatError) {
         switch config.family {
         case .llama: try self.init(llama: WeightReader(checkpoint, prefix: "model."), config)
@@ -90,7 +86,8 @@ struct TransformerWeights: Sendable {
         }
         self.layers = layers
         finalNorm = try reader.norm("norm", hidden, hasShift: false)
-        (unembedding, isTied) = try Self.head(reader.unprefixed, config, embedding)
+        let (head, isTied) = try Self.head(reader.unprefixed, config, embedding)
+        (unembedding, self.isTied) = (Projection(head), isTied)
     }
 
     private init(gpt2 reader: WeightReader, _ config: ModelConfig) throws(ModelFormatError) {
@@ -120,7 +117,8 @@ struct TransformerWeights: Sendable {
         }
         self.layers = layers
         finalNorm = try reader.norm("ln_f", hidden, hasShift: true)
-        (unembedding, isTied) = try Self.head(reader.unprefixed, config, embedding)
+        let (head, isTied) = try Self.head(reader.unprefixed, config, embedding)
+        (unembedding, self.isTied) = (Projection(head), isTied)
     }
 
     /// The stored head, or the embedding where config.json ties them and no other head is stored: a

@@ -1,7 +1,7 @@
 import Kernels
 import ModelFormats
 
-/// A two-dimensional weight where it lies in the mapped file, and the products with it.
+/// A two-dimensional weight where it lies in the mapped file.
 struct WeightMatrix: Sendable {
     /// The order of the two dimensions in the file.
     enum Layout: Sendable {
@@ -16,25 +16,6 @@ struct WeightMatrix: Sendable {
     let layout: Layout
     let inputs: Int
     let outputs: Int
-
-    /// Outputs whose weights are converted to single precision at a time: one megabyte, so that
-    /// they stay in the second-level cache while the tiles pass. It depends on shapes only, because
-    /// a product's rounding may depend on how it is cut.
-    var blockOutputs: Int { min(outputs, max(64, 262_144 / inputs / 64 * 64)) }
-
-    /// y = W·x, by our kernels.
-    ///
-    /// - Parameters:
-    ///   - x: shape [inputs].
-    ///   - y: shape [outputs].
-    func multiply(_ x: Span<Float>, into y: inout MutableSpan<Float>) {
-        tensor.withUnsafeBytes { bytes in
-            switch layout {
-            case .outputsFirst: MatrixKernels.multiply(bytes.bytes, type, by: x, into: &y)
-            case .inputsFirst: MatrixKernels.multiplyTransposed(bytes.bytes, type, by: x, into: &y)
-            }
-        }
-    }
 
     /// The weights of some outputs in single precision: shape [range.count, inputs], or
     /// [inputs, range.count] when the inputs come first.
@@ -59,40 +40,49 @@ struct WeightMatrix: Sendable {
         }
     }
 
-    /// y = x·Wᵀ for one tile of rows and one block of outputs, by OpenBLAS.
-    ///
-    /// - Parameters:
-    ///   - x: shape [Tile.rows, inputs], rows `leadingX` apart.
-    ///   - block: what `widen(outputs:into:)` gave for `count` outputs.
-    ///   - y: shape [Tile.rows, count], rows `leadingY` apart.
-    func multiplyTile(
-        _ x: Span<Float>, leadingX: Int, block: Span<Float>, count: Int, leadingY: Int,
-        into y: inout MutableSpan<Float>
-    ) {
-        BLAS.multiply(
-            a: x, b: block, m: Tile.rows, k: inputs, n: count,
-            transposeB: layout == .outputsFirst, leadingA: leadingX, leadingC: leadingY, into: &y)
+    /// A copy laid out for products.
+    func panels() -> PanelMatrix {
+        tensor.withUnsafeBytes { buffer in
+            PanelMatrix(
+                buffer.bytes, type, inputs: inputs, outputs: outputs,
+                inputsFirst: layout == .inputsFirst)
+        }
     }
 }
 
 /// A matrix with its bias: y = W·x + b.
 struct Projection: Sendable {
+    /// W in its file.
     let weight: WeightMatrix
+    /// W as products read it.
+    let panels: PanelMatrix
     /// Shape [outputs].
     let bias: [Float]?
-}
 
-/// The tiles that prefill computes in.
-///
-/// Tiles are aligned to positions of the context, and rows of a tile that are not asked for are
-/// computed and thrown away: so every product has the same shape, and a token's result depends on
-/// its position and on the tokens before it, never on how a text was cut into calls. (OpenBLAS's
-/// Haswell kernels round rows of one product differently, depending on their place in it.)
-enum Tile {
-    /// Rows of every product.
-    static let rows = 64
-    /// Most tokens of one pass through the layers: the weights are converted once for all of them.
-    static let tokensPerPass = 512
-    /// Rows that a pass can need: `tokensPerPass`, starting anywhere in a tile.
-    static let maximumRows = tokensPerPass + rows
+    init(_ weight: WeightMatrix, bias: [Float]? = nil) {
+        self.weight = weight
+        panels = weight.panels()
+        self.bias = bias
+    }
+
+    /// out[row] = the projection of input[row].
+    ///
+    /// - Parameters:
+    ///   - input: rows `strideX` apart, each beginning with the inputs.
+    ///   - scratch: grows to `rows·inputs` elements.
+    ///   - output: rows `strideY` apart, each beginning with the place of the outputs.
+    func apply(
+        _ input: Span<Float>, rows: Int, strideX: Int, _ scratch: inout [Float],
+        into output: inout MutableSpan<Float>, strideY: Int
+    ) {
+        Workspace.grow(&scratch, rows * weight.inputs)
+        var room = scratch.mutableSpan
+        panels.multiply(
+            input, rows: rows, strideX: strideX, scratch: &room, into: &output, strideY: strideY)
+        guard let bias else { return }
+        for row in 0..<rows {
+            var out = output._mutatingExtracting(row * strideY..<row * strideY + weight.outputs)
+            VectorKernels.addScaled(bias.span, 1, to: &out)
+        }
+    }
 }

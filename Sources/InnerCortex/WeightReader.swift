@@ -34,8 +34,7 @@ struct WeightReader {
         layout: WeightMatrix.Layout = .outputsFirst
     ) throws(ModelFormatError) -> Projection {
         Projection(
-            weight: try matrix(
-                name + ".weight", inputs: inputs, outputs: outputs, layout: layout),
+            try matrix(name + ".weight", inputs: inputs, outputs: outputs, layout: layout),
             bias: hasBias ? try vector(name + ".bias", outputs) : nil)
     }
 

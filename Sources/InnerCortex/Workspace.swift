@@ -21,15 +21,12 @@ struct Workspace: Sendable {
     var sines: [Float] = []
     /// Inner activations and outputs of changes of the weights.
     var lowRank: [Float] = []
-    /// A block of weights in single precision.
-    var weights: [Float] = []
-    /// One tile of input to the unembedding, [Tile.rows, hidden], and of its output.
-    var tileInput: [Float] = []
-    var tileOutput: [Float] = []
+    /// Rows as a product reads them.
+    var packed: [Float] = []
 
     /// Makes every buffer large enough.
     mutating func reserve(_ plan: RowPlan, _ shape: TransformerShape, keys: Int) {
-        let rows = plan.bufferRows
+        let rows = plan.count
         Self.grow(&residual, rows * shape.hidden)
         Self.grow(&normed, rows * shape.hidden)
         Self.grow(&attentionInput, rows * shape.attentionInput)
@@ -38,14 +35,6 @@ struct Workspace: Sendable {
         Self.grow(&scores, AttentionKernels.scratchCount(keys: keys))
         Self.grow(&cosines, plan.count * shape.headSize / 2)
         Self.grow(&sines, plan.count * shape.headSize / 2)
-        if plan.usesTiles { Self.grow(&weights, shape.largestBlock) }
-    }
-
-    /// Makes the buffers of the unembedding large enough.
-    mutating func reserveUnembedding(_ shape: TransformerShape) {
-        Self.grow(&weights, shape.largestBlock)
-        Self.grow(&tileInput, Tile.rows * shape.hidden)
-        Self.grow(&tileOutput, Tile.rows * shape.unembeddingBlock)
     }
 
     static func grow(_ buffer: inout [Float], _ count: Int) {
@@ -74,27 +63,17 @@ struct TransformerShape: Sendable {
     let headSize: Int
     let feedForward: Int
     let intermediate: Int
-    /// Elements of the largest block of weights that is converted at a time.
-    let largestBlock: Int
-    /// Outputs of a block of the unembedding.
-    let unembeddingBlock: Int
 
     /// Queries, keys and values.
     var attentionInput: Int { (heads + 2 * keyValueHeads) * headSize }
     var attentionOutput: Int { heads * headSize }
 
-    init(_ config: ModelConfig, _ weights: TransformerWeights) {
+    init(_ config: ModelConfig) {
         hidden = config.hiddenSize
         heads = config.headCount
         keyValueHeads = config.keyValueHeadCount
         headSize = config.headSize
         intermediate = config.intermediateSize
         feedForward = (config.family == .llama ? 2 : 1) * config.intermediateSize
-        unembeddingBlock = weights.unembedding.blockOutputs
-        var matrices = [weights.unembedding]
-        for layer in weights.layers {
-            for projection in layer.projections { matrices.append(projection.weight) }
-        }
-        largestBlock = matrices.map { $0.blockOutputs * $0.inputs }.max() ?? 0
     }
 }

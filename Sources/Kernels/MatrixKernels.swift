@@ -10,11 +10,8 @@ public enum WeightType: Sendable, Equatable {
     public var byteCount: Int { self == .float32 ? 4 : 2 }
 }
 
-/// Products of a stored matrix with a vector, straight from the bytes of a mapped file.
-///
-/// Elements become single precision in registers, exactly, and are multiplied with `fma`. The bytes
-/// need no alignment. Deterministic within one ``KernelClass``; nothing is allocated. These are
-/// bound by memory: time ≈ bytes ÷ bandwidth.
+/// Products of a matrix with a vector. Multiplied with `fma`; deterministic within one
+/// ``KernelClass``; nothing is allocated. For frozen weights see ``PanelMatrix``.
 public enum MatrixKernels {
     /// y = W·x.
     ///
@@ -23,14 +20,14 @@ public enum MatrixKernels {
     ///   - x: shape [columns].
     ///   - y: shape [rows]. Each element depends on its own row only, not on how many there are.
     public static func multiply(
-        _ weight: RawSpan, _ type: WeightType, by x: Span<Float>, into y: inout MutableSpan<Float>
+        _ weight: Span<Float>, by x: Span<Float>, into y: inout MutableSpan<Float>
     ) {
-        precondition(
-            weight.byteCount == x.count * y.count * type.byteCount, "multiply: shapes differ")
-        weight.withUnsafeBytes { w in
+        precondition(weight.count == x.count * y.count, "multiply: shapes differ")
+        weight.withUnsafeBufferPointer { w in
             x.withUnsafeBufferPointer { x in
                 y.withUnsafeMutableBufferPointer { y in
-                    function(type)?(w.baseAddress, x.baseAddress, y.baseAddress, y.count, x.count)
+                    kernels.pointee.gemv(
+                        w.baseAddress, x.baseAddress, y.baseAddress, y.count, x.count)
                 }
             }
         }
@@ -66,42 +63,21 @@ public enum MatrixKernels {
         }
     }
 
-    private static func function(_ type: WeightType) -> Product? {
-        switch type {
-        case .float32: kernels.pointee.gemv_f32
-        case .bfloat16: kernels.pointee.gemv_bf16
-        case .float16: kernels.pointee.gemv_f16
-        }
-    }
-
-    private typealias Product =
-        @convention(c) (
-            UnsafeRawPointer?, UnsafePointer<Float>?, UnsafeMutablePointer<Float>?, Int, Int
-        ) -> Void
-
-    /// y = xᵀ·W, for weights stored as [in, out] (GPT-2's `Conv1D`).
+    /// y = xᵀ·W.
     ///
     /// - Parameters:
     ///   - weight: W, shape [x.count, y.count], row-major.
     ///   - x: shape [rows].
     ///   - y: shape [columns].
     public static func multiplyTransposed(
-        _ weight: RawSpan, _ type: WeightType, by x: Span<Float>, into y: inout MutableSpan<Float>
+        _ weight: Span<Float>, by x: Span<Float>, into y: inout MutableSpan<Float>
     ) {
-        precondition(
-            weight.byteCount == x.count * y.count * type.byteCount,
-            "multiplyTransposed: shapes differ")
-        let table = kernels
-        weight.withUnsafeBytes { w in
+        precondition(weight.count == x.count * y.count, "multiplyTransposed: shapes differ")
+        weight.withUnsafeBufferPointer { w in
             x.withUnsafeBufferPointer { x in
                 y.withUnsafeMutableBufferPointer { y in
-                    let function =
-                        switch type {
-                        case .float32: table.pointee.gemv_transposed_f32
-                        case .bfloat16: table.pointee.gemv_transposed_bf16
-                        case .float16: table.pointee.gemv_transposed_f16
-                        }
-                    function?(w.baseAddress, x.baseAddress, y.baseAddress, x.count, y.count)
+                    kernels.pointee.gemv_transposed(
+                        w.baseAddress, x.baseAddress, y.baseAddress, x.count, y.count)
                 }
             }
         }

@@ -62,7 +62,7 @@ public struct HiddenStatistics {
         for token in 0..<count {
             let row = (0..<size).map { rows[token * size + $0] - centre[$0] }
             var result = product.mutableSpan
-            MatrixKernels.multiply(output.span.bytes, .float32, by: row.span, into: &result)
+            MatrixKernels.multiply(output.span, by: row.span, into: &result)
             total += Double(VectorKernels.dot(product.span, product.span).squareRoot())
         }
         let scale = Float(Double(count) / max(total, 1e-9))

@@ -126,13 +126,13 @@ public final class Cortex: Sendable {
     /// inside of the network. What else the slice held is stale.
     /// - Parameter layer: the synapses under which the slice will be read.
     func forward(
-        _ tokens: ArraySlice<TokenID>, cache: KVCache, path: ForwardPath = .automatic,
-        layer: LayerSynapses, into slice: inout FrozenSlice
+        _ tokens: ArraySlice<TokenID>, cache: KVCache, layer: LayerSynapses,
+        into slice: inout FrozenSlice
     ) {
         let taps = layerTaps(layer)
         // An equal set of taps keeps its storage.
         if !slice.taps.asksForTheSame(as: taps) { slice.taps = taps }
-        inner.forward(tokens, cache: cache, path: path, taps: &slice.taps, hidden: &slice.hidden)
+        inner.forward(tokens, cache: cache, taps: &slice.taps, hidden: &slice.hidden)
         slice.layerLatents.removeAll(keepingCapacity: true)
         slice.layerTerm.removeAll(keepingCapacity: true)
     }

@@ -16,7 +16,7 @@ final class FrozenReader {
     private let windowLength: Int
     private var cache: KVCache
     /// The position at which the window of the newest slice begins.
-    private(set) var windowStart = 0
+    private var windowStart = 0
     /// The next position to predict from.
     private var next: Int
     private var layer: LayerSite
@@ -59,11 +59,8 @@ final class FrozenReader {
         let positions = next..<stop
         var slice = FrozenSlice(cortex: cortex)
         slice.positions = positions
-        cortex.forward(
-            tokens[positions], cache: cache, path: .tiles, layer: layer, into: &slice)
-        cortex.inner.unembed(
-            slice.hidden, count: positions.count,
-            position: positions.lowerBound - windowStart, path: .tiles, logits: &slice.logits)
+        cortex.forward(tokens[positions], cache: cache, layer: layer, into: &slice)
+        cortex.inner.unembed(slice.hidden, count: positions.count, logits: &slice.logits)
         cortex.addFeatures(to: &slice)
         next = stop
         return .slice(slice)
@@ -85,7 +82,7 @@ final class FrozenReader {
     /// Fills in what the layer site says at some rows of the newest slice, which follow those that
     /// were filled in before.
     func readLayer(_ slice: inout FrozenSlice, rows: Range<Int>, synapses: LayerSynapses) {
-        layer.read(&slice, rows: rows, synapses: synapses, frozen: cache, path: .tiles)
+        layer.read(&slice, rows: rows, synapses: synapses, frozen: cache)
     }
 
     /// The final hidden states of the newest slice after what the layer site changed, shape
@@ -105,8 +102,7 @@ final class FrozenReader {
         let stop = min(next, position + Self.sliceLength)
         var slice = FrozenSlice(cortex: cortex)
         cortex.forward(
-            tokens[position..<stop], cache: cache, path: .tiles, layer: synapses, into: &slice)
-        layer.extend(
-            &slice, rows: 0..<stop - position, synapses: synapses, frozen: cache, path: .tiles)
+            tokens[position..<stop], cache: cache, layer: synapses, into: &slice)
+        layer.extend(&slice, rows: 0..<stop - position, synapses: synapses, frozen: cache)
     }
 }

@@ -148,9 +148,7 @@ public final class GenerationTask: CortexTask {
         cortex.forward(tokens[positions], cache: cache, layer: sites.layer, into: &slice)
         cortex.inner.unembed(slice.hidden, count: positions.count, logits: &slice.logits)
         if !sites.isSilent { cortex.addFeatures(to: &slice) }
-        layer.read(
-            &slice, rows: 0..<positions.count, synapses: sites.layer, frozen: cache,
-            path: .automatic)
+        layer.read(&slice, rows: 0..<positions.count, synapses: sites.layer, frozen: cache)
     }
 
     private func predict(position: Int, row: Int) {

@@ -38,7 +38,7 @@ public struct KeyProjection: Sendable, Equatable {
             do {
                 var product = row.mutableSpan
                 MatrixKernels.multiply(
-                    projection.span.bytes, .float32, by: centred.span, into: &product)
+                    projection.span, by: centred.span, into: &product)
             }
             let norm = VectorKernels.dot(row.span, row.span).squareRoot()
             let scale = norm > 0 ? 1 / norm : 0

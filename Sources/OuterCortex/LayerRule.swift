@@ -10,8 +10,7 @@ public struct LayerRule: Sendable, Equatable, Codable {
     public var dense = SynapseRule(rate: 0)
     /// D: x ← x + ‖x‖·Σ f̂_i·D_i, over the latents of the SAE in `sae-layer/`.
     public var decoder = SynapseRule(rate: 0)
-    /// Tokens that one state of the synapses serves. The blocks above compute whole tiles of 64
-    /// positions, so that shorter chunks cost more: 32 twice as much as 64.
+    /// Tokens that one state of the synapses serves: one pass through the blocks above.
     public var chunkLength = 32
     /// The largest norm of ΔW in units of the frozen projection's, and of a latent's direction in
     /// units of the residual's; the safe zone's `matrix_bound` holds as well.

@@ -38,22 +38,18 @@ struct LayerSite {
     ///   - rows: of the slice; they follow those of the call before.
     ///   - synapses: with the deltas that the slice was read for.
     ///   - frozen: the cache of the pass that made the slice, its newest row the slice's last.
-    ///   - path: of that pass.
     /// - Complexity: The blocks from the first change on and an unembedding, for these rows.
     mutating func read(
-        _ slice: inout FrozenSlice, rows: Range<Int>, synapses: LayerSynapses, frozen: KVCache,
-        path: ForwardPath
+        _ slice: inout FrozenSlice, rows: Range<Int>, synapses: LayerSynapses, frozen: KVCache
     ) {
         guard speaks(synapses) else { return }
-        extend(&slice, rows: rows, synapses: synapses, frozen: frozen, path: path)
+        extend(&slice, rows: rows, synapses: synapses, frozen: frozen)
         let (width, vocabulary) = (slice.hiddenSize, slice.vocabularySize)
         let before = slice.hidden[rows.lowerBound * width..<rows.upperBound * width]
         if cortex.entryBlock(of: synapses) == nil { hidden = Array(before) }
         let after = synapses.deltas[.unembedding] == nil ? [] : hidden
         for (index, value) in before.enumerated() { hidden[index] -= value }
-        cortex.inner.unembed(
-            hidden, count: rows.count, position: position(of: rows.lowerBound, slice, frozen),
-            path: path, logits: &term)
+        cortex.inner.unembed(hidden, count: rows.count, logits: &term)
         if let delta = synapses.deltas[.unembedding] {
             cortex.inner.addToLogits(delta, hidden: after, logits: &term)
         }
@@ -67,8 +63,7 @@ struct LayerSite {
     /// Reads some rows as context alone; does nothing while the synapses are empty.
     /// - Parameters: as in `read`.
     mutating func extend(
-        _ slice: inout FrozenSlice, rows: Range<Int>, synapses: LayerSynapses, frozen: KVCache,
-        path: ForwardPath
+        _ slice: inout FrozenSlice, rows: Range<Int>, synapses: LayerSynapses, frozen: KVCache
     ) {
         guard speaks(synapses), let entry = cortex.entryBlock(of: synapses) else { return }
         cortex.addLayerFeatures(to: &slice)
@@ -82,7 +77,7 @@ struct LayerSite {
         let stream = slice.taps.residual(before: entry)
         cortex.inner.forward(
             residual: Array(stream[rows.lowerBound * width..<rows.upperBound * width]),
-            cache: own, path: path, change: change(slice, rows, synapses), hidden: &hidden)
+            cache: own, change: change(slice, rows, synapses), hidden: &hidden)
     }
 
     /// h' of the slice that `read` has just read whole; h where the site says nothing.

@@ -201,7 +201,7 @@ public struct Neuromodulator: Sendable, Equatable {
         _ weight: [Float], _ x: [Float], _ bias: [Float], into y: inout [Float]
     ) {
         var output = y.mutableSpan
-        MatrixKernels.multiply(weight.span.bytes, .float32, by: x.span, into: &output)
+        MatrixKernels.multiply(weight.span, by: x.span, into: &output)
         VectorKernels.addScaled(bias.span, 1, to: &output)
     }
 
@@ -221,7 +221,7 @@ public struct Neuromodulator: Sendable, Equatable {
         do {
             var active = used._mutatingExtracting(0..<count)
             MatrixKernels.multiplyTransposed(
-                terms.span.extracting(0..<row.count * count).bytes, .float32,
+                terms.span.extracting(0..<row.count * count),
                 by: weight.span.extracting(row), into: &active)
         }
         for index in 0..<count {

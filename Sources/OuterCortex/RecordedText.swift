@@ -9,8 +9,6 @@ public struct RecordedText: Sendable {
     let framed: FramedText
     /// As `FrozenReader` gave them, without logits.
     let slices: [FrozenSlice]
-    /// Where each slice's first row stands in its window.
-    let windowPositions: [Int]
 
     /// How many tokens are predicted.
     public var count: Int { max(0, framed.tokens.count - framed.given) }
@@ -23,14 +21,12 @@ extension Cortex {
         let text = framed(tokens)
         let reader = FrozenReader(cortex: self, text: text)
         var slices: [FrozenSlice] = []
-        var positions: [Int] = []
         while var slice = reader.nextSlice(layer: LayerSynapses()) {
             slice.taps = ForwardTaps()
             slice.logits = []
-            positions.append(slice.positions.lowerBound - reader.windowStart)
             slices.append(slice)
         }
-        return RecordedText(framed: text, slices: slices, windowPositions: positions)
+        return RecordedText(framed: text, slices: slices)
     }
 }
 
@@ -48,8 +44,7 @@ enum SliceSource {
             self = .recording(text, cortex: cortex, next: next + 1)
             var slice = text.slices[next]
             cortex.inner.unembed(
-                slice.hidden, count: slice.positions.count,
-                position: text.windowPositions[next], path: .tiles, logits: &slice.logits)
+                slice.hidden, count: slice.positions.count, logits: &slice.logits)
             cortex.addRuleFeatures(to: &slice)
             return .slice(slice)
         }

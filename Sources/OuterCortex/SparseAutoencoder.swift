@@ -13,8 +13,8 @@ public final class SparseAutoencoder: Sendable {
     /// How many latents stay active a position.
     public let activeCount: Int
 
-    /// [inputSize, latentCount], row-major.
-    private let encoderWeight: [Float]
+    /// W_enc.
+    private let encoder: PanelMatrix
     /// b_enc − b_dec·W_enc when the decoder bias is taken off the input, so that encoding is one
     /// product; [latentCount].
     private let encoderBias: [Float]
@@ -43,14 +43,19 @@ public final class SparseAutoencoder: Sendable {
         self.inputSize = inputSize
         latentCount = file.latentCount
         activeCount = k
-        encoderWeight = file.encoderWeight
+        let weight = file.encoderWeight
+        encoder = PanelMatrix(
+            weight.span.bytes, .float32, inputs: inputSize, outputs: file.latentCount,
+            inputsFirst: true)
         var bias = file.encoderBias
         if file.appliesDecoderBiasToInput {
             var shift = [Float](repeating: 0, count: file.latentCount)
+            let decoderBias = file.decoderBias
             var output = shift.mutableSpan
-            BLAS.multiply(
-                a: file.decoderBias.span, b: file.encoderWeight.span, m: 1, k: inputSize,
-                n: file.latentCount, into: &output)
+            var none = MutableSpan<Float>()
+            encoder.multiply(
+                decoderBias.span, rows: 1, strideX: inputSize, scratch: &none, into: &output,
+                strideY: latentCount)
             for index in bias.indices { bias[index] -= shift[index] }
         }
         encoderBias = bias
@@ -68,15 +73,17 @@ public final class SparseAutoencoder: Sendable {
         _ hidden: Span<Float>, count: Int, latents: inout [Int32], values: inout [Float]
     ) {
         var activations = [Float](repeating: 0, count: count * latentCount)
-        for row in 0..<count {
-            activations.replaceSubrange(
-                row * latentCount..<(row + 1) * latentCount, with: encoderBias)
-        }
-        let encoderWeight = encoderWeight
+        var scratch = [Float](repeating: 0, count: count > 1 ? count * inputSize : 0)
         var output = activations.mutableSpan
-        BLAS.multiply(
-            a: hidden, b: encoderWeight.span, m: count, k: inputSize, n: latentCount, beta: 1,
-            into: &output)
+        var room = scratch.mutableSpan
+        encoder.multiply(
+            hidden, rows: count, strideX: inputSize, scratch: &room, into: &output,
+            strideY: latentCount)
+        let encoderBias = encoderBias
+        for row in 0..<count {
+            var all = output._mutatingExtracting(row * latentCount..<(row + 1) * latentCount)
+            VectorKernels.addScaled(encoderBias.span, 1, to: &all)
+        }
         latents.removeAll(keepingCapacity: true)
         values.removeAll(keepingCapacity: true)
         var top: [Int32] = []

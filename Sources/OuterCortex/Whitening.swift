@@ -65,6 +65,6 @@ public struct Whitening: Sendable, Equatable {
 
     private static func multiply(_ matrix: [Float], _ x: [Float], into y: inout [Float]) {
         var output = y.mutableSpan
-        MatrixKernels.multiply(matrix.span.bytes, .float32, by: x.span, into: &output)
+        MatrixKernels.multiply(matrix.span, by: x.span, into: &output)
     }
 }

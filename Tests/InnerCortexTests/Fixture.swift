@@ -34,9 +34,7 @@ struct Fixture: Sendable, CustomStringConvertible {
 
 extension InnerCortex {
     /// Hidden states of `tokens` run in pieces of the given sizes, the last one repeated.
-    func hidden(
-        of tokens: [TokenID], pieces: [Int], path: ForwardPath = .automatic
-    ) -> [Float] {
+    func hidden(of tokens: [TokenID], pieces: [Int]) -> [Float] {
         let cache = makeCache(capacity: tokens.count)
         var all: [Float] = []
         var hidden: [Float] = []
@@ -45,7 +43,7 @@ extension InnerCortex {
         while start < tokens.count {
             let size = sizes.count > 1 ? sizes.removeFirst() : sizes.first ?? tokens.count
             let end = min(tokens.count, start + size)
-            forward(tokens[start..<end], cache: cache, path: path, hidden: &hidden)
+            forward(tokens[start..<end], cache: cache, hidden: &hidden)
             all += hidden
             start = end
         }

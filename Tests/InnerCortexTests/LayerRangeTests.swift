@@ -9,7 +9,7 @@ import Testing
 
     /// Hidden states of a text whose blocks from `block` on run apart, on what the others gave.
     private func hiddenInTwoRanges(
-        _ cortex: InnerCortex, _ tokens: [TokenID], block: Int, piece: Int, path: ForwardPath
+        _ cortex: InnerCortex, _ tokens: [TokenID], block: Int, piece: Int
     ) -> (whole: [Float], apart: [Float]) {
         let (below, above) = (
             cortex.makeCache(capacity: tokens.count),
@@ -20,10 +20,10 @@ import Testing
         var taps = ForwardTaps(residualsBefore: [block])
         for start in stride(from: 0, to: tokens.count, by: piece) {
             let part = tokens[start..<min(tokens.count, start + piece)]
-            cortex.forward(part, cache: below, path: path, taps: &taps, hidden: &hidden)
+            cortex.forward(part, cache: below, taps: &taps, hidden: &hidden)
             whole += hidden
             let residual = taps.residual(before: block)
-            cortex.forward(residual: residual, cache: above, path: path, hidden: &hidden)
+            cortex.forward(residual: residual, cache: above, hidden: &hidden)
             apart += hidden
         }
         return (whole, apart)
@@ -31,14 +31,14 @@ import Testing
 
     @Test(
         "Blocks in two ranges give the bytes of the whole run, and the tap changes nothing",
-        arguments: Fixture.all, [(100, ForwardPath.automatic), (1, .automatic), (37, .tiles)])
-    func twoRanges(fixture: Fixture, cut: (piece: Int, path: ForwardPath)) throws {
+        arguments: Fixture.all, [100, 1, 37])
+    func twoRanges(fixture: Fixture, piece: Int) throws {
         let cortex = try fixture.load()
         let tokens = try fixture.expected().tokens
-        let plain = cortex.hidden(of: tokens, pieces: [cut.piece], path: cut.path)
+        let plain = cortex.hidden(of: tokens, pieces: [piece])
         for block in 0..<cortex.config.layerCount {
             let (whole, apart) = hiddenInTwoRanges(
-                cortex, tokens, block: block, piece: cut.piece, path: cut.path)
+                cortex, tokens, block: block, piece: piece)
             #expect(bits(whole) == bits(plain))
             #expect(bits(apart) == bits(plain))
         }
@@ -50,7 +50,7 @@ import Testing
         let tokens = (0..<1_000).map { TokenID($0 * 7 % cortex.config.vocabularySize) }
         let plain = cortex.hidden(of: tokens, pieces: [tokens.count])
         let (whole, apart) = hiddenInTwoRanges(
-            cortex, tokens, block: 1, piece: tokens.count, path: .automatic)
+            cortex, tokens, block: 1, piece: tokens.count)
         #expect(bits(whole) == bits(plain))
         #expect(bits(apart) == bits(plain))
     }

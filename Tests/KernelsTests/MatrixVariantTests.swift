@@ -30,75 +30,152 @@ import Testing
         return (bytes, exact)
     }
 
-    typealias Product = (UnsafeRawPointer?, [Float], inout [Float], Int, Int) -> Void
-
-    func product(_ table: KernelTable, _ type: WeightType, transposed: Bool) -> Product {
-        let k = table.kernels
-        let function =
-            switch (type, transposed) {
-            case (.float32, false): k.gemv_f32
-            case (.bfloat16, false): k.gemv_bf16
-            case (.float16, false): k.gemv_f16
-            case (.float32, true): k.gemv_transposed_f32
-            case (.bfloat16, true): k.gemv_transposed_bf16
-            case (.float16, true): k.gemv_transposed_f16
+    /// x·Wᵀ by one table, the weights laid out from `offset` other bytes on; rows of x and y have
+    /// room behind them, which must stay as it is.
+    private func product(
+        _ table: KernelTable, _ type: WeightType, _ bytes: [UInt8], offset: Int, outputs: Int,
+        inputs: Int, inputsFirst: Bool = false, _ x: [Float], rows: Int
+    ) -> [Float] {
+        let panel = Int(HEBB_PANEL)
+        let size = type.byteCount
+        var panels = [UInt8](
+            repeating: 0xff, count: (outputs + panel - 1) / panel * panel * inputs * size)
+        bytes.withUnsafeBytes { source in
+            hebb_pack_panels(
+                source.baseAddress! + offset, size, outputs, inputs, inputsFirst, &panels)
+        }
+        let (strideX, strideY) = (inputs + 3, outputs + 2)
+        var wide = [Float](repeating: .nan, count: rows * strideX)
+        for row in 0..<rows {
+            for column in 0..<inputs { wide[row * strideX + column] = x[row * inputs + column] }
+        }
+        var scratch = [Float](repeating: .nan, count: rows * inputs)
+        var y = [Float](repeating: 77, count: rows * strideY)
+        panels.withUnsafeBytes { panels in
+            wide.withUnsafeBufferPointer { x in
+                scratch.withUnsafeMutableBufferPointer { scratch in
+                    y.withUnsafeMutableBufferPointer { y in
+                        var call = hebb_product(
+                            weights: panels.baseAddress, outputs: outputs, inputs: inputs,
+                            x: x.baseAddress, x_stride: strideX, rows: rows,
+                            scratch: scratch.baseAddress, y: y.baseAddress, y_stride: strideY)
+                        switch type {
+                        case .float32: table.kernels.product_f32(&call)
+                        case .bfloat16: table.kernels.product_bf16(&call)
+                        case .float16: table.kernels.product_f16(&call)
+                        }
+                    }
+                }
             }
-        return { function!($0, $1, &$2, $3, $4) }
+        }
+        return (0..<rows).flatMap { row in
+            #expect(y[row * strideY + outputs] == 77, "wrote past the end of a row")
+            return Array(y[row * strideY..<row * strideY + outputs])
+        }
     }
 
     @Test(
-        "Products are right for every shape, type and alignment", arguments: KernelTable.all, types)
+        "Products are right for every shape, type and alignment, to the reference's last bit",
+        arguments: KernelTable.all, types)
     func products(table: KernelTable, type: WeightType) {
         var generator = SeededGenerator(seed: 9)
+        for outputs in [1, 7, 16, 33, 64, 65, 130] {
+            for inputs in [1, 2, 17, 64, 75] {
+                for inputsFirst in [false, true] {
+                    let raw = (0..<outputs * inputs).map { _ in generator.normal() }
+                    let (bytes, w) = Self.encode(raw, type, offset: 1)
+                    let rows = 3
+                    let x = (0..<rows * inputs).map { _ in generator.normal() }
+                    let found = product(
+                        table, type, bytes, offset: 1, outputs: outputs, inputs: inputs,
+                        inputsFirst: inputsFirst, x, rows: rows)
+                    for row in 0..<rows {
+                        for output in 0..<outputs {
+                            var (sum, exact): (Float, Double) = (0, 0)
+                            for input in 0..<inputs {
+                                let weight =
+                                    w[
+                                        inputsFirst
+                                            ? input * outputs + output : output * inputs + input]
+                                sum.addProduct(weight, x[row * inputs + input])
+                                exact += Double(weight) * Double(x[row * inputs + input])
+                            }
+                            let value = found[row * outputs + output]
+                            #expect(value.bitPattern == sum.bitPattern)
+                            #expect(agree(value, Float(exact), 1e-6, scale: Float(inputs)))
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    @Test(
+        "A row's product does not depend on how many rows there are, for any number of them",
+        arguments: KernelTable.all, types)
+    func rowCounts(table: KernelTable, type: WeightType) {
+        var generator = SeededGenerator(seed: 11)
+        let (outputs, inputs, most) = (97, 29, 61)
+        let raw = (0..<outputs * inputs).map { _ in generator.normal() }
+        let bytes = Self.encode(raw, type, offset: 0).bytes
+        let x = (0..<most * inputs).map { _ in generator.normal() }
+        let single = (0..<most).flatMap { row in
+            product(
+                table, type, bytes, offset: 0, outputs: outputs, inputs: inputs,
+                Array(x[row * inputs..<(row + 1) * inputs]), rows: 1)
+        }
+        for rows in 2...most {
+            let together = product(
+                table, type, bytes, offset: 0, outputs: outputs, inputs: inputs,
+                Array(x[..<(rows * inputs)]), rows: rows)
+            #expect(
+                together.map(\.bitPattern) == single[..<(rows * outputs)].map(\.bitPattern),
+                "\(rows) rows")
+        }
+    }
+
+    @Test("A matrix times a vector is right for every shape", arguments: KernelTable.all)
+    func vectors(table: KernelTable) {
+        var generator = SeededGenerator(seed: 12)
         for rows in [1, 2, 3, 4, 5, 7, 9] {
             for cols in [1, 2, 7, 8, 15, 16, 17, 31, 33, 64, 65, 130, 257] {
-                for offset in [0, 1, 2] {
-                    let raw = (0..<rows * cols).map { _ in generator.normal() }
-                    let (bytes, w) = Self.encode(raw, type, offset: offset)
-                    check(table, type, bytes, w, rows, cols, offset, &generator)
+                let w = (0..<rows * cols).map { _ in generator.normal() }
+                for transposed in [false, true] {
+                    let x = (0..<(transposed ? rows : cols)).map { _ in generator.normal() }
+                    let count = transposed ? cols : rows
+                    var y = [Float](repeating: .nan, count: count + 1)
+                    y[count] = 77
+                    let function =
+                        transposed ? table.kernels.gemv_transposed : table.kernels.gemv
+                    function!(w, x, &y, rows, cols)
+                    let exact = (0..<count).map { index in
+                        x.indices.reduce(0.0) { sum, i in
+                            let weight = transposed ? w[i * cols + index] : w[index * cols + i]
+                            return sum + Double(weight) * Double(x[i])
+                        }
+                    }
+                    #expect(y[count] == 77, "wrote past the end")
+                    #expect(
+                        agree(
+                            Array(y.dropLast()), exact.map { Float($0) }, 1e-6,
+                            scale: Float(x.count)),
+                        "\(rows)x\(cols), transposed \(transposed)")
                 }
             }
         }
     }
 
-    private func check(
-        _ table: KernelTable, _ type: WeightType, _ bytes: [UInt8], _ w: [Float], _ rows: Int,
-        _ cols: Int, _ offset: Int, _ generator: inout SeededGenerator
-    ) {
-        for transposed in [false, true] {
-            let x = (0..<(transposed ? rows : cols)).map { _ in generator.normal() }
-            let count = transposed ? cols : rows
-            var y = [Float](repeating: .nan, count: count + 1)
-            y[count] = 77
-            bytes.withUnsafeBytes { buffer in
-                product(table, type, transposed: transposed)(
-                    buffer.baseAddress! + offset, x, &y, rows, cols)
-            }
-            let exact = (0..<count).map { index in
-                x.indices.reduce(0.0) { sum, i in
-                    let weight = transposed ? w[i * cols + index] : w[index * cols + i]
-                    return sum + Double(weight) * Double(x[i])
-                }
-            }
-            #expect(y[count] == 77, "wrote past the end")
-            #expect(
-                agree(
-                    Array(y.dropLast()), exact.map { Float($0) }, 1e-6, scale: Float(x.count)),
-                "\(rows)x\(cols), transposed \(transposed), offset \(offset)")
-        }
-    }
-
-    @Test("A row's product does not depend on how many rows there are", arguments: KernelTable.all)
+    @Test("A row of a matrix gives the same whatever stands beside it", arguments: KernelTable.all)
     func rowIndependence(table: KernelTable) {
         var generator = SeededGenerator(seed: 10)
         let (rows, cols) = (11, 75)
         let w = (0..<rows * cols).map { _ in generator.normal() }
         let x = (0..<cols).map { _ in generator.normal() }
         var all = [Float](repeating: 0, count: rows)
-        table.kernels.gemv_f32(w, x, &all, rows, cols)
+        table.kernels.gemv(w, x, &all, rows, cols)
         for row in 0..<rows {
             var one: Float = 0
-            table.kernels.gemv_f32(Array(w[row * cols..<(row + 1) * cols]), x, &one, 1, cols)
+            table.kernels.gemv(Array(w[row * cols..<(row + 1) * cols]), x, &one, 1, cols)
             #expect(one.bitPattern == all[row].bitPattern)
         }
     }
@@ -112,7 +189,7 @@ import Testing
                 w[3 * cols + place] = poison
                 let x = [Float](repeating: 1, count: cols)
                 var y = [Float](repeating: 0, count: rows)
-                table.kernels.gemv_f32(w, x, &y, rows, cols)
+                table.kernels.gemv(w, x, &y, rows, cols)
                 for row in 0..<rows {
                     #expect(agree(y[row], row == 3 ? poison : 18.5, 1e-6))
                 }

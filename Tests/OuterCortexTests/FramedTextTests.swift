@@ -28,9 +28,9 @@ struct FramedTextTests {
     private func bits(_ cortex: Cortex, _ tokens: [TokenID], given: Int) -> [Double] {
         let cache = cortex.inner.makeCache(capacity: tokens.count)
         var hidden: [Float] = []
-        cortex.inner.forward(tokens[...], cache: cache, path: .tiles, hidden: &hidden)
+        cortex.inner.forward(tokens[...], cache: cache, hidden: &hidden)
         var logits: [Float] = []
-        cortex.inner.unembed(hidden, count: tokens.count, path: .tiles, logits: &logits)
+        cortex.inner.unembed(hidden, count: tokens.count, logits: &logits)
         let size = TinyCore.vocabularySize
         return (given..<tokens.count).map { index in
             let row = Array(logits[(index - 1) * size..<index * size])

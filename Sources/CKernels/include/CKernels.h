@@ -43,6 +43,31 @@ typedef struct hebb_attention {
 
 #define HEBB_ATTENTION_ROWS 8
 
+/* Weights that many rows are multiplied with lie in panels of this many outputs, the outputs of a
+ * panel contiguous for each input: [ceil(outputs / HEBB_PANEL), inputs, HEBB_PANEL], the last panel
+ * filled up with zeros. So sums stay in registers, without horizontal ones, for any number of rows. */
+#define HEBB_PANEL 64
+
+/* y[r, o] = sum over i of weights[o, i] x[r, i].
+ *
+ * weights  panels, of the type that the kernel is named for; any alignment
+ * x        [rows, inputs], consecutive rows x_stride floats apart
+ * scratch  [rows, inputs]; not touched for one row
+ * y        [rows, outputs], consecutive rows y_stride floats apart
+ * Every element of y is one chain of fused multiply-adds over the inputs in their order: the same
+ * bits whatever the number of rows, and in every kernel class. */
+typedef struct hebb_product {
+    const void *weights;
+    size_t outputs;
+    size_t inputs;
+    const float *x;
+    size_t x_stride;
+    size_t rows;
+    float *scratch;
+    float *y;
+    size_t y_stride;
+} hebb_product;
+
 typedef struct hebb_kernels {
     const char *name;
 
@@ -82,14 +107,13 @@ typedef struct hebb_kernels {
     /* Rotates the pairs (x[i], x[i + half]) of each of `heads` heads, head_size = 2 half. */
     void (*rope)(float *x, const float *cosines, const float *sines, size_t heads, size_t half);
 
+    void (*product_f32)(const hebb_product *p);
+    void (*product_bf16)(const hebb_product *p);
+    void (*product_f16)(const hebb_product *p);
     /* y[r] = sum over c of w[r, c] x[c]; w is [rows, cols]. */
-    void (*gemv_f32)(const void *w, const float *x, float *y, size_t rows, size_t cols);
-    void (*gemv_bf16)(const void *w, const float *x, float *y, size_t rows, size_t cols);
-    void (*gemv_f16)(const void *w, const float *x, float *y, size_t rows, size_t cols);
+    void (*gemv)(const float *w, const float *x, float *y, size_t rows, size_t cols);
     /* y[c] = sum over r of x[r] w[r, c]; w is [rows, cols]. */
-    void (*gemv_transposed_f32)(const void *w, const float *x, float *y, size_t rows, size_t cols);
-    void (*gemv_transposed_bf16)(const void *w, const float *x, float *y, size_t rows, size_t cols);
-    void (*gemv_transposed_f16)(const void *w, const float *x, float *y, size_t rows, size_t cols);
+    void (*gemv_transposed)(const float *w, const float *x, float *y, size_t rows, size_t cols);
     /* y[i] = sum over c of w[rows[i], c] x[c]; w is [_, cols] of signed bytes. */
     void (*gather_dot_i8)(
         const int8_t *w, const int32_t *rows, const float *x, float *y, size_t count, size_t cols);
@@ -112,6 +136,11 @@ const hebb_kernels *hebb_kernels_best(void);
 /* The indices of the k largest values, largest first, equal values by lower index, NaN after
  * everything else. `heap` is scratch of k elements; k <= n <= 2^32 - 1. O(n + n log k) at worst. */
 void hebb_top_k(const float *values, size_t n, size_t k, uint64_t *heap, int32_t *indices);
+
+/* Lays elements of `size` bytes out in panels. `from` is [outputs, inputs], or [inputs, outputs] when
+ * `inputs_first`; `to` holds ceil(outputs / HEBB_PANEL) * inputs * HEBB_PANEL elements. */
+void hebb_pack_panels(
+    const void *from, size_t size, size_t outputs, size_t inputs, bool inputs_first, void *to);
 
 /* Writes `row` (head_size floats) as position `position` of a blocked key array. */
 void hebb_store_key(const float *row, float *keys, size_t head_size, size_t position);
