@@ -20,9 +20,12 @@ struct DrainTests {
     @Test("SIGTERM: new requests are told, running ones have their time, streams end with an error")
     func drain() async throws {
         let server = try await ServerProcess(
-            data: TemporaryFolder(), arguments: ["--drain-seconds", "2"])
+            data: TemporaryFolder(), arguments: ["--drain-seconds", "6"])
         let client = server.client
         let stream = try Self.longStream(client.port)
+        // Beside others it cannot end by itself in that time.
+        let others = try (0..<3).map { _ in try Self.longStream(client.port) }
+        defer { for other in others { other.hangUp() } }
         server.signal(SIGTERM)
         var health = try await client.get("/health")
         while health.status == 200 { health = try await client.get("/health") }
