@@ -12,7 +12,7 @@ struct WeightMatrix: Sendable {
     }
 
     let tensor: SafetensorsFile.Tensor
-    let type: WeightType
+    let encoding: WeightEncoding
     let layout: Layout
     let inputs: Int
     let outputs: Int
@@ -20,21 +20,21 @@ struct WeightMatrix: Sendable {
     /// The weights of some outputs in single precision: shape [range.count, inputs], or
     /// [inputs, range.count] when the inputs come first.
     func widen(outputs range: Range<Int>, into out: inout MutableSpan<Float>) {
-        let size = type.byteCount
+        let size = encoding.blockBytes
         tensor.withUnsafeBytes { buffer in
             let bytes = buffer.bytes
             switch layout {
             case .outputsFirst:
                 let part = bytes.extracting(
                     range.lowerBound * inputs * size..<range.upperBound * inputs * size)
-                MatrixKernels.widen(part, type, into: &out)
+                MatrixKernels.widen(part, encoding, into: &out)
             case .inputsFirst:
                 for input in 0..<inputs {
                     let start = (input * outputs + range.lowerBound) * size
                     let part = bytes.extracting(start..<start + range.count * size)
                     let place = input * range.count..<(input + 1) * range.count
                     var row = out._mutatingExtracting(place)
-                    MatrixKernels.widen(part, type, into: &row)
+                    MatrixKernels.widen(part, encoding, into: &row)
                 }
             }
         }
@@ -44,7 +44,7 @@ struct WeightMatrix: Sendable {
     func panels() -> PanelMatrix {
         tensor.withUnsafeBytes { buffer in
             PanelMatrix(
-                buffer.bytes, type, inputs: inputs, outputs: outputs,
+                buffer.bytes, encoding, inputs: inputs, outputs: outputs,
                 inputsFirst: layout == .inputsFirst)
         }
     }

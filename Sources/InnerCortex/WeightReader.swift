@@ -23,9 +23,9 @@ struct WeightReader {
         _ name: String, inputs: Int, outputs: Int, layout: WeightMatrix.Layout = .outputsFirst
     ) throws(ModelFormatError) -> WeightMatrix {
         let shape = layout == .outputsFirst ? [outputs, inputs] : [inputs, outputs]
-        let (tensor, type) = try checked(name, shape)
+        let (tensor, encoding) = try checked(name, shape)
         return WeightMatrix(
-            tensor: tensor, type: type, layout: layout, inputs: inputs, outputs: outputs)
+            tensor: tensor, encoding: encoding, layout: layout, inputs: inputs, outputs: outputs)
     }
 
     /// `name.weight` and, when there is one, `name.bias`.
@@ -51,7 +51,7 @@ struct WeightReader {
 
     private func checked(
         _ name: String, _ shape: [Int]
-    ) throws(ModelFormatError) -> (tensor: SafetensorsFile.Tensor, type: WeightType) {
+    ) throws(ModelFormatError) -> (tensor: SafetensorsFile.Tensor, encoding: WeightEncoding) {
         let fullName = prefix + name
         let tensor = try checkpoint.tensor(fullName)
         let file = checkpoint.files.count == 1 ? checkpoint.files[0] : "the checkpoint"
@@ -61,11 +61,11 @@ struct WeightReader {
                 found: "\(tensor.shape)", allowed: "\(shape), as config.json says",
                 remedy: "Check that config.json and weights are of the same model.")
         }
-        let type: WeightType
+        let encoding: WeightEncoding
         switch tensor.type {
-        case .f32: type = .float32
-        case .f16: type = .float16
-        case .bf16: type = .bfloat16
+        case .f32: encoding = .float32
+        case .f16: encoding = .float16
+        case .bf16: encoding = .bfloat16
         default:
             throw .unsupported(
                 file: file, found: "type \(tensor.type.rawValue) of tensor \"\(fullName)\"",
@@ -77,6 +77,6 @@ struct WeightReader {
                 allowed: "finite numbers only",
                 remedy: "The training diverged or the file is damaged: fetch the model again.")
         }
-        return (tensor, type)
+        return (tensor, encoding)
     }
 }

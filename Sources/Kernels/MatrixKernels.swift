@@ -1,15 +1,5 @@
 import CKernels
 
-/// How the elements of a stored weight are written.
-public enum WeightType: Sendable, Equatable {
-    case float32
-    case bfloat16
-    case float16
-
-    /// Bytes an element.
-    public var byteCount: Int { self == .float32 ? 4 : 2 }
-}
-
 /// Products of a matrix with a vector. Multiplied with `fma`; deterministic within one
 /// ``KernelClass``; nothing is allocated. For frozen weights see ``PanelMatrix``.
 public enum MatrixKernels {
@@ -86,20 +76,22 @@ public enum MatrixKernels {
     /// Converts stored elements to single precision, exactly.
     ///
     /// - Parameters:
-    ///   - bytes: n elements of `type`.
+    ///   - bytes: n elements of `encoding`.
     ///   - out: shape [n].
     public static func widen(
-        _ bytes: RawSpan, _ type: WeightType, into out: inout MutableSpan<Float>
+        _ bytes: RawSpan, _ encoding: WeightEncoding, into out: inout MutableSpan<Float>
     ) {
-        precondition(bytes.byteCount == out.count * type.byteCount, "widen: shapes differ")
+        precondition(
+            bytes.byteCount == encoding.byteCount(elements: out.count), "widen: shapes differ")
         bytes.withUnsafeBytes { source in
             out.withUnsafeMutableBufferPointer { out in
                 guard let from = source.baseAddress, let to = out.baseAddress else { return }
-                switch type {
+                switch encoding {
                 case .float32:
                     UnsafeMutableRawPointer(to).copyMemory(from: from, byteCount: source.count)
                 case .bfloat16: kernels.pointee.widen_bf16(from, to, out.count)
                 case .float16: kernels.pointee.widen_f16(from, to, out.count)
+                default: preconditionFailure("widen: \(encoding) is not implemented yet")
                 }
             }
         }

@@ -9,7 +9,7 @@ import CKernels
 ///
 /// Sendable by this invariant: the bytes are written in `init` only, and only `deinit` frees them.
 public final class PanelMatrix: @unchecked Sendable {
-    public let type: WeightType
+    public let encoding: WeightEncoding
     public let inputs: Int
     public let outputs: Int
     private let panels: UnsafeMutableRawPointer
@@ -22,20 +22,23 @@ public final class PanelMatrix: @unchecked Sendable {
     /// - Precondition: `weight` has that many elements; there is at least one.
     /// - Complexity: O(outputs·inputs). Holds a copy, its outputs rounded up to a multiple of 64.
     public init(
-        _ weight: RawSpan, _ type: WeightType, inputs: Int, outputs: Int, inputsFirst: Bool = false
+        _ weight: RawSpan, _ encoding: WeightEncoding, inputs: Int, outputs: Int,
+        inputsFirst: Bool = false
     ) {
         precondition(
-            inputs > 0 && outputs > 0 && weight.byteCount == inputs * outputs * type.byteCount,
+            inputs > 0 && outputs > 0
+                && weight.byteCount == encoding.byteCount(elements: inputs * outputs),
             "PanelMatrix: shapes differ")
-        self.type = type
+        precondition(!encoding.isQuantised, "PanelMatrix: no product with \(encoding) yet")
+        self.encoding = encoding
         self.inputs = inputs
         self.outputs = outputs
         let panelCount = (outputs + Int(HEBB_PANEL) - 1) / Int(HEBB_PANEL)
         panels = .allocate(
-            byteCount: panelCount * Int(HEBB_PANEL) * inputs * type.byteCount, alignment: 64)
+            byteCount: panelCount * Int(HEBB_PANEL) * inputs * encoding.blockBytes, alignment: 64)
         weight.withUnsafeBytes { source in
             hebb_pack_panels(
-                source.baseAddress, type.byteCount, outputs, inputs, inputsFirst, panels)
+                source.baseAddress, encoding.blockBytes, outputs, inputs, inputsFirst, panels)
         }
     }
 
@@ -67,10 +70,11 @@ public final class PanelMatrix: @unchecked Sendable {
                         weights: panels, outputs: outputs, inputs: inputs, x: x.baseAddress,
                         x_stride: strideX, rows: rows, scratch: scratch.baseAddress,
                         y: y.baseAddress, y_stride: strideY)
-                    switch type {
+                    switch encoding {
                     case .float32: kernels.pointee.product_f32(&product)
                     case .bfloat16: kernels.pointee.product_bf16(&product)
                     case .float16: kernels.pointee.product_f16(&product)
+                    default: preconditionFailure("PanelMatrix: \(encoding) is not implemented yet")
                     }
                 }
             }

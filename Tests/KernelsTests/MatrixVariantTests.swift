@@ -4,11 +4,11 @@ import Testing
 
 /// Products with stored matrices, of every kernel class.
 @Suite struct MatrixVariantTests {
-    static let types: [WeightType] = [.float32, .bfloat16, .float16]
+    static let types: [WeightEncoding] = [.float32, .bfloat16, .float16]
 
     /// Rounds to the stored type; returns its bytes behind `offset` others, and its exact values.
     static func encode(
-        _ values: [Float], _ type: WeightType, offset: Int
+        _ values: [Float], _ type: WeightEncoding, offset: Int
     ) -> (bytes: [UInt8], values: [Float]) {
         var bytes = [UInt8](repeating: 0xff, count: offset)
         var exact: [Float] = []
@@ -25,6 +25,7 @@ import Testing
                 let half = Float16(value)
                 withUnsafeBytes(of: half.bitPattern) { bytes += $0 }
                 exact.append(Float(half))
+            default: preconditionFailure("\(type) has no elements")
             }
         }
         return (bytes, exact)
@@ -33,11 +34,11 @@ import Testing
     /// x·Wᵀ by one table, the weights laid out from `offset` other bytes on; rows of x and y have
     /// room behind them, which must stay as it is.
     private func product(
-        _ table: KernelTable, _ type: WeightType, _ bytes: [UInt8], offset: Int, outputs: Int,
+        _ table: KernelTable, _ type: WeightEncoding, _ bytes: [UInt8], offset: Int, outputs: Int,
         inputs: Int, inputsFirst: Bool = false, _ x: [Float], rows: Int
     ) -> [Float] {
         let panel = Int(HEBB_PANEL)
-        let size = type.byteCount
+        let size = type.blockBytes
         var panels = [UInt8](
             repeating: 0xff, count: (outputs + panel - 1) / panel * panel * inputs * size)
         bytes.withUnsafeBytes { source in
@@ -63,6 +64,7 @@ import Testing
                         case .float32: table.kernels.product_f32(&call)
                         case .bfloat16: table.kernels.product_bf16(&call)
                         case .float16: table.kernels.product_f16(&call)
+                        default: preconditionFailure("\(type) has no elements")
                         }
                     }
                 }
@@ -77,7 +79,7 @@ import Testing
     @Test(
         "Products are right for every shape, type and alignment, to the reference's last bit",
         arguments: KernelTable.all, types)
-    func products(table: KernelTable, type: WeightType) {
+    func products(table: KernelTable, type: WeightEncoding) {
         var generator = SeededGenerator(seed: 9)
         for outputs in [1, 7, 16, 33, 64, 65, 130] {
             for inputs in [1, 2, 17, 64, 75] {
@@ -113,7 +115,7 @@ import Testing
     @Test(
         "A row's product does not depend on how many rows there are, for any number of them",
         arguments: KernelTable.all, types)
-    func rowCounts(table: KernelTable, type: WeightType) {
+    func rowCounts(table: KernelTable, type: WeightEncoding) {
         var generator = SeededGenerator(seed: 11)
         let (outputs, inputs, most) = (97, 29, 61)
         let raw = (0..<outputs * inputs).map { _ in generator.normal() }
