@@ -18,15 +18,14 @@ public final class InnerCortex: Sendable {
     let rotary: RotaryFrequencies?
     let workspaces = WorkspacePool()
 
-    /// Opens a Hugging Face folder: `config.json` and `model.safetensors` or its shards.
+    /// Takes a model's weights and checks them.
     ///
     /// - Throws: `ModelFormatError`, naming the tensor that is missing, of a wrong shape or type,
     ///   or holds NaN or infinity.
     /// - Complexity: reads every weight once, to check it and to copy it into panels.
-    public init(folder: String) throws(ModelFormatError) {
-        var config = try ModelConfig(folder: folder)
-        let checkpoint = try SafetensorsCheckpoint(folder: folder)
-        weights = try TransformerWeights(checkpoint, config)
+    public init(source: any ModelSource) throws(ModelFormatError) {
+        var config = try source.config()
+        weights = try TransformerWeights(source, config)
         hasHeadBesideConfig = config.tiesEmbeddings && !weights.isTied
         config.tiesEmbeddings = weights.isTied
         self.config = config
@@ -35,6 +34,13 @@ public final class InnerCortex: Sendable {
         rotary = config.rope.map { [config] in
             RotaryFrequencies($0, headSize: config.headSize)
         }
+    }
+
+    /// Opens a Hugging Face folder: `config.json` and `model.safetensors` or its shards.
+    ///
+    /// - Throws: as `init(source:)`, and where files are missing.
+    public convenience init(folder: String) throws(ModelFormatError) {
+        try self.init(source: HuggingFaceFolder(folder))
     }
 
     /// An empty cache for one context.
@@ -106,7 +112,7 @@ public final class InnerCortex: Sendable {
     /// Whether a tensor from elsewhere is one of this core's matrices.
     /// - Complexity: O(elements).
     public func isCopy(
-        _ tensor: SafetensorsFile.Tensor, of matrix: PEFTAdapter.BaseMatrix
+        _ tensor: ModelTensor, of matrix: PEFTAdapter.BaseMatrix
     ) -> Bool {
         switch matrix {
         case .embedding: tensor.isCopy(of: weights.embedding.tensor)

@@ -37,10 +37,10 @@ struct TransformerWeights: Sendable {
     /// - Throws: `ModelFormatError`, naming the tensor that is missing, of a wrong shape or type,
     ///   or not finite.
     /// - Complexity: reads every weight once, to check it and to copy it into panels.
-    init(_ checkpoint: SafetensorsCheckpoint, _ config: ModelConfig) throws(ModelFormatError) {
+    init(_ source: any ModelSource, _ config: ModelConfig) throws(ModelFormatError) {
         switch config.family {
-        case .llama: try self.init(llama: WeightReader(checkpoint, prefix: "model."), config)
-        case .gpt2: try self.init(gpt2: WeightReader(checkpoint, prefix: "transformer."), config)
+        case .llama: try self.init(llama: WeightReader(source, prefix: "model."), config)
+        case .gpt2: try self.init(gpt2: WeightReader(source, prefix: "transformer."), config)
         }
     }
 

@@ -11,7 +11,7 @@ struct WeightMatrix: Sendable {
         case inputsFirst
     }
 
-    let tensor: SafetensorsFile.Tensor
+    let tensor: ModelTensor
     let encoding: WeightEncoding
     let layout: Layout
     let inputs: Int

@@ -1,22 +1,24 @@
 import Kernels
 import ModelFormats
 
-/// Finds tensors of a checkpoint by name and checks shape, type and finiteness.
+/// Finds tensors of a model by name and checks shape, type and finiteness.
 struct WeightReader {
-    private let checkpoint: SafetensorsCheckpoint
+    private let source: any ModelSource
+    private let names: Set<String>
     private let prefix: String
 
     /// - Parameter prefix: what names begin with in checkpoints of the model with its head; left
     ///   out when the checkpoint has no such name, as in those of the bare model.
-    init(_ checkpoint: SafetensorsCheckpoint, prefix: String) {
-        self.checkpoint = checkpoint
-        self.prefix = checkpoint.names.contains { $0.hasPrefix(prefix) } ? prefix : ""
+    init(_ source: any ModelSource, prefix: String) {
+        self.source = source
+        names = source.tensorNames
+        self.prefix = names.contains { $0.hasPrefix(prefix) } ? prefix : ""
     }
 
     /// The same checkpoint, for names outside of the model's body.
-    var unprefixed: WeightReader { WeightReader(checkpoint, prefix: "") }
+    var unprefixed: WeightReader { WeightReader(source, prefix: "") }
 
-    func has(_ name: String) -> Bool { checkpoint.names.contains(prefix + name) }
+    func has(_ name: String) -> Bool { names.contains(prefix + name) }
 
     /// A matrix, left in its file.
     func matrix(
@@ -51,30 +53,24 @@ struct WeightReader {
 
     private func checked(
         _ name: String, _ shape: [Int]
-    ) throws(ModelFormatError) -> (tensor: SafetensorsFile.Tensor, encoding: WeightEncoding) {
-        let fullName = prefix + name
-        let tensor = try checkpoint.tensor(fullName)
-        let file = checkpoint.files.count == 1 ? checkpoint.files[0] : "the checkpoint"
+    ) throws(ModelFormatError) -> (tensor: ModelTensor, encoding: WeightEncoding) {
+        let tensor = try source.tensor(prefix + name)
         guard tensor.shape == shape else {
             throw .outOfBounds(
-                file: file, location: "the shape of tensor \"\(fullName)\"",
+                file: tensor.file, location: "the shape of tensor \"\(tensor.name)\"",
                 found: "\(tensor.shape)", allowed: "\(shape), as config.json says",
                 remedy: "Check that config.json and weights are of the same model.")
         }
-        let encoding: WeightEncoding
-        switch tensor.type {
-        case .f32: encoding = .float32
-        case .f16: encoding = .float16
-        case .bf16: encoding = .bfloat16
-        default:
+        guard let encoding = tensor.encoding else {
             throw .unsupported(
-                file: file, found: "type \(tensor.type.rawValue) of tensor \"\(fullName)\"",
+                file: tensor.file,
+                found: "type \(tensor.typeName) of tensor \"\(tensor.name)\"",
                 supported: "F32, F16, BF16", remedy: "Convert the model.")
         }
         guard tensor.hasOnlyFiniteValues() else {
             throw .outOfBounds(
-                file: file, location: "tensor \"\(fullName)\"", found: "NaN or infinite somewhere",
-                allowed: "finite numbers only",
+                file: tensor.file, location: "tensor \"\(tensor.name)\"",
+                found: "NaN or infinite somewhere", allowed: "finite numbers only",
                 remedy: "The training diverged or the file is damaged: fetch the model again.")
         }
         return (tensor, encoding)

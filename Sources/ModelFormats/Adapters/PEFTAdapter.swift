@@ -20,7 +20,7 @@ public struct PEFTAdapter: Sendable, Equatable {
     }
 
     /// Whether a tensor is the core's own matrix.
-    public typealias CopyCheck = (SafetensorsFile.Tensor, BaseMatrix) -> Bool
+    public typealias CopyCheck = (ModelTensor, BaseMatrix) -> Bool
 
     /// Reads both files out of a tar archive; others in it are left alone.
     ///
@@ -78,7 +78,7 @@ public struct PEFTAdapter: Sendable, Equatable {
                     supported: "tensors *.lora_A.weight and *.lora_B.weight of linear projections",
                     remedy: "Embeddings, biases, magnitudes and whole modules cannot be imported.")
             }
-            guard isCopy(try file.tensor(stranger), matrix) else {
+            guard isCopy(ModelTensor(try file.tensor(stranger)), matrix) else {
                 throw .unsupported(
                     file: Self.weightsName,
                     found: "the tensor \(quoted(stranger)), which differs from this core's own",

@@ -10,8 +10,8 @@ extension SafetensorsFile {
 
         /// The file the tensor is of, for errors.
         let file: String
-        private let storage: ByteStorage
-        private let range: Range<Int>
+        let storage: ByteStorage
+        let range: Range<Int>
 
         init(
             entry: SafetensorsHeader.Entry, file: String, storage: ByteStorage, range: Range<Int>
@@ -75,50 +75,18 @@ extension SafetensorsFile {
             }
         }
 
-        /// Whether this holds the values of `other`, rounded to its own type where that is another.
-        ///
-        /// - Complexity: O(count); compares bytes where the types are one, else allocates both as
-        ///   `Float`.
-        public func isCopy(of other: Tensor) -> Bool {
-            guard shape == other.shape else { return false }
-            if type == other.type {
-                return withUnsafeBytes { mine in
-                    other.withUnsafeBytes { mine.elementsEqual($0) }
-                }
-            }
-            guard type.isFloatingPoint, other.type.isFloatingPoint else { return false }
-            // BF16, the coarsest, keeps 8 bits of the significand; the smallest F16 is 2^-24.
-            return zip(floats(), other.floats()).allSatisfy {
-                abs($0 - $1) <= abs($1) * 0x1p-8 + 0x1p-24
-            }
-        }
-
         /// False when any element is NaN or infinite. Integers are always finite.
         ///
         /// - Complexity: O(count): reads the whole tensor; allocates nothing.
         public func hasOnlyFiniteValues() -> Bool {
-            switch type {
-            case .f64: allExponentsAreFinite(mask: 0x7ff0_0000_0000_0000 as UInt64)
-            case .f32: allExponentsAreFinite(mask: 0x7f80_0000 as UInt32)
-            case .f16: allExponentsAreFinite(mask: 0x7c00 as UInt16)
-            case .bf16: allExponentsAreFinite(mask: 0x7f80 as UInt16)
-            default: true
-            }
-        }
-
-        /// An exponent of all ones is NaN or infinity in every IEEE format.
-        private func allExponentsAreFinite<Bits: FixedWidthInteger & BitwiseCopyable>(
-            mask: Bits
-        ) -> Bool {
             withUnsafeBytes { bytes in
-                // No early exit: the loop without a branch is the one that vectorises.
-                var broken: Bits = 0
-                for index in 0..<count {
-                    let bits = bytes.loadUnaligned(
-                        fromByteOffset: index * MemoryLayout<Bits>.size, as: Bits.self)
-                    broken |= bits & mask == mask ? 1 : 0
+                switch type {
+                case .f64: bytes.exponentsAreFinite(mask: 0x7ff0_0000_0000_0000 as UInt64)
+                case .f32: bytes.exponentsAreFinite(mask: 0x7f80_0000 as UInt32)
+                case .f16: bytes.exponentsAreFinite(mask: 0x7c00 as UInt16)
+                case .bf16: bytes.exponentsAreFinite(mask: 0x7f80 as UInt16)
+                default: true
                 }
-                return broken == 0
             }
         }
 

@@ -1,0 +1,46 @@
+/// A model as its files have it: configuration, tokenizer, tensors. One driver a format.
+public protocol ModelSource: Sendable {
+    /// The path that it was opened by, for errors.
+    var name: String { get }
+    /// By which names its tensors go.
+    var naming: TensorNaming { get }
+    /// Paths of the files that decide what the model computes, in a fixed order: what an identity
+    /// hashes.
+    var files: [String] { get }
+    var tensorNames: Set<String> { get }
+
+    func config() throws(ModelFormatError) -> ModelConfig
+
+    /// - Parameter embeddingRows: how many tokens the model has rows for; nil: for all of them.
+    func tokenizer(embeddingRows: Int?) throws(ModelFormatError) -> Tokenizer
+
+    /// A view of one tensor. Copies nothing.
+    ///
+    /// - Throws: `ModelFormatError.missing`.
+    func tensor(_ name: String) throws(ModelFormatError) -> ModelTensor
+}
+
+/// The two conventions of tensors' names; what else follows from them (layouts, the order of rows)
+/// an `Architecture` says.
+public enum TensorNaming: Sendable {
+    /// As `transformers` saves them: `model.layers.0.mlp.down_proj.weight`.
+    case huggingFace
+    /// As llama.cpp's converter names them: `blk.0.ffn_down.weight`.
+    case gguf
+}
+
+/// Opens models by path, whatever their format.
+public enum ModelSources {
+    /// - Parameter path: a Hugging Face folder.
+    /// - Throws: `ModelFormatError` when there is no model, or what says where its tensors are is
+    ///   damaged.
+    public static func open(_ path: String) throws(ModelFormatError) -> any ModelSource {
+        try HuggingFaceFolder(path)
+    }
+
+    /// What `files` of the opened model would be. Reads no weights, and understands nothing of the
+    /// rest: a damaged file can be told by its hash.
+    public static func files(of path: String) throws(ModelFormatError) -> [String] {
+        try HuggingFaceFolder.files(of: path)
+    }
+}
