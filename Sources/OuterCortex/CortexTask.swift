@@ -15,7 +15,9 @@ public protocol CortexTask: AnyObject {
 public struct SliceBudget: Sendable {
     public let duration: Duration
     /// Time since some moment.
-    private let now: @Sendable () -> Duration
+    public let now: @Sendable () -> Duration
+    /// Whether others should have their turn at once.
+    private var isOver: @Sendable () -> Bool = { false }
 
     /// - Parameter now: time since some moment, which only grows; a test may bring its own.
     public init(_ duration: Duration, now: @escaping @Sendable () -> Duration) {
@@ -29,6 +31,13 @@ public struct SliceBudget: Sendable {
         self.init(duration) { start.duration(to: .now) }
     }
 
+    /// The same, which also ends when a condition holds after a step.
+    public func endingEarly(when isOver: @escaping @Sendable () -> Bool) -> SliceBudget {
+        var budget = self
+        budget.isOver = isOver
+        return budget
+    }
+
     /// Repeats a step until the time is used up: the clock is read after each, and one is done in
     /// any case.
     /// - Parameter step: returns false when there is nothing more to repeat.
@@ -36,7 +45,7 @@ public struct SliceBudget: Sendable {
         let start = now()
         repeat {
             guard try step() else { return }
-        } while now() - start < duration
+        } while !isOver() && now() - start < duration
     }
 }
 

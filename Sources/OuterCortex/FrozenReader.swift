@@ -9,7 +9,7 @@ import ModelFormats
 /// position past the first window has at least half a context before it.
 final class FrozenReader {
     /// Positions a slice: enough for efficient products, little enough to share the core.
-    static let sliceLength = 128
+    static let sliceLength = 32
 
     private let cortex: Cortex
     private let tokens: [TokenID]

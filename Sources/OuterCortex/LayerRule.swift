@@ -51,7 +51,7 @@ public struct LayerRule: Sendable, Equatable, Codable {
     var checks: [(String, Float, ClosedRange<Float>)] {
         [
             ("layer.block", Float(block), 1...1000),
-            ("layer.chunk_length", Float(chunkLength), 1...128),
+            ("layer.chunk_length", Float(chunkLength), 1...Float(FrozenReader.sliceLength)),
             ("layer.bound", bound, 0.001...1000),
         ]
     }

@@ -3,12 +3,16 @@ import Engrams
 /// Decides whose slice of work the cortex thread runs next. A pure value: the queue's state in,
 /// one decision out.
 ///
-/// - Users take turns, so do the sessions of one user, and so do the tasks of one session: nobody
-///   waits for a long text, nor for the many requests of somebody else.
+/// - Users share the time that their slices took, by start-time fair queueing (Goyal, Vin and Cheng,
+///   1996): the user runs whose next slice begins earliest by a clock on which everybody's slices lie
+///   end to end. Who comes after a pause begins now, and so before whoever had more than one slice
+///   since; a pause saves up nothing. Sessions of one user take turns, and so do the tasks of one
+///   session: nobody waits for a long text, nor for the many requests of somebody else.
 /// - A slice that decodes (one token of an answer) goes before a slice of longer work (reading a
 ///   prompt, learning, scoring); but after `decodeBurstMaximum` of them one longer slice runs, so
-///   that learning is never starved: a task with longer work runs at least once in
-///   (decodeBurstMaximum + 1) · users · (sessions of its user) · (tasks of its session) slices.
+///   that learning is never starved: where slices take the same time, a task with longer work runs
+///   at least once in (decodeBurstMaximum + 1) · users · (sessions of its user) · (tasks of its
+///   session) slices.
 struct BatchPlanner: Sendable {
     enum Slice: Sendable { case decode, bulk }
 
@@ -28,11 +32,14 @@ struct BatchPlanner: Sendable {
     var tasks: [Int] { slices.keys.sorted() }
 
     /// Adds a task behind the others of its session.
+    /// - Returns: Whether its user had none of this kind: one who should not wait for the rest of
+    ///   another's slice.
     /// - Precondition: `task` is not there yet.
-    mutating func add(_ task: Int, of session: SessionID, slice: Slice) {
+    @discardableResult
+    mutating func add(_ task: Int, of session: SessionID, slice: Slice) -> Bool {
         precondition(slices[task] == nil, "a task has one place")
         slices[task] = (session, slice)
-        insert(task, session, slice)
+        return insert(task, session, slice)
     }
 
     /// The task's next slice is of this kind.
@@ -61,7 +68,18 @@ struct BatchPlanner: Sendable {
         return decoding.next()
     }
 
-    private mutating func insert(_ task: Int, _ session: SessionID, _ slice: Slice) {
+    /// What the slice that ``next()`` chose took.
+    /// - Parameter cost: in any unit, the same for all.
+    mutating func charge(_ task: Int, _ cost: Double) {
+        guard let found = slices[task] else { return }
+        switch found.slice {
+        case .decode: decoding.charge(found.session.user, cost)
+        case .bulk: bulk.charge(found.session.user, cost)
+        }
+    }
+
+    @discardableResult
+    private mutating func insert(_ task: Int, _ session: SessionID, _ slice: Slice) -> Bool {
         switch slice {
         case .decode: decoding.add(task, of: session)
         case .bulk: bulk.add(task, of: session)
@@ -75,38 +93,62 @@ struct BatchPlanner: Sendable {
         }
     }
 
-    /// Users in the order of their turns, each with its sessions in theirs, each with its tasks.
+    /// Users by when their next slices begin, each with its sessions in the order of their turns,
+    /// each with its tasks.
     private struct Ring: Sendable {
-        private var users: [UserID] = []
-        private var sessions: [UserID: [SessionID]] = [:]
+        private struct Share: Sendable {
+            /// When the user's next slice begins.
+            var start: Double
+            /// The order in which users came, and the last to run last: it decides between equals.
+            var turn: Int
+            var sessions: [SessionID] = []
+        }
+
+        private var users: [UserID: Share] = [:]
         private var tasks: [SessionID: [Int]] = [:]
+        /// When the newest slice began.
+        private var now = 0.0
+        private var turns = 0
+        /// Ends of the newest slices of users who left since, where they are still to come.
+        private var ends: [UserID: Double] = [:]
 
         var isEmpty: Bool { users.isEmpty }
 
-        mutating func add(_ task: Int, of session: SessionID) {
-            if tasks[session] == nil {
-                if sessions[session.user] == nil { users.append(session.user) }
-                sessions[session.user, default: []].append(session)
+        /// - Returns: Whether the user had no task.
+        mutating func add(_ task: Int, of session: SessionID) -> Bool {
+            let isNew = users[session.user] == nil
+            if isNew {
+                turns += 1
+                let start = max(now, ends.removeValue(forKey: session.user) ?? now)
+                users[session.user] = Share(start: start, turn: turns)
             }
+            if tasks[session] == nil { users[session.user]?.sessions.append(session) }
             tasks[session, default: []].append(task)
+            return isNew
         }
 
         mutating func remove(_ task: Int, of session: SessionID) {
             tasks[session]?.removeAll { $0 == task }
             guard tasks[session]?.isEmpty == true else { return }
             tasks[session] = nil
-            sessions[session.user]?.removeAll { $0 == session }
-            guard sessions[session.user]?.isEmpty == true else { return }
-            sessions[session.user] = nil
-            users.removeAll { $0 == session.user }
+            users[session.user]?.sessions.removeAll { $0 == session }
+            guard let share = users[session.user], share.sessions.isEmpty else { return }
+            users[session.user] = nil
+            ends = ends.filter { $0.value > now }
+            if share.start > now { ends[session.user] = share.start }
         }
 
+        mutating func charge(_ user: UserID, _ cost: Double) { users[user]?.start += cost }
+
         mutating func next() -> Int? {
-            guard let user = users.first, let session = sessions[user]?.first,
+            let first = users.min { ($0.value.start, $0.value.turn) < ($1.value.start, $1.value.turn) }
+            guard let (user, share) = first, let session = share.sessions.first,
                 let task = tasks[session]?.first
             else { return nil }
-            users.rotate()
-            sessions[user]?.rotate()
+            now = share.start
+            turns += 1
+            users[user]?.turn = turns
+            users[user]?.sessions.rotate()
             tasks[session]?.rotate()
             return task
         }

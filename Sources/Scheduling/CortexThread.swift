@@ -50,15 +50,23 @@ final class CortexThread: Sendable {
 
     private let state: Mutex<State>
     private let arrivals = DispatchSemaphore(value: 0)
-    /// Of a slice of longer work. A step of it cannot be cut: one forward pass of 128 tokens, or one
-    /// position under the engram that it is read with.
+    /// Somebody came who has not had a slice yet: the slice that runs ends at its next step.
+    private let newcomer: Newcomer
+    /// Of a slice of longer work. A step of it cannot be cut: one forward pass of
+    /// `FrozenReader.sliceLength` tokens, or one position under the engram that it is read with.
     let budget: SliceBudget
+
+    private final class Newcomer: Sendable {
+        let waits = Atomic(false)
+    }
 
     init(
         decodeBurstMaximum: Int, stackBytes: Int,
         budget: SliceBudget = SliceBudget(.milliseconds(10))
     ) {
-        self.budget = budget
+        let newcomer = Newcomer()
+        self.newcomer = newcomer
+        self.budget = budget.endingEarly { newcomer.waits.load(ordering: .relaxed) }
         state = Mutex(State(planner: BatchPlanner(decodeBurstMaximum: decodeBurstMaximum)))
         let thread = Thread { [self] in loop() }
         thread.stackSize = stackBytes
@@ -135,7 +143,9 @@ final class CortexThread: Sendable {
             if state.cancelled.remove(task) != nil { return CancellationError() }
             if state.isStopping { return ServiceError.draining }
             state.submissions[task] = submission
-            state.planner.add(task, of: session, slice: .bulk)
+            if state.planner.add(task, of: session, slice: .bulk) {
+                newcomer.waits.store(true, ordering: .relaxed)
+            }
             return nil
         }
         if let refusal { submission.fail(refusal) } else { arrivals.signal() }
@@ -156,7 +166,10 @@ final class CortexThread: Sendable {
         // Work that has begun is touched by this thread only, so it needs no lock.
         var begun: [Int: (step: Step, fail: @Sendable (any Error) -> Void)] = [:]
         while true {
-            let turn = state.withLock { Self.turn(&$0) }
+            let turn = state.withLock { state in
+                newcomer.waits.store(false, ordering: .relaxed)
+                return Self.turn(&state)
+            }
             for task in turn.dropped { begun.removeValue(forKey: task)?.fail(CancellationError()) }
             for submission in turn.unbegun { submission.fail(CancellationError()) }
             if turn.isStopping {
@@ -167,7 +180,7 @@ final class CortexThread: Sendable {
                 arrivals.wait()
                 continue
             }
-            let start = ContinuousClock.now
+            let start = budget.now()
             var slice: Slice?
             do {
                 if let submission = turn.submission {
@@ -178,9 +191,10 @@ final class CortexThread: Sendable {
                 (begun[task]?.fail ?? turn.submission?.fail)?(error)
             }
             if slice == nil { begun[task] = nil }
-            let elapsed = start.duration(to: .now)
+            let elapsed = budget.now() - start
             state.withLock { state in
                 state.busy += elapsed
+                state.planner.charge(task, elapsed / .seconds(1))
                 if let slice {
                     state.planner.change(task, to: slice)
                 } else {

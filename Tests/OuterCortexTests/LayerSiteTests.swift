@@ -117,7 +117,7 @@ final class LayerSiteTests {
     func chunks() throws {
         let cortex = try cortex()
         let some = synapses(scale: 0.1, of: cortex)
-        let whole = terms(cortex, lesson, chunk: 128) { _ in some }
+        let whole = terms(cortex, lesson, chunk: FrozenReader.sliceLength) { _ in some }
         #expect(whole.contains { Float(bitPattern: $0) != 0 })
         for chunk in [1, 7, 32] {
             // Not compared in the macro, which would work out how long arrays differ.
@@ -131,9 +131,9 @@ final class LayerSiteTests {
         let cortex = try cortex()
         let (none, some) = (synapses(scale: 0, of: cortex), synapses(scale: 0.1, of: cortex))
         // The rows before are 0 either way: nothing was filled in, or zeros were.
-        let text = String(lesson.prefix(60))
-        let late = terms(cortex, text, chunk: 16) { $0 < 32 ? LayerSynapses() : some }
-        let present = terms(cortex, text, chunk: 16) { $0 < 32 ? none : some }
+        let text = String(lesson.prefix(30))
+        let late = terms(cortex, text, chunk: 8) { $0 < 16 ? LayerSynapses() : some }
+        let present = terms(cortex, text, chunk: 8) { $0 < 16 ? none : some }
         let isSame = late == present
         #expect(isSame)
         #expect(late.contains { Float(bitPattern: $0) != 0 })

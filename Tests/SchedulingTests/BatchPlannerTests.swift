@@ -24,6 +24,56 @@ import Testing
         #expect((0..<4).map { _ in planner.next() } == [1, 3, 1, 3])
     }
 
+    @Test("Who comes after a pause is next, whatever the others' turns; pauses save up nothing")
+    func newcomer() {
+        var planner = BatchPlanner(decodeBurstMaximum: 4)
+        planner.add(1, of: alice, slice: .bulk)
+        planner.add(2, of: work, slice: .bulk)
+        func run() -> Int? {
+            let task = planner.next()
+            if let task { planner.charge(task, 10) }
+            return task
+        }
+        #expect((0..<3).map { _ in run() } == [1, 2, 1])
+        let isNew = planner.add(3, of: bob, slice: .bulk)
+        #expect(isNew)
+        #expect((0..<4).map { _ in run() } == [3, 2, 3, 1])
+        planner.remove(3)
+        for _ in 0..<10 { _ = run() }
+        planner.add(3, of: bob, slice: .bulk)
+        #expect((0..<5).map { _ in run() } == [3, 2, 3, 1, 3])
+    }
+
+    @Test("Leaving and coming back takes nobody's share")
+    func comingBack() {
+        var planner = BatchPlanner(decodeBurstMaximum: 4)
+        planner.add(0, of: alice, slice: .bulk)
+        var slices = [0, 0]
+        for round in 1...100 {
+            planner.add(round, of: bob, slice: .bulk)
+            let task = planner.next()!
+            planner.charge(task, 1)
+            slices[task == 0 ? 0 : 1] += 1
+            planner.remove(round)
+        }
+        #expect(slices == [50, 50])
+    }
+
+    @Test("Users share time, not slices")
+    func time() {
+        var planner = BatchPlanner(decodeBurstMaximum: 4)
+        planner.add(1, of: alice, slice: .bulk)
+        planner.add(2, of: bob, slice: .bulk)
+        var spent = [1: 0.0, 2: 0.0]
+        for _ in 0..<300 {
+            let task = planner.next()!
+            let cost = task == 1 ? 3.0 : 0.5
+            planner.charge(task, cost)
+            spent[task]! += cost
+        }
+        #expect(abs(spent[1]! - spent[2]!) <= 3)
+    }
+
     @Test("Decoding goes first, and longer work gets every fifth slice")
     func decodeFirst() {
         var planner = BatchPlanner(decodeBurstMaximum: 4)

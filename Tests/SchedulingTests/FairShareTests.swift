@@ -126,6 +126,7 @@ private struct SimulatedServer {
     mutating func serveSlice(at tick: Int) {
         now = tick
         guard let number = planner.next(), var request = requests[number] else { return }
+        planner.charge(number, 1)
         served[request.session.user, default: 0] += 1
         request.left -= 1
         requests[number] = request
