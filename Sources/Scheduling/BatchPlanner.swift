@@ -141,7 +141,9 @@ struct BatchPlanner: Sendable {
         mutating func charge(_ user: UserID, _ cost: Double) { users[user]?.start += cost }
 
         mutating func next() -> Int? {
-            let first = users.min { ($0.value.start, $0.value.turn) < ($1.value.start, $1.value.turn) }
+            let first = users.min {
+                ($0.value.start, $0.value.turn) < ($1.value.start, $1.value.turn)
+            }
             guard let (user, share) = first, let session = share.sessions.first,
                 let task = tasks[session]?.first
             else { return nil }
