@@ -105,7 +105,7 @@ let package = Package(
             name: "TinyCore", dependencies: ["Kernels", "ModelFormats"], path: "Tests/TinyCore",
             swiftSettings: strict),
         tests("ArchitectureTests", []),
-        tests("KernelsTests", ["Kernels", "CKernels"]),
+        tests("KernelsTests", ["Kernels", "CKernels"], hasFixtures: true),
         tests("ModelFormatsTests", ["ModelFormats"], hasFixtures: true),
         tests("EngramsTests", ["Engrams", "Kernels", "ModelFormats"]),
         tests("InnerCortexTests", ["InnerCortex", "ModelFormats", "Kernels"], hasFixtures: true),

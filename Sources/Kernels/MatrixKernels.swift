@@ -73,11 +73,12 @@ public enum MatrixKernels {
         }
     }
 
-    /// Converts stored elements to single precision, exactly.
+    /// Converts stored elements to single precision: plain numbers exactly, quantised ones to the value
+    /// that ggml defines.
     ///
     /// - Parameters:
     ///   - bytes: n elements of `encoding`.
-    ///   - out: shape [n].
+    ///   - out: shape [n], whole blocks.
     public static func widen(
         _ bytes: RawSpan, _ encoding: WeightEncoding, into out: inout MutableSpan<Float>
     ) {
@@ -91,7 +92,7 @@ public enum MatrixKernels {
                     UnsafeMutableRawPointer(to).copyMemory(from: from, byteCount: source.count)
                 case .bfloat16: kernels.pointee.widen_bf16(from, to, out.count)
                 case .float16: kernels.pointee.widen_f16(from, to, out.count)
-                default: preconditionFailure("widen: \(encoding) is not implemented yet")
+                default: encoding.quantized.map { hebb_dequantize($0, from, to, out.count) }
                 }
             }
         }

@@ -2,10 +2,14 @@ import CKernels
 
 /// A frozen matrix W, laid out for products with any number of rows.
 ///
-/// Outputs lie in panels of 64 (`HEBB_PANEL`), so that sums stay in registers without horizontal
-/// additions, for one row and for hundreds alike. An element of a product is one chain of fused
-/// multiply-adds over the inputs in their order: its bits depend on its row of x and its row of W
-/// alone, not on how many rows are multiplied together, nor on the ``KernelClass``.
+/// Outputs lie in panels (64 of plain numbers, `HEBB_PANEL`; 32 of quantised ones), so that sums stay
+/// in registers without horizontal additions, for one row and for hundreds alike. An element of a
+/// product is one chain of operations over the inputs in their order: its bits depend on its row of x
+/// and its row of W alone, not on how many rows are multiplied together, nor on the machine.
+///
+/// With plain numbers it is a chain of fused multiply-adds. Quantised weights are multiplied with
+/// activations in bytes (``QuantizedRows``): each block of 32 inputs is an exact sum of integers,
+/// which is then scaled and added.
 ///
 /// Sendable by this invariant: the bytes are written in `init` only, and only `deinit` frees them.
 public final class PanelMatrix: @unchecked Sendable {
@@ -19,26 +23,34 @@ public final class PanelMatrix: @unchecked Sendable {
     /// - Parameters:
     ///   - weight: W, shape [outputs, inputs], or [inputs, outputs] when `inputsFirst`, row-major,
     ///     any alignment.
-    /// - Precondition: `weight` has that many elements; there is at least one.
-    /// - Complexity: O(outputs·inputs). Holds a copy, its outputs rounded up to a multiple of 64.
+    /// - Precondition: `weight` has that many elements; there is at least one. Quantised weights have
+    ///   their outputs first, and whole blocks a row.
+    /// - Complexity: O(outputs·inputs). Holds a copy, its outputs rounded up to whole panels.
     public init(
         _ weight: RawSpan, _ encoding: WeightEncoding, inputs: Int, outputs: Int,
         inputsFirst: Bool = false
     ) {
         precondition(
-            inputs > 0 && outputs > 0
-                && weight.byteCount == encoding.byteCount(elements: inputs * outputs),
+            inputs > 0 && outputs > 0 && inputs % encoding.blockElements == 0
+                && weight.byteCount == encoding.byteCount(elements: inputs * outputs)
+                && !(encoding.isQuantized && inputsFirst),
             "PanelMatrix: shapes differ")
-        precondition(!encoding.isQuantised, "PanelMatrix: no product with \(encoding) yet")
         self.encoding = encoding
         self.inputs = inputs
         self.outputs = outputs
-        let panelCount = (outputs + Int(HEBB_PANEL) - 1) / Int(HEBB_PANEL)
-        panels = .allocate(
-            byteCount: panelCount * Int(HEBB_PANEL) * inputs * encoding.blockBytes, alignment: 64)
+        let quantized = encoding.quantized
+        let panel = Int(quantized == nil ? HEBB_PANEL : HEBB_QUANTIZED_PANEL)
+        let panelBytes =
+            quantized.map { hebb_quantized_panel_bytes($0, inputs) }
+            ?? panel * inputs * encoding.blockBytes
+        panels = .allocate(byteCount: (outputs + panel - 1) / panel * panelBytes, alignment: 64)
         weight.withUnsafeBytes { source in
-            hebb_pack_panels(
-                source.baseAddress, encoding.blockBytes, outputs, inputs, inputsFirst, panels)
+            if let quantized {
+                hebb_pack_quantized(quantized, source.baseAddress, outputs, inputs, panels)
+            } else {
+                hebb_pack_panels(
+                    source.baseAddress, encoding.blockBytes, outputs, inputs, inputsFirst, panels)
+            }
         }
     }
 
@@ -49,7 +61,8 @@ public final class PanelMatrix: @unchecked Sendable {
     /// - Parameters:
     ///   - x: shape [rows, inputs], rows `strideX` apart.
     ///   - rows: any number; 0 does nothing.
-    ///   - scratch: at least `rows·inputs` elements where `rows` > 1; holds nothing afterwards.
+    ///   - scratch: at least `rows·inputs` elements where `rows` > 1 or W is quantised; holds nothing
+    ///     afterwards.
     ///   - y: shape [rows, outputs], rows `strideY` apart.
     /// - Precondition: every span holds its matrix.
     /// - Complexity: O(rows·inputs·outputs); allocates nothing. One row takes the time that reading
@@ -61,8 +74,17 @@ public final class PanelMatrix: @unchecked Sendable {
         guard rows > 0 else { return }
         precondition(
             strideX >= inputs && x.count >= (rows - 1) * strideX + inputs
-                && strideY >= outputs && y.count >= (rows - 1) * strideY + outputs
-                && (rows == 1 || scratch.count >= rows * inputs), "PanelMatrix: shapes differ")
+                && (rows == 1 && !encoding.isQuantized || scratch.count >= rows * inputs),
+            "PanelMatrix: shapes differ")
+        if encoding.isQuantized {
+            scratch.withUnsafeMutableBytes { scratch in
+                QuantizedRows.quantize(
+                    x, rows: rows, strideX: strideX, inputs: inputs, into: scratch)
+                multiply(UnsafeRawBufferPointer(scratch), rows: rows, into: &y, strideY: strideY)
+            }
+            return
+        }
+        checkRoom(in: y, rows: rows, strideY: strideY)
         x.withUnsafeBufferPointer { x in
             scratch.withUnsafeMutableBufferPointer { scratch in
                 y.withUnsafeMutableBufferPointer { y in
@@ -73,11 +95,45 @@ public final class PanelMatrix: @unchecked Sendable {
                     switch encoding {
                     case .float32: kernels.pointee.product_f32(&product)
                     case .bfloat16: kernels.pointee.product_bf16(&product)
-                    case .float16: kernels.pointee.product_f16(&product)
-                    default: preconditionFailure("PanelMatrix: \(encoding) is not implemented yet")
+                    default: kernels.pointee.product_f16(&product)
                     }
                 }
             }
         }
+    }
+
+    /// y = x·Wᵀ for rows that are in bytes already.
+    ///
+    /// - Parameter y: shape [x.rows, outputs], rows `strideY` apart.
+    /// - Precondition: W is quantised; `y` holds its matrix.
+    /// - Complexity: O(rows·inputs·outputs); allocates nothing.
+    public func multiply(
+        _ x: borrowing QuantizedRows, into y: inout MutableSpan<Float>, strideY: Int
+    ) {
+        guard x.rows > 0 else { return }
+        precondition(x.inputs == inputs, "PanelMatrix: shapes differ")
+        let rows = x.rows
+        x.withUnsafeBytes { multiply($0, rows: rows, into: &y, strideY: strideY) }
+    }
+
+    private func multiply(
+        _ x: UnsafeRawBufferPointer, rows: Int, into y: inout MutableSpan<Float>, strideY: Int
+    ) {
+        guard let quantized = encoding.quantized else {
+            preconditionFailure("PanelMatrix: quantised rows, and weights that are not")
+        }
+        checkRoom(in: y, rows: rows, strideY: strideY)
+        y.withUnsafeMutableBufferPointer { y in
+            var product = hebb_quantized_product(
+                encoding: quantized, panels: panels, outputs: outputs, inputs: inputs, first: 0,
+                count: outputs, x: x.baseAddress, rows: rows, y: y.baseAddress, y_stride: strideY)
+            quantizedKernels.pointee.product(&product)
+        }
+    }
+
+    private func checkRoom(in y: borrowing MutableSpan<Float>, rows: Int, strideY: Int) {
+        precondition(
+            strideY >= outputs && y.count >= (rows - 1) * strideY + outputs,
+            "PanelMatrix: shapes differ")
     }
 }

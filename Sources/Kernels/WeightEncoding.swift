@@ -35,8 +35,8 @@ public enum WeightEncoding: CaseIterable, Sendable {
         }
     }
 
-    /// Whether an element is a small integer times a scale that its block shares.
-    public var isQuantised: Bool { blockElements > 1 }
+    /// Whether a block shares the scale of its elements, which are small integers.
+    public var isQuantized: Bool { blockElements > 1 }
 
     /// Bytes of so many elements.
     /// - Precondition: whole blocks, and a size that `Int` can hold.

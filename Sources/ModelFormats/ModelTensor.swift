@@ -92,7 +92,7 @@ public struct ModelTensor: Sendable {
         }
         // BF16, the coarsest plain encoding, keeps 8 bits of the significand; the smallest F16 is
         // 2^-24. Of a quantised one no element says how it was rounded.
-        guard !encoding.isQuantised, !second.isQuantised else { return false }
+        guard !encoding.isQuantized, !second.isQuantized else { return false }
         return zip(floats(), other.floats()).allSatisfy {
             abs($0 - $1) <= abs($1) * 0x1p-8 + 0x1p-24
         }

@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "Quantized.h"
+
 /* Numeric kernels in C. Every function works on (pointer, length) pairs, allocates nothing and
  * keeps no state. All pointers may be unaligned where the type is `const void *` (weights in a
  * mapped file are); `float *` is aligned to 4 bytes. One table holds one implementation
