@@ -179,16 +179,18 @@ static void attention(const hebb_attention *a) {
         const float *q = a->query + i * a->query_stride;
         float *out = a->out + i * a->out_stride;
         size_t n = a->visible + i * a->visible_step;
-        for (size_t t = 0; t < n; t++) {
+        size_t first = n > a->window ? n - a->window : 0;
+        float *seen = a->scores + first;
+        for (size_t t = first; t < n; t++) {
             const float *k = a->keys + t / HEBB_KEY_BLOCK * a->head_size * HEBB_KEY_BLOCK +
                              t % HEBB_KEY_BLOCK;
             float s = 0;
             for (size_t d = 0; d < a->head_size; d++) s += q[d] * k[d * HEBB_KEY_BLOCK];
             a->scores[t] = s * a->scale;
         }
-        float total = exp_sum(a->scores, maximum(a->scores, n), a->scores, n);
+        float total = exp_sum(seen, maximum(seen, n - first), seen, n - first);
         for (size_t d = 0; d < a->head_size; d++) out[d] = 0;
-        for (size_t t = 0; t < n; t++)
+        for (size_t t = first; t < n; t++)
             add_scaled(a->values + t * a->head_size, a->scores[t], out, a->head_size);
         scale(out, 1 / total, a->head_size);
     }

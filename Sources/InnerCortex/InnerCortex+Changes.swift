@@ -7,35 +7,33 @@ extension InnerCortex {
     ///
     /// Row by row, so that a row's result depends on it alone, as in the frozen products.
     /// - Parameters:
-    ///   - kinds: the projections of the block, in the order of their outputs.
+    ///   - projections: in the order of their outputs.
     ///   - input: rows `leadingInput` apart, each beginning with the projections' inputs.
     ///   - scratch: for the deltas' inner activations.
     ///   - output: rows of `width` elements.
     func addChange(
-        _ change: PassChange, _ block: Int, _ kinds: [ProjectionKind], _ plan: RowPlan,
-        _ input: [Float], leadingInput: Int, _ scratch: inout [Float], into output: inout [Float],
-        width: Int
+        _ change: PassChange, _ projections: [Projection], _ plan: RowPlan, _ input: [Float],
+        leadingInput: Int, _ scratch: inout [Float], into output: inout [Float], width: Int
     ) {
         var offset = 0
-        for kind in kinds {
-            let site = ProjectionSite.block(block, kind)
-            guard let size = projections.size(of: site) else { continue }
+        for projection in projections {
+            let (site, weight) = (projection.site, projection.weight)
             let place = Place(
-                inputs: size.inputs, outputs: size.outputs, leadingInput: leadingInput,
+                inputs: weight.inputs, outputs: weight.outputs, leadingInput: leadingInput,
                 width: width, offset: offset)
             if let delta = change.deltas[site] {
                 precondition(
-                    delta.inputs == size.inputs && delta.outputs == size.outputs,
+                    delta.inputs == weight.inputs && delta.outputs == weight.outputs,
                     "a delta of the projection's shape")
                 add(delta, place, plan, input, &scratch, into: &output)
             }
             if let dense = change.dense, dense.site == site {
                 precondition(
-                    dense.weights.count == size.inputs * size.outputs,
+                    dense.weights.count == weight.inputs * weight.outputs,
                     "a change of the projection's shape")
                 add(dense.weights, place, plan, input, &scratch, into: &output)
             }
-            offset += size.outputs
+            offset += weight.outputs
         }
     }
 
@@ -83,26 +81,10 @@ extension InnerCortex {
     }
 
     private func matrix(of site: ProjectionSite) -> WeightMatrix? {
-        guard projections.size(of: site) != nil else { return nil }
-        guard case .block(let index, let kind) = site else { return weights.unembedding.weight }
-        let layer = weights.layers[index]
-        switch kind {
-        case .attentionOutput: return layer.attentionOutput.weight
-        case .down: return layer.feedForwardOutput.weight
-        case .gate, .up:
-            let place = feedForwardKinds.firstIndex(of: kind)
-            return place.map { layer.feedForwardInput[$0].weight }
-        case .query, .key, .value, .queryKeyValue:
-            let place = attentionKinds.firstIndex(of: kind)
-            return place.map { layer.attentionInput[$0].weight }
-        }
+        guard case .block(let index, _) = site else { return weights.unembedding.weight }
+        guard weights.blocks.indices.contains(index) else { return nil }
+        return weights.blocks[index].projections.first { $0.site == site }?.weight
     }
-
-    /// The projections of `LayerWeights.attentionInput` and `.feedForwardInput`, in their order.
-    var attentionKinds: [ProjectionKind] {
-        config.family == .llama ? [.query, .key, .value] : [.queryKeyValue]
-    }
-    var feedForwardKinds: [ProjectionKind] { config.family == .llama ? [.gate, .up] : [.up] }
 
     /// Where a projection reads and writes in buffers of rows.
     private struct Place {

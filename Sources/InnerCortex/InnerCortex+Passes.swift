@@ -75,12 +75,14 @@ extension InnerCortex {
             for start in stride(from: 0, to: count, by: RowPlan.largestCount) {
                 let rows = start..<min(count, start + RowPlan.largestCount)
                 let plan = RowPlan(position: cache.count, count: rows.count)
-                workspace.reserve(plan, shape, keys: cache.capacity)
+                workspace.reserve(
+                    plan, shape, keys: cache.capacity, rotaries: rotaries.count)
                 fill(rows, plan, &workspace)
-                rotary?.fill(
-                    first: plan.position, count: plan.count, cosines: &workspace.cosines,
-                    sines: &workspace.sines)
-                for block in cache.firstBlock..<weights.layers.count {
+                for (index, rotary) in rotaries.enumerated() {
+                    rotary.fill(
+                        first: plan.position, count: plan.count, into: &workspace.angles[index])
+                }
+                for block in cache.firstBlock..<weights.blocks.count {
                     if let injection = change?.injection, injection.block == block {
                         inject(injection.rows, rows, &workspace.residual)
                     }

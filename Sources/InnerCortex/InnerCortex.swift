@@ -15,7 +15,8 @@ public final class InnerCortex: Sendable {
     let shape: TransformerShape
     /// Sizes of its projections, for changes of them.
     public let projections: ProjectionShapes
-    let rotary: RotaryFrequencies?
+    /// Of blocks without and with a window, where they differ; none for learned positions.
+    let rotaries: [RotaryFrequencies]
     let workspaces = WorkspacePool()
 
     /// Takes a model's weights and checks them.
@@ -31,9 +32,15 @@ public final class InnerCortex: Sendable {
         self.config = config
         shape = TransformerShape(config)
         projections = ProjectionShapes(config)
-        rotary = config.rope.map { [config] in
-            RotaryFrequencies($0, headSize: config.headSize)
+        rotaries = [config.rope, config.windowRope].compactMap { [config] in
+            $0.map { RotaryFrequencies($0, size: config.rotarySize) }
         }
+    }
+
+    /// Which of `rotaries` is a block's; nil for learned positions.
+    func rotary(of block: Int) -> Int? {
+        guard !rotaries.isEmpty else { return nil }
+        return config.windows[block] == nil ? 0 : rotaries.count - 1
     }
 
     /// Opens a Hugging Face folder: `config.json` and `model.safetensors` or its shards.
@@ -86,7 +93,8 @@ public final class InnerCortex: Sendable {
         workspaces.use { workspace in
             var out = logits.mutableSpan
             weights.unembedding.apply(
-                hidden, rows: count, strideX: config.hiddenSize, &workspace.packed, into: &out,
+                hidden, rows: count, strideX: config.hiddenSize, &workspace.products.rows,
+                into: &out,
                 strideY: config.vocabularySize)
         }
     }

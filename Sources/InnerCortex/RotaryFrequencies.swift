@@ -6,19 +6,23 @@ import ModelFormats
 /// Computed in single precision step by step as `transformers` does, because at position p an
 /// angle carries p times the frequency's rounding error.
 struct RotaryFrequencies: Sendable {
-    /// Radians a position, shape [headSize/2].
+    /// Radians a position, shape [size/2].
     let values: [Float]
 
-    init(_ rope: RopeParameters, headSize: Int) {
-        values = (0..<headSize / 2).map { index in
-            let exponent = Float(2 * index) / Float(headSize)
+    /// - Parameter size: how much of a head is turned.
+    init(_ rope: RopeParameters, size: Int) {
+        values = (0..<size / 2).map { index in
+            let exponent = Float(2 * index) / Float(size)
             let frequency = 1 / Float(pow(rope.theta, Double(exponent)))
-            return Self.scaled(frequency, rope.scaling)
+            return Self.scaled(frequency, index, rope.scaling)
         }
     }
 
-    private static func scaled(_ frequency: Float, _ scaling: RopeParameters.Scaling) -> Float {
+    private static func scaled(
+        _ frequency: Float, _ index: Int, _ scaling: RopeParameters.Scaling
+    ) -> Float {
         switch scaling {
+        case .each(let factors): return frequency / factors[index]
         case .none, .dynamic: return frequency
         case .linear(let factor): return frequency / factor
         case .llama3(let factor, let low, let high, let originalContext):
@@ -36,14 +40,13 @@ struct RotaryFrequencies: Sendable {
     /// - Parameters:
     ///   - first: the first position.
     ///   - count: how many.
-    ///   - cosines: at least [count, headSize/2].
-    ///   - sines: as `cosines`.
-    func fill(first: Int, count: Int, cosines: inout [Float], sines: inout [Float]) {
+    ///   - angles: room for at least [count, size/2].
+    func fill(first: Int, count: Int, into angles: inout Workspace.Angles) {
         for row in 0..<count {
             for (index, frequency) in values.enumerated() {
                 let angle = Double(Float(first + row) * frequency)
-                cosines[row * values.count + index] = Float(cos(angle))
-                sines[row * values.count + index] = Float(sin(angle))
+                angles.cosines[row * values.count + index] = Float(cos(angle))
+                angles.sines[row * values.count + index] = Float(sin(angle))
             }
         }
     }

@@ -2,32 +2,65 @@ import ModelFormats
 
 /// Scale and, for LayerNorm, shift of a normalisation; in single precision.
 struct NormWeights: Sendable {
-    /// Shape [hidden].
+    /// Shape [hidden], or [headSize].
     let scale: [Float]
-    /// Shape [hidden]; nil for RMSNorm.
+    /// As `scale`; nil for RMSNorm.
     let shift: [Float]?
 }
 
-/// One Transformer block.
-struct LayerWeights: Sendable {
+/// One Transformer block: what its family has of these parts.
+struct BlockWeights: Sendable {
     let attentionNorm: NormWeights
-    /// Their outputs, side by side, are queries, keys and values: three matrices (llama) or one
-    /// (gpt2).
+    /// Their outputs, side by side, are queries, keys and values.
     let attentionInput: [Projection]
+    /// Of each head's queries and keys.
+    let queryNorm: NormWeights?
+    let keyNorm: NormWeights?
     let attentionOutput: Projection
+    let attentionOutputNorm: NormWeights?
     let feedForwardNorm: NormWeights
-    /// Gate and up (llama) or up (gpt2).
+    /// Gate and up, or up alone.
     let feedForwardInput: [Projection]
     let feedForwardOutput: Projection
+    let feedForwardOutputNorm: NormWeights?
+
+    init(_ reader: WeightReader, _ index: Int) throws(ModelFormatError) {
+        let architecture = reader.config.family.architecture
+        func projections(_ kinds: [ProjectionKind]) throws(ModelFormatError) -> [Projection] {
+            var all: [Projection] = []
+            for kind in kinds { all.append(try reader.projection(kind, of: index)) }
+            return all
+        }
+        func needed(_ place: NormPlace) throws(ModelFormatError) -> NormWeights {
+            guard let norm = try reader.norm(place, of: index) else {
+                preconditionFailure("every family has this norm")
+            }
+            return norm
+        }
+        attentionNorm = try needed(.attention)
+        attentionInput = try projections(architecture.attentionInput)
+        queryNorm = try reader.norm(.query, of: index)
+        keyNorm = try reader.norm(.key, of: index)
+        attentionOutput = try reader.projection(.attentionOutput, of: index)
+        attentionOutputNorm = try reader.norm(.attentionOutput, of: index)
+        feedForwardNorm = try needed(.feedForward)
+        feedForwardInput = try projections(architecture.feedForwardInput)
+        feedForwardOutput = try reader.projection(.down, of: index)
+        feedForwardOutputNorm = try reader.norm(.feedForwardOutput, of: index)
+    }
+
+    var projections: [Projection] {
+        attentionInput + [attentionOutput] + feedForwardInput + [feedForwardOutput]
+    }
 }
 
-/// All weights of a checkpoint, found by name and checked.
+/// All weights of a model, found by name and checked.
 struct TransformerWeights: Sendable {
     /// [vocabulary, hidden].
     let embedding: WeightMatrix
     /// Learned positions, [contextLength, hidden]; nil where positions are rotary.
     let positions: WeightMatrix?
-    let layers: [LayerWeights]
+    let blocks: [BlockWeights]
     let finalNorm: NormWeights
     /// Its weight is [vocabulary, hidden].
     let unembedding: Projection
@@ -38,101 +71,14 @@ struct TransformerWeights: Sendable {
     ///   or not finite.
     /// - Complexity: reads every weight once, to check it and to copy it into panels.
     init(_ source: any ModelSource, _ config: ModelConfig) throws(ModelFormatError) {
-        switch config.family {
-        case .llama: try self.init(llama: WeightReader(source, prefix: "model."), config)
-        case .gpt2: try self.init(gpt2: WeightReader(source, prefix: "transformer."), config)
-        }
-    }
-
-    private init(llama reader: WeightReader, _ config: ModelConfig) throws(ModelFormatError) {
-        let hidden = config.hiddenSize
-        let queries = config.headCount * config.headSize
-        let keys = config.keyValueHeadCount * config.headSize
-        embedding = try reader.matrix(
-            "embed_tokens.weight", inputs: hidden, outputs: config.vocabularySize)
-        positions = nil
-        var layers: [LayerWeights] = []
-        for index in 0..<config.layerCount {
-            func attention(
-                _ name: String, _ inputs: Int, _ outputs: Int
-            ) throws(ModelFormatError) -> Projection {
-                try reader.projection(
-                    "layers.\(index).self_attn.\(name)_proj", inputs: inputs, outputs: outputs,
-                    hasBias: config.attentionBias)
-            }
-            func feedForward(
-                _ name: String, _ inputs: Int, _ outputs: Int
-            ) throws(ModelFormatError) -> Projection {
-                try reader.projection(
-                    "layers.\(index).mlp.\(name)_proj", inputs: inputs, outputs: outputs,
-                    hasBias: config.mlpBias)
-            }
-            layers.append(
-                LayerWeights(
-                    attentionNorm: try reader.norm(
-                        "layers.\(index).input_layernorm", hidden, hasShift: false),
-                    attentionInput: [
-                        try attention("q", hidden, queries), try attention("k", hidden, keys),
-                        try attention("v", hidden, keys),
-                    ],
-                    attentionOutput: try attention("o", queries, hidden),
-                    feedForwardNorm: try reader.norm(
-                        "layers.\(index).post_attention_layernorm", hidden, hasShift: false),
-                    feedForwardInput: [
-                        try feedForward("gate", hidden, config.intermediateSize),
-                        try feedForward("up", hidden, config.intermediateSize),
-                    ],
-                    feedForwardOutput: try feedForward("down", config.intermediateSize, hidden)))
-        }
-        self.layers = layers
-        finalNorm = try reader.norm("norm", hidden, hasShift: false)
-        let (head, isTied) = try Self.head(reader.unprefixed, config, embedding)
-        (unembedding, self.isTied) = (Projection(head), isTied)
-    }
-
-    private init(gpt2 reader: WeightReader, _ config: ModelConfig) throws(ModelFormatError) {
-        let hidden = config.hiddenSize
-        embedding = try reader.matrix("wte.weight", inputs: hidden, outputs: config.vocabularySize)
-        positions = try reader.matrix("wpe.weight", inputs: hidden, outputs: config.contextLength)
-        var layers: [LayerWeights] = []
-        for index in 0..<config.layerCount {
-            func projection(
-                _ name: String, _ inputs: Int, _ outputs: Int
-            ) throws(ModelFormatError) -> Projection {
-                try reader.projection(
-                    "h.\(index).\(name)", inputs: inputs, outputs: outputs, hasBias: true,
-                    layout: .inputsFirst)
-            }
-            layers.append(
-                LayerWeights(
-                    attentionNorm: try reader.norm("h.\(index).ln_1", hidden, hasShift: true),
-                    attentionInput: [try projection("attn.c_attn", hidden, 3 * hidden)],
-                    attentionOutput: try projection("attn.c_proj", hidden, hidden),
-                    feedForwardNorm: try reader.norm("h.\(index).ln_2", hidden, hasShift: true),
-                    feedForwardInput: [
-                        try projection("mlp.c_fc", hidden, config.intermediateSize)
-                    ],
-                    feedForwardOutput: try projection(
-                        "mlp.c_proj", config.intermediateSize, hidden)))
-        }
-        self.layers = layers
-        finalNorm = try reader.norm("ln_f", hidden, hasShift: true)
-        let (head, isTied) = try Self.head(reader.unprefixed, config, embedding)
-        (unembedding, self.isTied) = (Projection(head), isTied)
-    }
-
-    /// The stored head, or the embedding where config.json ties them and no other head is stored: a
-    /// checkpoint with a head of its own was trained with it, whatever its configuration says.
-    private static func head(
-        _ reader: WeightReader, _ config: ModelConfig, _ embedding: WeightMatrix
-    ) throws(ModelFormatError) -> (WeightMatrix, isTied: Bool) {
-        let name = "lm_head.weight"
-        if config.tiesEmbeddings, !reader.has(name) { return (embedding, true) }
-        let stored = try reader.matrix(
-            name, inputs: config.hiddenSize, outputs: config.vocabularySize)
-        guard config.tiesEmbeddings, stored.tensor.isCopy(of: embedding.tensor) else {
-            return (stored, false)
-        }
-        return (embedding, true)
+        let reader = WeightReader(source, config)
+        embedding = try reader.embedding()
+        positions = try reader.positions()
+        var blocks: [BlockWeights] = []
+        for index in 0..<config.layerCount { blocks.append(try BlockWeights(reader, index)) }
+        self.blocks = blocks
+        finalNorm = try reader.finalNorm()
+        let (head, isTied) = try reader.head(embedding)
+        (unembedding, self.isTied) = (Projection(.unembedding, head), isTied)
     }
 }

@@ -16,19 +16,29 @@ struct WeightMatrix: Sendable {
     let layout: Layout
     let inputs: Int
     let outputs: Int
+    /// Where in the file each output's row is; nil where it is in its place.
+    var places: [Int]?
 
     /// The weights of some outputs in single precision: shape [range.count, inputs], or
     /// [inputs, range.count] when the inputs come first.
     func widen(outputs range: Range<Int>, into out: inout MutableSpan<Float>) {
-        let size = encoding.blockBytes
         tensor.withUnsafeBytes { buffer in
             let bytes = buffer.bytes
             switch layout {
             case .outputsFirst:
-                let part = bytes.extracting(
-                    range.lowerBound * inputs * size..<range.upperBound * inputs * size)
-                MatrixKernels.widen(part, encoding, into: &out)
+                let size = encoding.byteCount(elements: inputs)
+                guard let places else {
+                    let part = bytes.extracting(range.lowerBound * size..<range.upperBound * size)
+                    MatrixKernels.widen(part, encoding, into: &out)
+                    return
+                }
+                for (index, place) in places[range].enumerated() {
+                    var row = out._mutatingExtracting(index * inputs..<(index + 1) * inputs)
+                    MatrixKernels.widen(
+                        bytes.extracting(place * size..<(place + 1) * size), encoding, into: &row)
+                }
             case .inputsFirst:
+                let size = encoding.blockBytes
                 for input in 0..<inputs {
                     let start = (input * outputs + range.lowerBound) * size
                     let part = bytes.extracting(start..<start + range.count * size)
@@ -43,15 +53,25 @@ struct WeightMatrix: Sendable {
     /// A copy laid out for products.
     func panels() -> PanelMatrix {
         tensor.withUnsafeBytes { buffer in
-            PanelMatrix(
-                buffer.bytes, encoding, inputs: inputs, outputs: outputs,
-                inputsFirst: layout == .inputsFirst)
+            guard let places else { return panels(of: buffer.bytes) }
+            let size = encoding.byteCount(elements: inputs)
+            var rows: [UInt8] = []
+            rows.reserveCapacity(buffer.count)
+            for place in places { rows += buffer[place * size..<(place + 1) * size] }
+            return panels(of: rows.span.bytes)
         }
+    }
+
+    private func panels(of bytes: RawSpan) -> PanelMatrix {
+        PanelMatrix(
+            bytes, encoding, inputs: inputs, outputs: outputs,
+            inputsFirst: layout == .inputsFirst)
     }
 }
 
 /// A matrix with its bias: y = W·x + b.
 struct Projection: Sendable {
+    let site: ProjectionSite
     /// W in its file.
     let weight: WeightMatrix
     /// W as products read it.
@@ -59,7 +79,8 @@ struct Projection: Sendable {
     /// Shape [outputs].
     let bias: [Float]?
 
-    init(_ weight: WeightMatrix, bias: [Float]? = nil) {
+    init(_ site: ProjectionSite, _ weight: WeightMatrix, bias: [Float]? = nil) {
+        self.site = site
         self.weight = weight
         panels = weight.panels()
         self.bias = bias

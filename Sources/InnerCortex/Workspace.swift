@@ -6,35 +6,59 @@ import Synchronization
 struct Workspace: Sendable {
     /// The residual stream, [rows, hidden].
     var residual: [Float] = []
-    /// Normalised input of a block, or its output before it is added, [rows, hidden].
+    /// What is normalised of a block's input and of its outputs, [rows, hidden].
     var normed: [Float] = []
+    /// What its feed-forward part reads, [rows, hidden].
+    var feedForwardInput: [Float] = []
+    /// Output of a part of a block, before it is added, [rows, hidden].
+    var output: [Float] = []
     /// Queries, keys, values of all heads, [rows, (heads + 2·keyValueHeads)·headSize].
     var attentionInput: [Float] = []
     /// Outputs of all heads, [rows, heads·headSize].
     var attentionOutput: [Float] = []
-    /// Gate and up (llama) or up (gpt2), [rows, 2·intermediate or intermediate].
+    /// Gate and up, or up alone, [rows, 2·intermediate or intermediate].
     var feedForward: [Float] = []
     /// Attention scores of a few rows.
     var scores: [Float] = []
-    /// cos and sin of the rotary angles, [tokens, headSize/2] each.
-    var cosines: [Float] = []
-    var sines: [Float] = []
-    /// Inner activations and outputs of changes of the weights.
-    var lowRank: [Float] = []
-    /// Rows as a product reads them.
-    var packed: [Float] = []
+    /// One head, [headSize].
+    var head: [Float] = []
+    /// Of each of the core's rotary frequencies.
+    var angles: [Angles] = []
+    var products = Products()
+
+    /// cos and sin of the rotary angles, [rows, rotarySize/2] each.
+    struct Angles: Sendable {
+        var cosines: [Float] = []
+        var sines: [Float] = []
+    }
+
+    /// Scratch of products.
+    struct Products: Sendable {
+        /// Rows as a product reads them.
+        var rows: [Float] = []
+        /// Outputs of changes of the weights.
+        var lowRank: [Float] = []
+    }
 
     /// Makes every buffer large enough.
-    mutating func reserve(_ plan: RowPlan, _ shape: TransformerShape, keys: Int) {
+    mutating func reserve(
+        _ plan: RowPlan, _ shape: TransformerShape, keys: Int, rotaries: Int
+    ) {
         let rows = plan.count
         Self.grow(&residual, rows * shape.hidden)
         Self.grow(&normed, rows * shape.hidden)
+        Self.grow(&feedForwardInput, rows * shape.hidden)
+        Self.grow(&output, rows * shape.hidden)
         Self.grow(&attentionInput, rows * shape.attentionInput)
         Self.grow(&attentionOutput, rows * shape.attentionOutput)
         Self.grow(&feedForward, rows * shape.feedForward)
         Self.grow(&scores, AttentionKernels.scratchCount(keys: keys))
-        Self.grow(&cosines, plan.count * shape.headSize / 2)
-        Self.grow(&sines, plan.count * shape.headSize / 2)
+        Self.grow(&head, shape.headSize)
+        while angles.count < rotaries { angles.append(Angles()) }
+        for index in 0..<rotaries {
+            Self.grow(&angles[index].cosines, rows * shape.rotary / 2)
+            Self.grow(&angles[index].sines, rows * shape.rotary / 2)
+        }
     }
 
     static func grow(_ buffer: inout [Float], _ count: Int) {
@@ -61,6 +85,8 @@ struct TransformerShape: Sendable {
     let heads: Int
     let keyValueHeads: Int
     let headSize: Int
+    /// How much of a head is turned.
+    let rotary: Int
     let feedForward: Int
     let intermediate: Int
 
@@ -74,6 +100,8 @@ struct TransformerShape: Sendable {
         keyValueHeads = config.keyValueHeadCount
         headSize = config.headSize
         intermediate = config.intermediateSize
-        feedForward = (config.family == .llama ? 2 : 1) * config.intermediateSize
+        rotary = config.rotarySize
+        feedForward =
+            config.family.architecture.feedForwardInput.count * config.intermediateSize
     }
 }

@@ -23,23 +23,28 @@ public enum AttentionKernels {
         /// How many more keys each next row sees: 1 for the tokens of a tile, 0 for the heads of
         /// one group at one token.
         public let visibleStep: Int
+        /// The most keys that a row sees, its latest; nil: all.
+        public let window: Int?
 
         public init(
-            count: Int, queryStride: Int, outputStride: Int, visible: Int, visibleStep: Int
+            count: Int, queryStride: Int, outputStride: Int, visible: Int, visibleStep: Int,
+            window: Int? = nil
         ) {
             precondition(count > 0 && visible > 0 && (0...1).contains(visibleStep))
+            precondition(window.map { $0 > 0 } ?? true, "a row that sees no key")
             self.count = count
             self.queryStride = queryStride
             self.outputStride = outputStride
             self.visible = visible
             self.visibleStep = visibleStep
+            self.window = window
         }
 
         /// Keys that the last row sees.
         var mostVisible: Int { visible + (count - 1) * visibleStep }
     }
 
-    /// out[r] = Σ_t softmax_t(q[r]·k[t]/√d)·v[t] over the keys that row r sees.
+    /// out[r] = Σ_t softmax_t(s·q[r]·k[t])·v[t] over the keys that row r sees.
     ///
     /// A row's result depends on that row and its keys only, not on the other rows.
     /// - Parameters:
@@ -47,12 +52,13 @@ public enum AttentionKernels {
     ///   - keys: blocked, shape [capacity/keyBlock, d, keyBlock].
     ///   - values: shape [capacity, d].
     ///   - headSize: d.
+    ///   - scale: s, 1/√d nearly everywhere.
     ///   - scratch: `scratchCount(keys:)` elements for the greatest number of visible keys.
     ///   - out: starts at the first row; shape [rows.count, d] with `rows.outputStride`.
     /// - Complexity: O(rows·keys·d); allocates nothing.
     public static func attend(
         _ query: Span<Float>, _ rows: Rows, keys: Span<Float>, values: Span<Float>, headSize: Int,
-        scratch: inout MutableSpan<Float>, into out: inout MutableSpan<Float>
+        scale: Float, scratch: inout MutableSpan<Float>, into out: inout MutableSpan<Float>
     ) {
         let most = rows.mostVisible
         let blocks = (most + keyBlock - 1) / keyBlock
@@ -73,7 +79,7 @@ public enum AttentionKernels {
                                 rows: rows.count, keys: keys.baseAddress,
                                 values: values.baseAddress, head_size: headSize,
                                 visible: rows.visible, visible_step: rows.visibleStep,
-                                scale: 1 / Float(headSize).squareRoot(),
+                                window: rows.window ?? Int.max, scale: scale,
                                 scores: scratch.baseAddress,
                                 score_stride: scoreStride(keys: most), out: out.baseAddress,
                                 out_stride: rows.outputStride)

@@ -9,6 +9,7 @@ import Testing
         let headSize: Int
         let visible: Int
         let step: Int
+        var window = Int.max
     }
 
     /// One head's cache and queries, and calls of the kernel on them.
@@ -54,7 +55,7 @@ import Testing
                                     query_stride: stride, rows: rows.count,
                                     keys: keys.baseAddress, values: values.baseAddress,
                                     head_size: shape.headSize, visible: first,
-                                    visible_step: shape.step, scale: 0.25,
+                                    visible_step: shape.step, window: shape.window, scale: 0.25,
                                     scores: scores.baseAddress, score_stride: scoreStride,
                                     out: out.baseAddress, out_stride: stride)
                                 table.kernels.attention(&arguments)
@@ -71,7 +72,8 @@ import Testing
         func exact(row: Int) -> [Float] {
             let size = shape.headSize
             let visible = shape.visible + row * shape.step
-            let scores = (0..<visible).map { t in
+            let first = max(0, visible - min(visible, shape.window))
+            let scores = (first..<visible).map { t in
                 (0..<size).reduce(0.0) {
                     $0 + Double(query[row * stride + $1]) * Double(plainKeys[t * size + $1])
                 } * 0.25
@@ -81,8 +83,9 @@ import Testing
             let total = weights.reduce(0, +)
             return (0..<size).map { d in
                 Float(
-                    (0..<visible).reduce(0.0) { $0 + weights[$1] * Double(values[$1 * size + d]) }
-                        / total)
+                    weights.indices.reduce(0.0) {
+                        $0 + weights[$1] * Double(values[(first + $1) * size + d])
+                    } / total)
             }
         }
     }
@@ -95,6 +98,10 @@ import Testing
         Case(rows: 13, headSize: 64, visible: 50, step: 1),
         Case(rows: 9, headSize: 80, visible: 200, step: 1),
         Case(rows: 5, headSize: 33, visible: 129, step: 0),
+        Case(rows: 21, headSize: 20, visible: 1, step: 1, window: 1),
+        Case(rows: 13, headSize: 64, visible: 50, step: 1, window: 5),
+        Case(rows: 40, headSize: 36, visible: 3, step: 1, window: 24),
+        Case(rows: 5, headSize: 33, visible: 129, step: 0, window: 100),
     ]
 
     @Test("Attention is the formula, at every head size", arguments: KernelTable.all)
@@ -130,6 +137,21 @@ import Testing
             hebb_store_key([Float](repeating: .nan, count: 20), &head.keys, 20, poisoned)
             let found = head.attend(table, rows: 0..<12)
             #expect(Array(found[..<poisoned]) == Array(clean[..<poisoned]))
+            head = Head(shape, seed: 1)
+        }
+    }
+
+    @Test("A token sees nothing before its window, not even NaN", arguments: KernelTable.all)
+    func windows(table: KernelTable) {
+        let shape = Case(rows: 12, headSize: 20, visible: 1, step: 1, window: 4)
+        var head = Head(shape, seed: 1)
+        let clean = head.attend(table, rows: 0..<12)
+        for poisoned in 0..<8 {
+            head.values[poisoned * 20] = .infinity
+            hebb_store_key([Float](repeating: .nan, count: 20), &head.keys, 20, poisoned)
+            let found = head.attend(table, rows: 0..<12)
+            #expect(Array(found[(poisoned + 4)...]) == Array(clean[(poisoned + 4)...]))
+            #expect(found[poisoned + 3][0].isNaN)
             head = Head(shape, seed: 1)
         }
     }

@@ -75,7 +75,7 @@ import Testing
         let lora = { (config: ModelConfig) in
             _ = try GGUFAdapter.lora(head, config: config, name: "", description: "")
         }
-        #expect(refusal { try lora(gpt2) }.contains("gpt2"))
+        #expect(refusal { try lora(gpt2) }.contains("lm_head"))
         #expect(refusal { try lora(tied) }.contains("lm_head"))
         try lora(try config(", \"tie_word_embeddings\": false"))
         #expect(

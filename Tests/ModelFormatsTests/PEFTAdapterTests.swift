@@ -68,7 +68,7 @@ import Testing
             uniqueKeysWithValues: (sites + [.unembedding]).filter { large.size(of: $0) != nil }
                 .map { ($0, delta) })
         let files = try PEFTAdapter(deltas: all)
-            .files(family: .llama, baseModel: "large", metadata: [:])
+            .files(shapes: large, baseModel: "large", metadata: [:])
         let read = try PEFTAdapter(
             config: files[0].bytes, weights: files[1].bytes, shapes: large)
         #expect(read.deltas.count == 126 * 7 + 1)
@@ -226,7 +226,7 @@ import Testing
             ["rank_pattern": ["q_proj": 3]],
             pair(Self.down, 12, 8) + pair(Self.query, 8, 8, rank: 3)
                 + pair("base_model.model.lm_head", 8, 30))
-        let files = try adapter.files(family: .llama, baseModel: "tiny", metadata: ["a": "b"])
+        let files = try adapter.files(shapes: shapes, baseModel: "tiny", metadata: ["a": "b"])
         let archive = TapeArchive.archive(files)
         let back = try PEFTAdapter(archive: archive, shapes: shapes, name: "it")
         #expect(back.deltas.keys.sorted() == adapter.deltas.keys.sorted())
@@ -237,14 +237,14 @@ import Testing
         let text = String(decoding: files[0].bytes, as: UTF8.self)
         #expect(text.contains("\"model.layers.1.mlp.down_proj\"") && text.contains("\"lm_head\""))
         let again = TapeArchive.archive(
-            try adapter.files(family: .llama, baseModel: "tiny", metadata: ["a": "b"]))
+            try adapter.files(shapes: shapes, baseModel: "tiny", metadata: ["a": "b"]))
         #expect(again == archive)
     }
 
     @Test("An archive without one of the two files, or with one twice, is refused")
     func archives() throws {
         let files = try read([:], pair(Self.down, 12, 8))
-            .files(family: .llama, baseModel: "tiny", metadata: [:])
+            .files(shapes: shapes, baseModel: "tiny", metadata: [:])
         let other = TapeArchive.File(
             path: "checkpoint-1/adapter_config.json", bytes: files[0].bytes)
         for wrong in [[files[0]], [files[1]], [files[0], files[1], other]] {

@@ -56,8 +56,10 @@ final class AdapterExportTests {
     }
 
     private func archive(_ adapter: PEFTAdapter) throws -> [UInt8] {
-        TapeArchive.archive(
-            try adapter.files(family: .llama, baseModel: "tiny", metadata: [:]))
+        var shapes = ProjectionShapes()
+        shapes.family = "llama"
+        return TapeArchive.archive(
+            try adapter.files(shapes: shapes, baseModel: "tiny", metadata: [:]))
     }
 
     @Test("An imported adapter acts, and comes out again as it came in")
@@ -288,7 +290,7 @@ final class AdapterExportTests {
     func bareWeights() throws {
         let cortex = try Cortex(folder: folder)
         let files = try adapter(cortex, rank: 2).files(
-            family: .llama, baseModel: "tiny", metadata: [:])
+            shapes: cortex.inner.projections, baseModel: "tiny", metadata: [:])
         #expect {
             _ = try cortex.engram(uploaded: files[1].bytes, name: "it")
         } throws: {

@@ -26,7 +26,7 @@
  * scores  scratch, [HEBB_ATTENTION_ROWS, score_stride]; score_stride is a multiple of
  *         4 * HEBB_KEY_BLOCK and at least the greatest number of visible keys
  * Row i sees the first visible + i * visible_step keys: step 1 for the consecutive tokens of a
- * prefill tile, 0 for the heads of one group at one token. */
+ * prefill tile, 0 for the heads of one group at one token. Of these, it sees the last `window`. */
 typedef struct hebb_attention {
     const float *query;
     size_t query_stride;
@@ -36,6 +36,7 @@ typedef struct hebb_attention {
     size_t head_size;
     size_t visible;
     size_t visible_step;
+    size_t window;
     float scale;
     float *scores;
     size_t score_stride;

@@ -65,14 +65,15 @@ public struct PEFTAdapter: Sendable, Equatable {
         let file = try SafetensorsFile(
             bytes: weights, name: Self.weightsName,
             maximumHeaderBytes: Self.headerBytesMaximum(for: shapes))
-        guard let family = ModelConfig.Family(rawValue: shapes.family) else {
+        guard let architecture = shapes.architecture else {
             throw .unsupported(
                 file: Self.weightsName, found: "an adapter for a core without projections",
-                supported: "llama, gpt2", remedy: "Serve a core of a supported family.")
+                supported: ModelConfig.Family.allCases.map(\.rawValue).joined(separator: ", "),
+                remedy: "Serve a core of a supported family.")
         }
         let isLoRA: (String) -> Bool = { $0.hasSuffix(Self.suffixA) || $0.hasSuffix(Self.suffixB) }
         for stranger in file.names where !isLoRA(stranger) {
-            guard let matrix = Self.baseMatrix(stranger, family) else {
+            guard let matrix = Self.baseMatrix(stranger, architecture) else {
                 throw .unsupported(
                     file: Self.weightsName, found: "the tensor \(quoted(stranger))",
                     supported: "tensors *.lora_A.weight and *.lora_B.weight of linear projections",
@@ -89,15 +90,16 @@ public struct PEFTAdapter: Sendable, Equatable {
         deltas = [:]
         for name in file.names where name.hasSuffix(Self.suffixA) {
             let stem = String(name.dropLast(Self.suffixA.count))
-            let site = try Self.site(of: stem, family: family, shapes: shapes)
+            let site = try Self.site(of: stem, architecture, shapes: shapes)
             let size = shapes.size(of: site) ?? (0, 0)
             let path = String(stem.dropFirst(Self.prefix.count))
             let (rank, scale) = scaling.rankAndScale(of: path)
             let a = try Self.factor(file, name, shape: [rank, size.inputs])
             let b = try Self.factor(
                 file, stem + Self.suffixB, shape: [size.outputs, rank], scale: scale)
-            deltas[site] = LowRankDelta(
+            let delta = LowRankDelta(
                 inputs: size.inputs, outputs: size.outputs, rank: rank, a: a, b: b)
+            deltas[site] = shapes.places(of: site).map(delta.reordered) ?? delta
         }
         for name in file.names where name.hasSuffix(Self.suffixB) {
             let partner = String(name.dropLast(Self.suffixB.count)) + Self.suffixA
@@ -125,10 +127,13 @@ public struct PEFTAdapter: Sendable, Equatable {
     private static let suffixB = ".lora_B.weight"
 
     /// The matrix of the base model that a tensor's name means; nil for other tensors.
-    private static func baseMatrix(_ name: String, _ family: ModelConfig.Family) -> BaseMatrix? {
+    private static func baseMatrix(_ name: String, _ architecture: Architecture) -> BaseMatrix? {
         guard name.hasPrefix(prefix) else { return nil }
-        let embedding = family == .llama ? "model.embed_tokens" : "transformer.wte"
-        for (module, matrix) in [(embedding, BaseMatrix.embedding), ("lm_head", .unembedding)] {
+        let names = architecture.huggingFace
+        let matrices = [
+            (names.prefix + names.embedding, BaseMatrix.embedding), (names.head, .unembedding),
+        ]
+        for (module, matrix) in matrices {
             let endings = [".weight", ".base_layer.weight"]
             if endings.contains(where: { name == prefix + module + $0 }) { return matrix }
         }
@@ -136,16 +141,16 @@ public struct PEFTAdapter: Sendable, Equatable {
     }
 
     private static func site(
-        of stem: String, family: ModelConfig.Family, shapes: ProjectionShapes
+        of stem: String, _ architecture: Architecture, shapes: ProjectionShapes
     ) throws(ModelFormatError) -> ProjectionSite {
         let site =
             stem.hasPrefix(prefix)
-            ? ProjectionSite(modulePath: String(stem.dropFirst(prefix.count)), family) : nil
+            ? ProjectionSite(modulePath: String(stem.dropFirst(prefix.count)), architecture) : nil
         guard let site, shapes.size(of: site) != nil else {
             throw .unsupported(
                 file: weightsName, found: "the module \(quoted(stem))",
-                supported: "projections of this core's \(shapes.layers) \(family.rawValue) blocks, "
-                    + "and lm_head",
+                supported: "projections of this core's \(shapes.layers) \(shapes.family) blocks, "
+                    + "and \(architecture.huggingFace.head)",
                 remedy: "Is the adapter for another model?")
         }
         return site
@@ -181,20 +186,25 @@ public struct PEFTAdapter: Sendable, Equatable {
     /// (narrower ones are filled up with zeros), α = r so that the scale is 1, and F32 factors.
     ///
     /// - Parameters:
-    ///   - family: of the core.
+    ///   - shapes: of the core.
     ///   - baseModel: the core's name, for people.
     ///   - metadata: for the weights file.
     /// - Throws: `ModelFormatError` when there is nothing to write.
     public func files(
-        family: ModelConfig.Family, baseModel: String, metadata: [String: String]
+        shapes: ProjectionShapes, baseModel: String, metadata: [String: String]
     ) throws(ModelFormatError) -> [TapeArchive.File] {
+        let architecture = shapes.architecture
         let sites = deltas.keys.sorted()
         let rank = deltas.values.map(\.rank).max() ?? 1
         var entries: [SafetensorsWriter.Entry] = []
         var modules: [String] = []
         for site in sites {
-            guard let delta = deltas[site]?.padded(to: rank), let path = site.modulePath(family)
+            guard var delta = deltas[site]?.padded(to: rank),
+                let path = architecture.flatMap({ site.modulePath($0) })
             else { continue }
+            if let places = shapes.places(of: site) {
+                delta = delta.reordered(RowOrder.inverse(of: places))
+            }
             modules.append(path)
             entries.append(
                 .floats(
@@ -210,7 +220,7 @@ public struct PEFTAdapter: Sendable, Equatable {
             {
               "base_model_name_or_path": \(JSONText.string(baseModel)),
               "bias": "none",
-              "fan_in_fan_out": \(family == .gpt2),
+              "fan_in_fan_out": \(architecture?.huggingFace.inputsFirst == true),
               "inference_mode": true,
               "lora_alpha": \(rank),
               "lora_dropout": 0.0,

@@ -3,10 +3,10 @@ public enum ProjectionKind: String, Sendable, CaseIterable {
     case query = "q"
     case key = "k"
     case value = "v"
-    /// Queries, keys and values in one matrix (gpt2).
+    /// Queries, keys and values in one matrix (gpt2, gpt_neox).
     case queryKeyValue = "qkv"
     case attentionOutput = "o"
-    /// The gate of SwiGLU (llama).
+    /// The gate of SwiGLU and its like.
     case gate
     case up
     case down
@@ -73,6 +73,9 @@ public struct ProjectionShapes: Hashable, Sendable, Codable {
     public var queries = 0
     public var keys = 0
     public var vocabulary = 0
+    /// Width of a head where Hugging Face's adapters have a projection's outputs head by head
+    /// (gpt_neox); else 0, as an adapter then fits without it.
+    public var headSize = 0
 
     /// A core without projections: every site is refused.
     public init() {}
@@ -85,23 +88,35 @@ public struct ProjectionShapes: Hashable, Sendable, Codable {
         queries = config.headCount * config.headSize
         keys = config.keyValueHeadCount * config.headSize
         vocabulary = config.vocabularySize
+        headSize = config.family.architecture.huggingFace.orders.isEmpty ? 0 : config.headSize
     }
+
+    /// Nil for a core without projections.
+    var architecture: Architecture? { ModelConfig.Family(rawValue: family)?.architecture }
 
     /// Inputs and outputs of a projection; nil where the core has no such.
     public func size(of site: ProjectionSite) -> (inputs: Int, outputs: Int)? {
-        guard !family.isEmpty else { return nil }
+        guard let architecture else { return nil }
         guard case .block(let index, let kind) = site else { return (hidden, vocabulary) }
-        guard (0..<layers).contains(index) else { return nil }
-        let isLlama = family == ModelConfig.Family.llama.rawValue
+        guard (0..<layers).contains(index), architecture.projections.contains(kind) else {
+            return nil
+        }
         switch kind {
-        case .query: return isLlama ? (hidden, queries) : nil
-        case .key, .value: return isLlama ? (hidden, keys) : nil
-        case .queryKeyValue: return isLlama ? nil : (hidden, queries + 2 * keys)
+        case .query: return (hidden, queries)
+        case .key, .value: return (hidden, keys)
+        case .queryKeyValue: return (hidden, queries + 2 * keys)
         case .attentionOutput: return (queries, hidden)
-        case .gate: return isLlama ? (hidden, intermediate) : nil
-        case .up: return (hidden, intermediate)
+        case .gate, .up: return (hidden, intermediate)
         case .down: return (intermediate, hidden)
         }
+    }
+
+    /// Where in Hugging Face's order each of a projection's outputs is; nil where it is ours.
+    func places(of site: ProjectionSite) -> [Int]? {
+        guard case .block(_, let kind) = site, let size = size(of: site),
+            let order = architecture?.huggingFace.orders[kind]
+        else { return nil }
+        return order.places(count: size.outputs, headSize: headSize)
     }
 
     /// As one line of an engram file's metadata: the family and the numbers, by blanks.
@@ -109,19 +124,23 @@ public struct ProjectionShapes: Hashable, Sendable, Codable {
         ([family] + numbers.map(String.init)).joined(separator: " ")
     }
 
-    private var numbers: [Int] { [layers, hidden, intermediate, queries, keys, vocabulary] }
+    private var numbers: [Int] {
+        [layers, hidden, intermediate, queries, keys, vocabulary]
+            + (headSize > 0 ? [headSize] : [])
+    }
 
     /// What `text` gave; nil for anything else.
     public init?(text: String) {
         let parts = text.split(separator: " ", omittingEmptySubsequences: false).map(String.init)
         let numbers = parts.dropFirst().compactMap { Int($0) }
-        guard parts.count == 7, numbers.count == 6,
+        guard (7...8).contains(parts.count), numbers.count == parts.count - 1,
             numbers.allSatisfy({ (0...16_777_216).contains($0) }),
             parts[0].isEmpty || ModelConfig.Family(rawValue: parts[0]) != nil
         else { return nil }
         family = parts[0]
         (layers, hidden, intermediate) = (numbers[0], numbers[1], numbers[2])
         (queries, keys, vocabulary) = (numbers[3], numbers[4], numbers[5])
+        headSize = numbers.count > 6 ? numbers[6] : 0
         guard self.text == text else { return nil }
     }
 }

@@ -1,6 +1,7 @@
 public import Foundation
 
-/// The shape of a language model, read from a Hugging Face `config.json`.
+/// The shape of a language model, read from a Hugging Face `config.json` or the metadata of a GGUF
+/// file.
 ///
 /// Every number is bounded, so that sizes computed from them cannot overflow. Keys that would run
 /// code (`auto_map`) and keys of training are ignored; keys that change the forward pass in a way
@@ -14,7 +15,7 @@ public struct ModelConfig: Sendable, Equatable {
 
     /// The non-linearity of the feed-forward blocks.
     public enum Activation: String, Sendable {
-        /// x·σ(x); in the llama family, the gate of SwiGLU.
+        /// x·σ(x); before a product with another projection, SwiGLU.
         case silu
         /// x/2·(1 + tanh(√(2/π)·(x + 0.044715·x³))): `gelu_new`, `gelu_pytorch_tanh`, `gelu_fast`.
         case geluTanh
@@ -23,7 +24,6 @@ public struct ModelConfig: Sendable, Equatable {
         case relu
     }
 
-    static let maximumContextLength = 16_777_216
     private static let maximumConfigBytes = 16_000_000
 
     public var family: Family
@@ -38,18 +38,32 @@ public struct ModelConfig: Sendable, Equatable {
     public var headCount: Int
     /// Key and value heads; divides `headCount`.
     public var keyValueHeadCount: Int
-    /// Width of one head; `headCount`·`headSize` need not be `hiddenSize` in the llama family.
+    /// Width of one head; `headCount`·`headSize` need not be `hiddenSize`.
     public var headSize: Int
     /// Positions that the model was made for.
     public var contextLength: Int
-    /// ε of RMSNorm (llama) or LayerNorm (gpt2).
+    /// ε of every norm.
     public var normEpsilon: Float
     /// Nil for learned positions (gpt2).
     public var rope: RopeParameters?
+    /// Of the blocks with a window, where they have rotary positions of their own (gemma3).
+    public var windowRope: RopeParameters?
+    /// How much of each head, from its start, the rotary positions turn; even.
+    public var rotarySize: Int
+    /// For each block, how many of the latest positions a token sees, itself included; nil: all.
+    public var windows: [Int?]
+    /// What q·k is multiplied with before the softmax: 1/√headSize nearly everywhere.
+    public var attentionScale: Float
+    /// What embeddings are multiplied with: 1 nearly everywhere.
+    public var embeddingScale: Float
+    /// Whether both parts of a block read its input (gpt_neox), instead of one after the other.
+    public var isParallel: Bool
     /// Whether the unembedding is the embedding.
     public var tiesEmbeddings: Bool
-    /// Biases on q, k, v and o.
+    /// Biases on q, k and v.
     public var attentionBias: Bool
+    /// A bias on o.
+    public var attentionOutputBias: Bool
     public var mlpBias: Bool
     public var activation: Activation
     /// The token put before a text; nil when config.json names none inside the vocabulary.
@@ -86,88 +100,37 @@ public struct ModelConfig: Sendable, Equatable {
 
     init(bytes: [UInt8], name: String) throws(ModelFormatError) {
         let fields = try JSONFields(bytes: bytes, file: name)
-        let supported = Family.allCases.map(\.rawValue).joined(separator: ", ")
+        let supported = Architecture.all.map(\.modelType).joined(separator: ", ")
         guard let typeName = try fields.string("model_type") else {
             throw fields.missing("model_type")
         }
-        guard let family = Family(rawValue: typeName) else {
+        guard let architecture = Architecture.all.first(where: { $0.modelType == typeName }) else {
             throw fields.unsupported("model_type", quoted(typeName), supported: supported)
         }
         if fields["quantization_config"] != nil {
             throw fields.unsupported(
-                "quantization_config", "{…}", supported: "weights in F32, F16 or BF16")
+                "quantization_config", "{…}",
+                supported: "weights in F32, F16 or BF16, and quantised ones in GGUF files")
         }
-        switch family {
-        case .llama: try self.init(llama: fields)
-        case .gpt2: try self.init(gpt2: fields)
-        }
+        try self.init(ConfigFields(kind: .huggingFace(fields)), architecture)
     }
 
-    private init(llama fields: JSONFields) throws(ModelFormatError) {
-        let shape = try Shape(
-            fields, vocabulary: "vocab_size", hidden: "hidden_size", layers: "num_hidden_layers",
-            heads: "num_attention_heads", context: "max_position_embeddings")
-        family = .llama
-        vocabularySize = shape.vocabulary
-        hiddenSize = shape.hidden
-        layerCount = shape.layers
-        headCount = shape.heads
-        contextLength = shape.context
-        intermediateSize = try fields.require(
-            "intermediate_size",
-            try fields.integer("intermediate_size", in: 1...Shape.maximumIntermediate))
-        keyValueHeadCount =
-            try fields.integer("num_key_value_heads", in: 1...shape.heads) ?? shape.heads
-        guard shape.heads % keyValueHeadCount == 0 else {
-            throw fields.indivisible("num_attention_heads", shape.heads, keyValueHeadCount)
-        }
-        if let explicit = try fields.integer("head_dim", in: 2...Shape.maximumHeadSize) {
-            headSize = explicit
-        } else {
-            headSize = try shape.headSize(fields, "hidden_size")
-        }
-        guard headSize % 2 == 0 else { throw fields.indivisible("head_dim", headSize, 2) }
-        normEpsilon = Float(try fields.number("rms_norm_eps", in: Shape.epsilons) ?? 1e-6)
-        rope = try RopeParameters(fields)
-        tiesEmbeddings = try fields.bool("tie_word_embeddings") ?? false
-        attentionBias = try fields.bool("attention_bias") ?? false
-        mlpBias = try fields.bool("mlp_bias") ?? false
-        activation = try Activation(fields, "hidden_act", fallback: .silu)
-        startOfText = try fields.tokens("bos_token_id", vocabularySize).first
-        endOfText = try fields.tokens("eos_token_id", vocabularySize)
-    }
-
-    private init(gpt2 fields: JSONFields) throws(ModelFormatError) {
-        let shape = try Shape(
-            fields, vocabulary: "vocab_size", hidden: "n_embd", layers: "n_layer", heads: "n_head",
-            context: "n_positions")
-        try Self.refuse(fields, "scale_attn_weights", unless: true)
-        try Self.refuse(fields, "scale_attn_by_inverse_layer_idx", unless: false)
-        try Self.refuse(fields, "add_cross_attention", unless: false)
-        family = .gpt2
-        vocabularySize = shape.vocabulary
-        hiddenSize = shape.hidden
-        layerCount = shape.layers
-        headCount = shape.heads
-        keyValueHeadCount = shape.heads
-        contextLength = shape.context
-        headSize = try shape.headSize(fields, "n_embd")
-        intermediateSize =
-            try fields.integer("n_inner", in: 1...Shape.maximumIntermediate) ?? 4 * shape.hidden
-        normEpsilon = Float(try fields.number("layer_norm_epsilon", in: Shape.epsilons) ?? 1e-5)
-        rope = nil
-        tiesEmbeddings = try fields.bool("tie_word_embeddings") ?? true
-        attentionBias = true
-        mlpBias = true
-        activation = try Activation(fields, "activation_function", fallback: .geluTanh)
-        startOfText = try fields.tokens("bos_token_id", vocabularySize).first
-        endOfText = try fields.tokens("eos_token_id", vocabularySize)
-    }
-
-    private static func refuse(
-        _ fields: JSONFields, _ key: String, unless expected: Bool
+    /// Reads the metadata of a GGUF file, and what only its tensors say: the size of the vocabulary,
+    /// which biases there are, whether there is an unembedding.
+    init(
+        metadata: any ConfigValues, of source: any ModelSource
     ) throws(ModelFormatError) {
-        guard let found = try fields.bool(key), found != expected else { return }
-        throw fields.unsupported(key, "\(found)", supported: "\(expected)")
+        let key = "general.architecture"
+        let name = try metadata.require(key, try metadata.string(key))
+        guard let architecture = Architecture.all.first(where: { $0.ggufName == name }) else {
+            var names: [String] = []
+            for known in Architecture.all.map(\.ggufName) where !names.contains(known) {
+                names.append(known)
+            }
+            throw metadata.unsupported(
+                key, quoted(name), supported: names.joined(separator: ", "))
+        }
+        try self.init(
+            ConfigFields(kind: .gguf(metadata, source, prefix: name)), architecture)
     }
 }

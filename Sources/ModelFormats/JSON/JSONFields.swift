@@ -1,6 +1,6 @@
 /// Typed, bounded reading of the members of one object of a configuration file, with errors that
 /// name file and key.
-struct JSONFields {
+struct JSONFields: ConfigValues {
     let file: String
     let object: JSONObject
     /// "" for the document itself, "rope_scaling." for an object inside it.

@@ -271,7 +271,7 @@ extension AdapterContent {
         switch format {
         case .peft:
             let files = try PEFTAdapter(deltas: deltas).files(
-                family: config.family, baseModel: cortex.modelName,
+                shapes: ProjectionShapes(config), baseModel: cortex.modelName,
                 metadata: ["hebb_core_sha256": cortex.identity.core, "hebb_fidelity": fidelity])
             return TapeArchive.archive(files)
         case .ggufLoRA:
