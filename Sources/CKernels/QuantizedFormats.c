@@ -13,12 +13,12 @@ typedef struct parts {
     uint8_t q[HEBB_BLOCK];
 } parts;
 
-static size_t block_bytes(hebb_encoding e) {
+ALWAYS size_t block_bytes(hebb_encoding e) {
     static const uint8_t bytes[] = {18, 20, 22, 24, 34, 144, 176, 210};
     return bytes[e];
 }
 
-static void take_nibbles(const uint8_t *packed, uint8_t *q) {
+ALWAYS void take_nibbles(const uint8_t *packed, uint8_t *q) {
     for (size_t i = 0; i < HEBB_BLOCK / 2; i++) {
         q[i] = packed[i] & 0x0f;
         q[i + HEBB_BLOCK / 2] = packed[i] >> 4;
@@ -27,7 +27,7 @@ static void take_nibbles(const uint8_t *packed, uint8_t *q) {
 
 /* Six bits each: scale k of four has them in byte k, offset k in byte k + 4; the later four have
  * four bits each in byte k + 8, and two in the tops of the first eight bytes. */
-static void take_small(const uint8_t *scales, size_t k, uint8_t small[2]) {
+ALWAYS void take_small(const uint8_t *scales, size_t k, uint8_t small[2]) {
     if (k < 4) {
         small[0] = scales[k] & 0x3f;
         small[1] = scales[k + 4] & 0x3f;
@@ -38,7 +38,7 @@ static void take_small(const uint8_t *scales, size_t k, uint8_t small[2]) {
 }
 
 /* Part k of a block. */
-static parts take(hebb_encoding e, const uint8_t *block, size_t k) {
+ALWAYS parts take(hebb_encoding e, const uint8_t *block, size_t k) {
     parts p = {.d = block, .m = block + 2};
     if (e == HEBB_Q8_0) {
         for (size_t i = 0; i < HEBB_BLOCK; i++) p.q[i] = block[2 + i] ^ 0x80;
@@ -65,8 +65,7 @@ static parts take(hebb_encoding e, const uint8_t *block, size_t k) {
     return p;
 }
 
-void hebb_dequantize(hebb_encoding e, const void *blocks, float *out, size_t elements) {
-    const uint8_t *block = blocks;
+ALWAYS void dequantize(hebb_encoding e, const uint8_t *block, float *out, size_t elements) {
     for (size_t n = 0; n < elements; n += HEBB_BLOCK * hebb_parts(e), block += block_bytes(e))
         for (size_t k = 0; k < hebb_parts(e); k++, out += HEBB_BLOCK) {
             parts p = take(e, block, k);
@@ -81,9 +80,16 @@ void hebb_dequantize(hebb_encoding e, const void *blocks, float *out, size_t ele
             }
             int32_t zero = hebb_zero_shift(e) < 0 ? 0 : 1 << hebb_zero_shift(e);
             /* d q is exact in a float (24 bits at most): fusing the addition changes nothing. */
-            for (size_t i = 0; i < HEBB_BLOCK; i++)
-                out[i] = d[i / 16] * (float)(p.q[i] - zero) + m;
+            for (size_t h = 0; h < 2; h++)
+                for (size_t i = 0; i < 16; i++)
+                    out[16 * h + i] = d[h] * (float)(p.q[16 * h + i] - zero) + m;
         }
+}
+
+void hebb_dequantize(hebb_encoding e, const void *blocks, float *out, size_t elements) {
+    switch (e) {
+        EACH_ENCODING(dequantize, blocks, out, elements)
+    }
 }
 
 size_t hebb_quantized_panel_bytes(hebb_encoding e, size_t inputs) {
@@ -91,44 +97,60 @@ size_t hebb_quantized_panel_bytes(hebb_encoding e, size_t inputs) {
     return blocks * (hebb_header_bytes(e) + hebb_parts(e) * hebb_part_bytes(e));
 }
 
+/* Four bytes as one word: what lies together for an output and a group of inputs. */
+ALWAYS uint32_t word_at(const uint8_t *p) {
+    uint32_t word;
+    memcpy(&word, p, sizeof word);
+    return word;
+}
+
 /* One output's part of a block of a panel. */
-static void put(hebb_encoding e, const parts *p, uint8_t *header, uint8_t *block, size_t o) {
-    uint8_t *high = block + hebb_scale_bytes(e), *low = high + hebb_high_bytes(e);
+ALWAYS void put(hebb_encoding e, const parts *p, uint8_t *header, uint8_t *block, size_t o) {
+    uint8_t *high = block + hebb_scale_bytes(e) + 4 * o, *low = high + hebb_high_bytes(e);
     uint8_t *halves = hebb_is_super(e) ? header : block;
     memcpy(halves + 2 * o, p->d, 2);
     if (hebb_has_offset(e)) memcpy(halves + 2 * PANEL + 2 * o, p->m, 2);
     if (hebb_is_super(e))
         for (size_t h = 0; h < 2; h++) block[h * PANEL + o] = p->small[h];
-    for (size_t i = 0; i < HEBB_BLOCK; i++) {
-        size_t g = i / 4, at = o * 4 + i % 4;
-        if (e == HEBB_Q8_0) {
-            low[g * 4 * PANEL + at] = p->q[i];
-            continue;
+    if (e == HEBB_Q8_0) {
+        for (size_t g = 0; g < 8; g++) memcpy(low + g * 4 * PANEL, p->q + 4 * g, 4);
+        return;
+    }
+    uint32_t fifth = 0, pairs[2] = {0, 0};
+    for (size_t g = 0; g < 8; g++) {
+        uint32_t q = word_at(p->q + 4 * g), later = word_at(p->q + (4 * g + 16) % HEBB_BLOCK);
+        uint32_t both = (q & 0x0f0f0f0f) | (later & 0x0f0f0f0f) << 4;
+        if (g < 4) memcpy(low + g * 4 * PANEL, &both, 4);
+        fifth |= (q >> 4 & 0x01010101) << g;
+        pairs[g / 4] |= (q >> 4 & 0x03030303) << g % 4 * 2;
+    }
+    if (hebb_has_fifth_bits(e)) memcpy(high, &fifth, 4);
+    if (e == HEBB_Q6_K)
+        for (size_t h = 0; h < 2; h++) memcpy(high + h * 4 * PANEL, pairs + h, 4);
+}
+
+/* `e` is a constant at every call, so that nothing is asked of it for every block. */
+ALWAYS void pack(hebb_encoding e, const uint8_t *from, size_t outputs, size_t inputs, uint8_t *to) {
+    size_t panel_bytes = hebb_quantized_panel_bytes(e, inputs), whole = HEBB_BLOCK * hebb_parts(e);
+    for (size_t o = 0; o < outputs; o += PANEL, to += panel_bytes) {
+        if (outputs - o < PANEL) memset(to, 0, panel_bytes);
+        for (size_t k = 0; k < PANEL && o + k < outputs; k++) {
+            uint8_t *block = to;
+            for (size_t i = 0; i < inputs; i += whole, from += block_bytes(e)) {
+                uint8_t *header = block;
+                block += hebb_header_bytes(e);
+                for (size_t n = 0; n < hebb_parts(e); n++, block += hebb_part_bytes(e)) {
+                    parts p = take(e, from, n);
+                    put(e, &p, header, block, k);
+                }
+            }
         }
-        low[g % 4 * 4 * PANEL + at] |= (uint8_t)((p->q[i] & 0x0f) << (g < 4 ? 0 : 4));
-        if (hebb_has_fifth_bits(e)) high[at] |= (uint8_t)(p->q[i] >> 4 << g);
-        if (e == HEBB_Q6_K)
-            high[g / 4 * 4 * PANEL + at] |= (uint8_t)(p->q[i] >> 4 << g % 4 * 2);
     }
 }
 
 void hebb_pack_quantized(
     hebb_encoding e, const void *from, size_t outputs, size_t inputs, void *to) {
-    size_t panel_bytes = hebb_quantized_panel_bytes(e, inputs), whole = HEBB_BLOCK * hebb_parts(e);
-    size_t row_bytes = inputs / whole * block_bytes(e);
-    for (size_t o = 0; o < outputs; o += PANEL, to = (uint8_t *)to + panel_bytes) {
-        memset(to, 0, panel_bytes);
-        for (size_t k = 0; k < PANEL && o + k < outputs; k++) {
-            const uint8_t *source = (const uint8_t *)from + (o + k) * row_bytes;
-            uint8_t *block = to;
-            for (size_t i = 0; i < inputs; i += whole, source += block_bytes(e)) {
-                uint8_t *header = block;
-                block += hebb_header_bytes(e);
-                for (size_t n = 0; n < hebb_parts(e); n++, block += hebb_part_bytes(e)) {
-                    parts p = take(e, source, n);
-                    put(e, &p, header, block, k);
-                }
-            }
-        }
+    switch (e) {
+        EACH_ENCODING(pack, from, outputs, inputs, to)
     }
 }

@@ -11,6 +11,21 @@
 #define UNROLL _Pragma("clang loop unroll(full)")
 #define ALWAYS static inline __attribute__((always_inline))
 
+/* Calls a function whose first parameter is a constant of each case. */
+#define ONE_ENCODING(e, function, ...)                                                            \
+    case e:                                                                                       \
+        function(e, __VA_ARGS__);                                                                 \
+        break;
+#define EACH_ENCODING(...)                                                                        \
+    ONE_ENCODING(HEBB_Q4_0, __VA_ARGS__)                                                          \
+    ONE_ENCODING(HEBB_Q4_1, __VA_ARGS__)                                                          \
+    ONE_ENCODING(HEBB_Q5_0, __VA_ARGS__)                                                          \
+    ONE_ENCODING(HEBB_Q5_1, __VA_ARGS__)                                                          \
+    ONE_ENCODING(HEBB_Q8_0, __VA_ARGS__)                                                          \
+    ONE_ENCODING(HEBB_Q4_K, __VA_ARGS__)                                                          \
+    ONE_ENCODING(HEBB_Q5_K, __VA_ARGS__)                                                          \
+    ONE_ENCODING(HEBB_Q6_K, __VA_ARGS__)
+
 /* Scales of a super-block with small integers for its parts, or of a block alone. */
 ALWAYS bool hebb_is_super(hebb_encoding e) {
     return e == HEBB_Q4_K || e == HEBB_Q5_K || e == HEBB_Q6_K;

@@ -14,8 +14,8 @@
 #define W 16
 #define MOST_ROWS 16
 #define MOST_VECTORS 2
-#define FETCHED_ROWS 4
-#define ROW_COUNTS ROWS(16, 1) ROWS(8, 2) ROWS(4, 2) ROWS(2, 2) ROWS(1, 2)
+#define FETCHED_ROWS 8
+#define ROW_COUNTS ROWS(16, 1) ROWS(8, 1) ROWS(4, 2) ROWS(2, 2) ROWS(1, 2)
 
 typedef __m512 vf;
 typedef __m512i vi;
