@@ -24,14 +24,92 @@ enum ByteAlphabet {
         return bytes
     }()
 
-    /// The bytes that `token` spells; nil when any of its scalars is no letter.
-    static func bytes(of token: String) -> [UInt8]? {
-        var result: [UInt8] = []
-        result.reserveCapacity(token.utf8.count)
-        for scalar in token.unicodeScalars {
-            guard scalar.value < 0x144, let byte = bytes[Int(scalar.value)] else { return nil }
-            result.append(byte)
+    /// Appends the bytes that `spelling`, UTF-8, spells; false, and nothing appended, when any of
+    /// its scalars is no letter.
+    static func append(_ spelling: ArraySlice<UInt8>, to output: inout [UInt8]) -> Bool {
+        let count = output.count
+        var pending: Int?
+        for byte in spelling {
+            let value: Int
+            if let lead = pending, byte & 0xc0 == 0x80 {
+                value = lead << 6 | Int(byte & 0x3f)
+                pending = nil
+            } else if pending == nil, byte & 0xe0 == 0xc0 {
+                pending = Int(byte & 0x1f)
+                continue
+            } else {
+                value = pending == nil && byte < 0x80 ? Int(byte) : bytes.count
+            }
+            guard value < bytes.count, let letter = bytes[value] else {
+                output.removeSubrange(count...)
+                return false
+            }
+            output.append(letter)
         }
-        return result
+        guard pending == nil else {
+            output.removeSubrange(count...)
+            return false
+        }
+        return true
+    }
+}
+
+/// What a token's spelling stands for in a text.
+enum SpellingStyle: Sendable {
+    /// Letters of `ByteAlphabet`; a spelling with other characters is what it is.
+    case byteLevel
+    /// "▁" is a space, "<0x41>" a byte.
+    case sentencePiece
+
+    /// The stand-in for a space: U+2581, three bytes.
+    static let space: [UInt8] = [0xe2, 0x96, 0x81]
+
+    /// Appends the bytes that a token of this spelling adds to a text.
+    func append(_ spelling: ArraySlice<UInt8>, to output: inout [UInt8]) {
+        switch self {
+        case .byteLevel:
+            if !ByteAlphabet.append(spelling, to: &output) { output.append(contentsOf: spelling) }
+        case .sentencePiece:
+            if let byte = Self.byte(of: spelling) {
+                output.append(byte)
+            } else {
+                Self.appendWithSpaces(spelling, to: &output)
+            }
+        }
+    }
+
+    /// The byte that "<0x0A>" names.
+    static func byte(of spelling: ArraySlice<UInt8>) -> UInt8? {
+        guard spelling.count == 6, spelling.starts(with: "<0x".utf8), spelling.last == 0x3e else {
+            return nil
+        }
+        var value: UInt8 = 0
+        for digit in spelling.dropFirst(3).prefix(2) {
+            switch digit {
+            case 0x30...0x39: value = value << 4 | (digit - 0x30)
+            case 0x41...0x46: value = value << 4 | (digit - 0x41 + 10)
+            default: return nil
+            }
+        }
+        return value
+    }
+
+    /// The spelling of a byte's own token.
+    static func spelling(of byte: UInt8) -> String {
+        let digits = String(byte, radix: 16, uppercase: true)
+        return "<0x" + (byte < 16 ? "0" : "") + digits + ">"
+    }
+
+    private static func appendWithSpaces(_ text: ArraySlice<UInt8>, to output: inout [UInt8]) {
+        var rest = text
+        while let first = rest.first {
+            if first == space[0], rest.starts(with: space) {
+                output.append(UInt8(ascii: " "))
+                rest = rest.dropFirst(3)
+            } else {
+                output.append(first)
+                rest = rest.dropFirst()
+            }
+        }
     }
 }

@@ -1,39 +1,36 @@
-/// The `model` of a tokenizer.json: a byte-level BPE vocabulary with its merges.
+/// The `model` of a tokenizer.json: a BPE vocabulary with its merges.
 struct BytePairModel {
-    /// Every token's spelling by its id; nil where an id is not in use.
-    let names: [String?]
-    let tokensByName: [ExactString: Int32]
-    let merges: MergeTable
-    /// The token of each byte's letter; -1 where the vocabulary has none.
-    let letterTokens: [Int32]
-    let ignoresMerges: Bool
-    let unknownToken: Int32?
-    let fusesUnknown: Bool
+    let vocabulary: Vocabulary
+    let pieces: PieceModel
 
-    init(_ fields: JSONFields) throws(ModelFormatError) {
+    /// - Parameter style: whether the vocabulary spells bytes (`SpellingStyle.byteLevel`) or
+    ///   characters.
+    init(_ fields: JSONFields, style: SpellingStyle) throws(ModelFormatError) {
         // Very old files have no type; only BPE has merges.
         let type = try fields.string("type") ?? "BPE"
         guard type == "BPE" else {
-            throw fields.unsupported("type", quoted(type), supported: "BPE, byte-level")
+            throw fields.unsupported("type", quoted(type), supported: "BPE")
         }
-        try Self.refuseOptions(fields)
-        let vocabulary = try fields.require("vocab", try fields.fields("vocab"))
-        let (names, tokensByName) = try Self.vocabulary(vocabulary)
-        self.names = names
-        self.tokensByName = tokensByName
-        letterTokens = ByteAlphabet.letters.map { tokensByName[ExactString(String($0))] ?? -1 }
-        ignoresMerges = try fields.bool("ignore_merges") ?? false
-        fusesUnknown = try fields.bool("fuse_unk") ?? false
+        let fallsBack = try Self.options(fields, style)
+        let names = try fields.require("vocab", try fields.fields("vocab"))
+        let vocabulary = try Self.vocabulary(names)
+        self.vocabulary = vocabulary
+        var unknownToken: Int32?
         if let name = try fields.string("unk_token") {
-            unknownToken = try fields.require(
-                "vocab[\(quoted(name))]", tokensByName[ExactString(name)])
-        } else {
-            unknownToken = nil
+            unknownToken = try fields.require("vocab[\(quoted(name))]", vocabulary.token(name))
         }
-        merges = try Self.merges(fields, tokensByName)
+        pieces = PieceModel(
+            letters: Self.letters(vocabulary, style, fallsBack: fallsBack),
+            merging: .ranked(try Self.merges(fields, vocabulary)),
+            wholePieces: try fields.bool("ignore_merges") ?? false
+                ? Self.wholePieces(vocabulary, style) : nil,
+            unknownToken: unknownToken, fusesUnknown: try fields.bool("fuse_unk") ?? false)
     }
 
-    private static func refuseOptions(_ fields: JSONFields) throws(ModelFormatError) {
+    /// Refuses what we do not do; whether characters fall back to bytes.
+    private static func options(
+        _ fields: JSONFields, _ style: SpellingStyle
+    ) throws(ModelFormatError) -> Bool {
         for key in ["continuing_subword_prefix", "end_of_word_suffix"] {
             let text = try fields.string(key) ?? ""
             guard text.isEmpty else {
@@ -43,47 +40,74 @@ struct BytePairModel {
         if let dropout = try fields.number("dropout", in: 0...1), dropout != 0 {
             throw fields.unsupported("dropout", "\(dropout)", supported: "none")
         }
-        if try fields.bool("byte_fallback") == true {
+        let fallsBack = try fields.bool("byte_fallback") ?? false
+        guard !fallsBack || style == .sentencePiece else {
             throw fields.unsupported(
-                "byte_fallback", "true (SentencePiece style)", supported: "byte-level BPE")
+                "byte_fallback", "true, and ByteLevel stages beside it", supported: "one of them")
+        }
+        return fallsBack
+    }
+
+    /// The letters that merging begins with.
+    static func letters(
+        _ vocabulary: Vocabulary, _ style: SpellingStyle, fallsBack: Bool
+    ) -> PieceModel.Letters {
+        switch style {
+        case .byteLevel:
+            .bytes(ByteAlphabet.letters.map { vocabulary.token(String($0)) ?? -1 })
+        case .sentencePiece:
+            .characters(
+                byteTokens: (0...255).map { (byte: UInt8) in
+                    guard fallsBack else { return -1 }
+                    return vocabulary.token(SpellingStyle.spelling(of: byte)) ?? -1
+                })
         }
     }
 
-    private static func vocabulary(
-        _ fields: JSONFields
-    ) throws(ModelFormatError) -> ([String?], [ExactString: Int32]) {
+    /// The tokens by the pieces that they are: those that spell bytes by what they spell.
+    static func wholePieces(_ vocabulary: Vocabulary, _ style: SpellingStyle) -> Vocabulary {
+        guard style == .byteLevel else { return vocabulary }
+        var pieces = Vocabulary(capacity: vocabulary.count)
+        var piece: [UInt8] = []
+        for index in 0..<vocabulary.count {
+            piece.removeAll(keepingCapacity: true)
+            guard let spelling = vocabulary[index], ByteAlphabet.append(spelling, to: &piece)
+            else { continue }
+            // Two spellings of one piece do not exist: each letter has one byte.
+            _ = pieces.insert(piece.span, at: index)
+        }
+        return pieces
+    }
+
+    private static func vocabulary(_ fields: JSONFields) throws(ModelFormatError) -> Vocabulary {
         let members = fields.object.members
         guard !members.isEmpty, members.count <= TokenizerSource.maximumTokens else {
             throw .outOfBounds(
                 file: fields.file, location: fields.path, found: "\(members.count) tokens",
                 allowed: "1 to \(TokenizerSource.maximumTokens)", remedy: "Check the file.")
         }
-        var names: [String?] = []
-        names.reserveCapacity(members.count)
-        var tokensByName: [ExactString: Int32] = [:]
-        tokensByName.reserveCapacity(members.count)
+        var vocabulary = Vocabulary(capacity: members.count)
         for (name, value) in members {
             guard let id = value.integerValue, id >= 0, id < TokenizerSource.maximumTokens else {
                 throw fields.wrongType(
                     quoted(name), value,
                     expected: "an index of 0 to \(TokenizerSource.maximumTokens - 1)")
             }
-            while names.count <= id { names.append(nil) }
-            guard names[id] == nil else {
+            // No two members of an object have one name.
+            guard case .done = vocabulary.insert(Array(name.utf8).span, at: id) else {
                 throw .malformed(
                     file: fields.file, location: fields.path + quoted(name),
-                    problem: "the index \(id) belongs to \(quoted(names[id] ?? "")) already",
+                    problem: "the index \(id) belongs to "
+                        + quoted(vocabulary.name(of: id) ?? "") + " already",
                     remedy: "Save the tokenizer again.")
             }
-            names[id] = name
-            tokensByName[ExactString(name)] = Int32(id)
         }
-        return (names, tokensByName)
+        return vocabulary
     }
 
     /// Both forms of a merge: `"a b"` and `["a", "b"]`. Its rank is its place.
     private static func merges(
-        _ fields: JSONFields, _ tokensByName: [ExactString: Int32]
+        _ fields: JSONFields, _ vocabulary: Vocabulary
     ) throws(ModelFormatError) -> MergeTable {
         let list = try fields.array("merges") ?? []
         guard list.count <= TokenizerSource.maximumTokens else {
@@ -97,33 +121,30 @@ struct BytePairModel {
                 throw fields.wrongType(
                     "merges[\(rank)]", value, expected: "two tokens, as \"a b\" or [\"a\", \"b\"]")
             }
-            guard let leftToken = tokensByName[ExactString(left)],
-                let rightToken = tokensByName[ExactString(right)],
-                let result = tokensByName[ExactString(left + right)]
-            else {
+            guard table.insert(left.span, right.span, rank: rank, of: vocabulary) else {
                 throw .missing(
                     file: fields.file,
-                    item: "a token of \(fields.path)merges[\(rank)] (\(quoted(left)), "
-                        + "\(quoted(right)) or both together)",
+                    item: "a token of \(fields.path)merges[\(rank)] ("
+                        + quoted(String(decoding: left, as: UTF8.self)) + ", "
+                        + quoted(String(decoding: right, as: UTF8.self)) + " or both together)",
                     remedy: "vocab and merges do not belong together: fetch the tokenizer again.")
             }
-            table.insert(leftToken, rightToken, .init(rank: Int32(rank), result: result))
         }
         return table
     }
 
-    private static func pair(_ value: JSONValue) -> (String, String)? {
+    private static func pair(_ value: JSONValue) -> ([UInt8], [UInt8])? {
         switch value {
         case .string(let text):
             let parts = text.utf8.split(
                 separator: UInt8(ascii: " "), omittingEmptySubsequences: false)
             guard parts.count == 2 else { return nil }
-            return (String(Substring(parts[0])), String(Substring(parts[1])))
+            return (Array(parts[0]), Array(parts[1]))
         case .array(let parts):
             guard parts.count == 2, let left = parts[0].stringValue,
                 let right = parts[1].stringValue
             else { return nil }
-            return (left, right)
+            return (Array(left.utf8), Array(right.utf8))
         default:
             return nil
         }

@@ -5,7 +5,7 @@
 struct MergeTable: Sendable {
     struct Merge: Sendable {
         /// Lower ranks merge first.
-        let rank: Int32
+        let rank: UInt32
         /// The token that the pair becomes.
         let result: Int32
     }
@@ -32,7 +32,23 @@ struct MergeTable: Sendable {
         merges[slot] = merge
     }
 
+    /// Enters the merge of two spellings; false when one of them or both together are no token.
+    mutating func insert(
+        _ left: Span<UInt8>, _ right: Span<UInt8>, rank: Int, of vocabulary: Vocabulary
+    ) -> Bool {
+        var both: [UInt8] = []
+        both.reserveCapacity(left.count + right.count)
+        for position in left.indices { both.append(left[position]) }
+        for position in right.indices { both.append(right[position]) }
+        guard let leftToken = vocabulary.token(left), let rightToken = vocabulary.token(right),
+            let result = vocabulary.token(both.span)
+        else { return false }
+        insert(leftToken, rightToken, .init(rank: UInt32(rank), result: result))
+        return true
+    }
+
     func find(_ left: Int32, _ right: Int32) -> Merge? {
+        guard left >= 0, right >= 0 else { return nil }
         let key = Self.key(left, right)
         let slot = slot(of: key)
         return keys[slot] == key ? merges[slot] : nil

@@ -1,25 +1,61 @@
 /// Cuts a text into the pieces inside which byte pairs are merged.
 ///
-/// The stages of a byte-level `pre_tokenizer`: splits, then the `ByteLevel` stage, which may put a
-/// space before each piece and may split once more by GPT-2's pattern.
+/// Of a byte-level tokenizer: splits, then the `ByteLevel` stage, which may put a space before each
+/// piece and may split once more by GPT-2's pattern. Of a SentencePiece-like one: spaces become
+/// "▁", and there may be one before the text.
 struct PreTokenizer: Sendable, Equatable {
+    /// Whether a SentencePiece-like tokenizer puts "▁" before a stretch of text.
+    enum Prefix: Sendable {
+        case never
+        /// Before the beginning of a text, unless it begins with one.
+        case beginning
+        /// Before each stretch between added tokens, unless it begins with one.
+        case everywhere
+        /// Before each stretch between added tokens, whatever it begins with.
+        case everywhereAgain
+    }
+
     /// The stages before `ByteLevel`, in order.
     var splits: [SplitPattern] = []
     /// `add_prefix_space`: a piece that does not begin with a space gets one.
     var addsPrefixSpace = false
     /// `use_regex`: split by GPT-2's pattern after that.
     var splitsLikeGPT2 = true
+    /// Not nil where spaces become "▁" before all else.
+    var prefix: Prefix?
 
     /// Appends the text to cut to `buffer` and the end of every piece, in bytes of `buffer`, to
     /// `ends`. The first piece begins where `buffer` ended before.
     ///
-    /// - Parameter segment: valid UTF-8.
+    /// - Parameters:
+    ///   - segment: valid UTF-8.
+    ///   - beginsText: whether nothing of the text is before it.
     /// - Complexity: O(segment.count · stages).
-    func append(_ segment: ArraySlice<UInt8>, to buffer: inout [UInt8], ends: inout [Int]) {
+    func append(
+        _ segment: ArraySlice<UInt8>, beginsText: Bool, to buffer: inout [UInt8],
+        ends: inout [Int]
+    ) {
+        let patterns = splitsLikeGPT2 ? splits + [.gpt2] : splits
+        let start = buffer.count
+        if let prefix {
+            let marked = TextNormalizer.replaced(
+                Array(segment), [UInt8(ascii: " ")], by: SpellingStyle.space)
+            let isThere = marked.starts(with: SpellingStyle.space)
+            let isWanted =
+                switch prefix {
+                case .never: false
+                case .beginning: beginsText && !isThere
+                case .everywhere: !isThere
+                case .everywhereAgain: true
+                }
+            if isWanted, !marked.isEmpty { buffer.append(contentsOf: SpellingStyle.space) }
+            buffer.append(contentsOf: marked)
+            Self.split(buffer, from: start, by: patterns, &ends)
+            return
+        }
         guard addsPrefixSpace else {
-            let start = buffer.count
             buffer.append(contentsOf: segment)
-            Self.split(buffer, from: start, by: splitsLikeGPT2 ? splits + [.gpt2] : splits, &ends)
+            Self.split(buffer, from: start, by: patterns, &ends)
             return
         }
         let text = Array(segment)
@@ -56,67 +92,5 @@ struct PreTokenizer: Sendable, Equatable {
             bounds = next
         }
         for bound in bounds { ends.append(run.starts[bound]) }
-    }
-}
-
-extension PreTokenizer {
-    private static let supported =
-        "ByteLevel, alone or at the end of a Sequence after Split and Digits"
-
-    /// Reads the `pre_tokenizer` of a tokenizer.json.
-    init(_ fields: JSONFields?, file: String) throws(ModelFormatError) {
-        guard let fields else {
-            throw .unsupported(
-                file: file, found: "a tokenizer without pre_tokenizer", supported: Self.supported,
-                remedy: "Use a model with a byte-level BPE tokenizer.")
-        }
-        let stages =
-            try fields.string("type") == "Sequence" ? fields.objects("pretokenizers") : [fields]
-        var sawByteLevel = false
-        for stage in stages {
-            let type = try stage.require("type", try stage.string("type"))
-            guard !sawByteLevel else {
-                throw stage.unsupported("type", quoted(type), supported: Self.supported)
-            }
-            switch type {
-            case "ByteLevel":
-                sawByteLevel = true
-                addsPrefixSpace = try stage.bool("add_prefix_space") ?? true
-                splitsLikeGPT2 = try stage.bool("use_regex") ?? true
-            case "Digits":
-                splits.append(.digits(individual: try stage.bool("individual_digits") ?? false))
-            case "Split":
-                splits.append(try Self.pattern(of: stage))
-            default:
-                throw stage.unsupported("type", quoted(type), supported: Self.supported)
-            }
-        }
-        guard sawByteLevel else {
-            throw fields.unsupported(
-                "type", "no ByteLevel stage", supported: Self.supported)
-        }
-    }
-
-    private static func pattern(of stage: JSONFields) throws(ModelFormatError) -> SplitPattern {
-        let behavior = try stage.string("behavior") ?? ""
-        let isInverted = try stage.bool("invert") ?? false
-        // The known patterns leave no gaps, so "keep the matches only" is the same as "isolate".
-        guard (behavior == "Isolated" && !isInverted) || (behavior == "Removed" && isInverted)
-        else {
-            throw stage.unsupported(
-                "behavior", quoted(behavior) + (isInverted ? ", inverted" : ""),
-                supported: "Isolated")
-        }
-        let pattern = try stage.require("pattern", try stage.fields("pattern"))
-        guard let source = try pattern.string("Regex") else {
-            throw pattern.unsupported("String", "a fixed string", supported: "Regex")
-        }
-        guard let known = SplitPattern(regex: source) else {
-            throw .unsupported(
-                file: stage.file, found: "the Split pattern \(quoted(source, limit: 400))",
-                supported: "those of GPT-2, Llama 3, Qwen 2 and 3",
-                remedy: "Use a model of one of these tokenizer families.")
-        }
-        return known
     }
 }

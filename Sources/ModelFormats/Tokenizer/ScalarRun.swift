@@ -3,7 +3,7 @@
 /// A bit set: a line feed is `space` and `newline`; what has none of `letter`, `number` and
 /// `space` is punctuation, a mark, a symbol, a control character or unassigned.
 struct ScalarClass: OptionSet {
-    let rawValue: UInt8
+    let rawValue: UInt32
 
     /// `\p{L}`.
     static let letter = ScalarClass(rawValue: 1)
@@ -18,12 +18,33 @@ struct ScalarClass: OptionSet {
     static let blank = ScalarClass(rawValue: 16)
     /// U+0027, with which contractions begin.
     static let apostrophe = ScalarClass(rawValue: 32)
+    /// `\p{Lu}` and `\p{Lt}`.
+    static let upper = ScalarClass(rawValue: 64)
+    /// `\p{Ll}`.
+    static let lower = ScalarClass(rawValue: 128)
+    /// `\p{M}`.
+    static let mark = ScalarClass(rawValue: 256)
+    /// `\p{P}`.
+    static let punctuation = ScalarClass(rawValue: 512)
+    /// `\p{S}`.
+    static let symbol = ScalarClass(rawValue: 1_024)
+    /// U+002F itself.
+    static let slash = ScalarClass(rawValue: 2_048)
+    /// `[0-9A-Za-z]` and ASCII's punctuation and symbols.
+    static let visibleASCII = ScalarClass(rawValue: 4_096)
+    /// `[一-龥぀-ゟ゠-ヿ]`, DeepSeek's ideographs and kana.
+    static let japanese = ScalarClass(rawValue: 8_192)
+    /// `[一-龥ࠀ-一가-\u{d7ff}]`: what DeepSeek's coder model takes for eastern writing.
+    static let eastern = ScalarClass(rawValue: 16_384)
+    /// `[\p{P}$+<=>^~|]`, and the backtick in a class of its own.
+    static let sign = ScalarClass(rawValue: 32_768)
+    static let backtick = ScalarClass(rawValue: 65_536)
 
     private static let ascii: [ScalarClass] = (0..<128).map {
         classify(Unicode.Scalar(UInt8($0)))
     }
 
-    init(rawValue: UInt8) {
+    init(rawValue: UInt32) {
         self.rawValue = rawValue
     }
 
@@ -36,18 +57,34 @@ struct ScalarClass: OptionSet {
         switch scalar {
         case "\r", "\n": return [.space, .newline]
         case " ": return [.space, .blank]
-        case "'": return .apostrophe
+        case "'": return [.apostrophe, .punctuation, .sign, .visibleASCII]
+        case "/": return [.slash, .punctuation, .sign, .visibleASCII]
+        case "`": return [.backtick, .symbol, .visibleASCII]
         default: break
         }
         guard let properties = scalar.knownProperties else { return [] }
-        switch properties.generalCategory {
-        case .uppercaseLetter, .lowercaseLetter, .titlecaseLetter, .modifierLetter, .otherLetter:
-            return .letter
-        case .decimalNumber, .letterNumber, .otherNumber:
-            return .number
-        default:
-            return properties.isWhitespace ? .space : []
+        if properties.isWhitespace { return .space }
+        var result: ScalarClass = (0x21...0x7e).contains(scalar.value) ? .visibleASCII : []
+        if (0x4e00...0x9fa5).contains(scalar.value) || (0x3040...0x30ff).contains(scalar.value) {
+            result.insert(.japanese)
         }
+        if (0x800...0x9fa5).contains(scalar.value) || (0xac00...0xd7ff).contains(scalar.value) {
+            result.insert(.eastern)
+        }
+        switch properties.generalCategory {
+        case .uppercaseLetter, .titlecaseLetter: result.formUnion([.letter, .upper])
+        case .lowercaseLetter: result.formUnion([.letter, .lower])
+        case .modifierLetter, .otherLetter: result.insert(.letter)
+        case .decimalNumber, .letterNumber, .otherNumber: result.insert(.number)
+        case .nonspacingMark, .spacingMark, .enclosingMark: result.insert(.mark)
+        case .connectorPunctuation, .dashPunctuation, .openPunctuation, .closePunctuation,
+            .initialPunctuation, .finalPunctuation, .otherPunctuation:
+            result.formUnion([.punctuation, .sign])
+        case .mathSymbol, .currencySymbol, .modifierSymbol, .otherSymbol:
+            result.formUnion(scalar.isASCII ? [.symbol, .sign] : .symbol)
+        default: break
+        }
+        return result
     }
 }
 

@@ -1,143 +1,145 @@
 /// The regular expressions by which known tokenizers cut a text into pieces, as scanners.
 ///
 /// A general regex engine would be a dependency, slower, and open to texts that make it backtrack
-/// for ever. These scanners are linear; a pattern that is not one of them is refused.
+/// for ever. These scanners are linear; a pattern that is not one of them is refused. The patterns
+/// are those of the models' own tokenizer.json, not llama.cpp's approximations of them.
 enum SplitPattern: Sendable, Equatable {
     /// `'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`
     case gpt2
     /// `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}|
-    /// ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`, or with fewer digits a piece.
-    case llama3(digitsAPiece: Int)
+    /// ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`, or with fewer digits a piece; Qwen 3.5
+    /// counts marks to the letters.
+    case llama3(digitsAPiece: Int, joinsMarks: Bool = false)
+    /// Words end where small letters go over into capitals: with U for `[\p{Lu}\p{Lt}\p{Lm}\p{Lo}
+    /// \p{M}]`, L for `[\p{Ll}\p{Lm}\p{Lo}\p{M}]` and C for `(?i:'s|'t|'re|'ve|'m|'ll|'d)?`,
+    /// `[^\r\n\p{L}\p{N}]?U*L+C|[^\r\n\p{L}\p{N}]?U+L*C|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|
+    /// \s*[\r\n]+|\s+(?!\S)|\s+`: GPT-4o's. Tekken's has no C and single digits.
+    case cased(digitsAPiece: Int, keepsContractions: Bool)
+    /// `[!-/:-~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*|
+    /// \s*[\r\n]+|\s+(?!\S)|\s+`, DeepSeek V3's.
+    case deepSeek3
     /// Runs of `\p{N}` stand alone; with `individual`, each of them does.
     case digits(individual: Bool)
+    /// Of what a class has, at most so many stand alone together, behind a single white space where
+    /// `takesSpace`.
+    case runs(of: ScalarClass, atMost: Int = .max, takesSpace: Bool = false)
+    /// `[0-9][0-9][0-9]`
+    case threeDigits
+    /// SentencePiece's words: a piece begins at each "▁".
+    case beforeMarks
+    /// A piece ends behind each space.
+    case afterBlanks
 
-    private static let gpt2Source =
-        #"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"#
-    private static let llama3Source =
-        #"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}|"#
-        + #" ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"#
-    private static let qwen2Source =
-        #"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}|"#
-        + #" ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"#
+    private static let head = #"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?"#
+    private static let tail = #"|\s*[\r\n]+|\s+(?!\S)|\s+"#
+    private static let upper = #"[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]"#
+    private static let lower = #"[\p{Ll}\p{Lm}\p{Lo}\p{M}]"#
+
+    private static func cased(contraction: String, digits: String) -> String {
+        let lead = #"[^\r\n\p{L}\p{N}]?"#
+        return lead + upper + "*" + lower + "+" + contraction + "|" + lead + upper + "+" + lower
+            + "*" + contraction + "|" + digits + #"| ?[^\s\p{L}\p{N}]+[\r\n/]*"# + tail
+    }
+
+    /// By their sources, as tokenizer.json files have them.
+    private static let known: [String: SplitPattern] = [
+        #"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"#: .gpt2,
+        head + #"\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*"# + tail: .llama3(digitsAPiece: 3),
+        head + #"\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*"# + tail: .llama3(digitsAPiece: 1),
+        head + #"[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*"# + tail:
+            .llama3(digitsAPiece: 1, joinsMarks: true),
+        cased(contraction: "", digits: #"\p{N}"#):
+            .cased(digitsAPiece: 1, keepsContractions: false),
+        cased(contraction: #"(?i:'s|'t|'re|'ve|'m|'ll|'d)?"#, digits: #"\p{N}{1,3}"#):
+            .cased(digitsAPiece: 3, keepsContractions: true),
+        ##"[!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|"##
+            + "[^\r\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+| ?[\\p{P}\\p{S}]+[\r\n]*" + tail:
+            .deepSeek3,
+        #"\p{N}{1,3}"#: .runs(of: .number, atMost: 3),
+        #"\p{N}"#: .digits(individual: true),
+        #"\p{N}+"#: .digits(individual: false),
+        "[一-龥\u{3040}-ゟ゠-ヿ]+": .runs(of: .japanese),
+        "[一-龥ࠀ-一가-\u{d7ff}]+": .runs(of: .eastern),
+        "[\r\n]": .runs(of: .newline, atMost: 1),
+        #"\s?\p{L}+"#: .runs(of: .letter, takesSpace: true),
+        #"\s?\p{P}+"#: .runs(of: .punctuation, takesSpace: true),
+        "[0-9][0-9][0-9]": .threeDigits,
+    ]
 
     /// The pattern of a `Split` pre-tokenizer; nil when it is none that we know.
     init?(regex source: String) {
-        switch source {
-        case Self.gpt2Source: self = .gpt2
-        case Self.llama3Source: self = .llama3(digitsAPiece: 3)
-        case Self.qwen2Source: self = .llama3(digitsAPiece: 1)
-        default: return nil
+        guard let pattern = Self.known[source] else { return nil }
+        self = pattern
+    }
+
+    /// Whether the pattern matches every text from end to end.
+    var leavesNoGaps: Bool {
+        switch self {
+        case .gpt2, .llama3, .cased: true
+        default: false
         }
     }
 
-    /// Cuts the scalars `range` of `run` and appends the end of each piece to `ends`.
+    /// Cuts the scalars `range` of `run` and appends the end of each piece to `ends`: each match,
+    /// and each stretch between matches.
     ///
     /// A regex runs on the piece that an earlier stage made and sees nothing behind its end.
     /// - Complexity: O(range.count).
     func split(_ run: ScalarRun, _ range: Range<Int>, into ends: inout [Int]) {
         var start = range.lowerBound
+        var gapStart = start
         while start < range.upperBound {
-            let end =
-                switch self {
-                case .gpt2: Self.gpt2End(run, start, range.upperBound)
-                case .llama3(let digits):
-                    Self.llama3End(run, start, range.upperBound, digitsAPiece: digits)
-                case .digits(let individual):
-                    Self.digitsEnd(run, start, range.upperBound, individual: individual)
-                }
+            guard let end = matchEnd(run, start, range.upperBound) else {
+                start += 1
+                continue
+            }
+            if gapStart < start { ends.append(start) }
             ends.append(end)
             start = end
+            gapStart = end
         }
+        if gapStart < range.upperBound { ends.append(range.upperBound) }
     }
 
-    // MARK: The patterns. Each function tries the alternatives in the regex's order; they cover
-    // every scalar, so a piece is never empty and there are no gaps.
-
-    private static func gpt2End(_ run: ScalarRun, _ start: Int, _ end: Int) -> Int {
-        if let stop = contractionEnd(run, start, end, ignoringCase: false) { return stop }
-        let body = run.has(.blank, at: start, before: end) ? start + 1 : start
-        if run.has(.letter, at: body, before: end) {
-            return run.endOfRun(.letter, from: body, before: end)
-        }
-        if run.has(.number, at: body, before: end) {
-            return run.endOfRun(.number, from: body, before: end)
-        }
-        if run.isOther(at: body, before: end) { return othersEnd(run, body, end) }
-        return spacesEnd(run, start, end)
-    }
-
-    private static func llama3End(
-        _ run: ScalarRun, _ start: Int, _ end: Int, digitsAPiece: Int
-    ) -> Int {
-        if let stop = contractionEnd(run, start, end, ignoringCase: true) { return stop }
-        let mayLead = !run.has([.newline, .letter, .number], at: start, before: end)
-        let word = mayLead ? start + 1 : start
-        if run.has(.letter, at: word, before: end) {
-            return run.endOfRun(.letter, from: word, before: end)
-        }
-        if run.has(.number, at: start, before: end) {
-            return run.endOfRun(.number, from: start, before: min(end, start + digitsAPiece))
-        }
-        let body = run.has(.blank, at: start, before: end) ? start + 1 : start
-        if run.isOther(at: body, before: end) {
-            return run.endOfRun(.newline, from: othersEnd(run, body, end), before: end)
-        }
-        // \s*[\r\n]+ ends behind the last line break of the run of white space.
-        let stop = run.endOfRun(.space, from: start, before: end)
-        if let last = (start..<stop).last(where: { run.has(.newline, at: $0, before: stop) }) {
-            return last + 1
-        }
-        return spacesEnd(run, start, end)
-    }
-
-    private static func digitsEnd(
-        _ run: ScalarRun, _ start: Int, _ end: Int, individual: Bool
-    ) -> Int {
-        if run.has(.number, at: start, before: end) {
+    /// Behind the match that begins at `start`, which is not empty; nil where there is none.
+    private func matchEnd(_ run: ScalarRun, _ start: Int, _ end: Int) -> Int? {
+        switch self {
+        case .gpt2:
+            return run.gpt2End(start, end)
+        case .llama3(let digits, let joinsMarks):
+            return run.llama3End(
+                start, end, digitsAPiece: digits, letters: joinsMarks ? [.letter, .mark] : .letter)
+        case .cased(let digits, let keepsContractions):
+            return run.casedEnd(
+                start, end, digitsAPiece: digits, keepsContractions: keepsContractions)
+        case .deepSeek3:
+            return run.deepSeek3End(start, end)
+        case .digits(let individual):
+            guard run.has(.number, at: start, before: end) else { return nil }
             return individual ? start + 1 : run.endOfRun(.number, from: start, before: end)
-        }
-        var stop = start
-        while stop < end, !run.has(.number, at: stop, before: end) { stop += 1 }
-        return stop
-    }
-
-    private static func othersEnd(_ run: ScalarRun, _ start: Int, _ end: Int) -> Int {
-        var stop = start
-        while run.isOther(at: stop, before: end) { stop += 1 }
-        return stop
-    }
-
-    /// `\s+(?!\S)|\s+`: the whole run at the end of the text; elsewhere all but its last scalar,
-    /// unless that is the only one.
-    private static func spacesEnd(_ run: ScalarRun, _ start: Int, _ end: Int) -> Int {
-        let stop = run.endOfRun(.space, from: start, before: end)
-        return stop == end || stop == start + 1 ? stop : stop - 1
-    }
-
-    /// Behind `'s`, `'t`, `'m`, `'d`, `'re`, `'ve` or `'ll`; nil when none of them is here.
-    ///
-    /// Under Unicode's simple case folding only "s" has a partner outside of ASCII: "ſ", U+017F.
-    private static func contractionEnd(
-        _ run: ScalarRun, _ start: Int, _ end: Int, ignoringCase: Bool
-    ) -> Int? {
-        guard run.has(.apostrophe, at: start, before: end) else { return nil }
-        func letter(_ index: Int) -> UInt8? {
-            guard index < end else { return nil }
-            let offset = run.starts[index]
-            let byte = run.bytes[offset]
-            guard ignoringCase else { return byte }
-            if byte == 0xc5 { return run.bytes[offset + 1] == 0xbf ? UInt8(ascii: "s") : nil }
-            return byte >= 0x41 && byte <= 0x5a ? byte | 0x20 : byte
-        }
-        switch (letter(start + 1), letter(start + 2)) {
-        case (UInt8(ascii: "s"), _), (UInt8(ascii: "t"), _), (UInt8(ascii: "m"), _),
-            (UInt8(ascii: "d"), _):
-            return start + 2
-        case (UInt8(ascii: "r"), UInt8(ascii: "e")), (UInt8(ascii: "v"), UInt8(ascii: "e")),
-            (UInt8(ascii: "l"), UInt8(ascii: "l")):
-            return start + 3
-        default:
-            return nil
+        case .runs(let wanted, let limit, let takesSpace):
+            let isLed =
+                takesSpace && run.has(.space, at: start, before: end)
+                && run.has(wanted, at: start + 1, before: end)
+            let body = isLed ? start + 1 : start
+            guard run.has(wanted, at: body, before: end) else { return nil }
+            let stop = limit < end - body ? body + limit : end
+            return run.endOfRun(wanted, from: body, before: stop)
+        case .threeDigits:
+            let digits: ScalarClass = [.number, .visibleASCII]
+            let isMatch =
+                start + 3 <= end
+                && (start..<start + 3).allSatisfy { run.classes[$0].isSuperset(of: digits) }
+            return isMatch ? start + 3 : nil
+        case .beforeMarks:
+            // A piece is one mark and what follows up to the next.
+            var stop = start + 1
+            while stop < end, !run.isMark(at: stop) { stop += 1 }
+            return stop
+        case .afterBlanks:
+            var stop = start
+            while stop < end, !run.has(.blank, at: stop, before: end) { stop += 1 }
+            return min(end, stop + 1)
         }
     }
 }

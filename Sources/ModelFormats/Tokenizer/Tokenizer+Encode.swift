@@ -33,7 +33,9 @@ extension Tokenizer {
                 if let token = part.token {
                     encoder.tokens.append(token)
                 } else {
-                    encoder.append(normal[part.range])
+                    encoder.append(
+                        normal[part.range],
+                        beginsText: segment.range.lowerBound == 0 && part.range.lowerBound == 0)
                 }
             }
         }
@@ -61,7 +63,6 @@ private struct PieceEncoder {
     private var buffer: [UInt8] = []
     private var memories: [Memory]
     private var merger = PairMerger()
-    private var letters: [Int32] = []
 
     init(tokenizer: Tokenizer, textLength: Int) {
         self.tokenizer = tokenizer
@@ -72,10 +73,11 @@ private struct PieceEncoder {
         buffer.reserveCapacity(textLength)
     }
 
-    mutating func append(_ segment: ArraySlice<UInt8>) {
+    mutating func append(_ segment: ArraySlice<UInt8>, beginsText: Bool) {
         var ends: [Int] = []
         var start = buffer.count
-        tokenizer.preTokenizer.append(segment, to: &buffer, ends: &ends)
+        tokenizer.preTokenizer.append(
+            segment, beginsText: beginsText, to: &buffer, ends: &ends)
         for end in ends {
             encode(start..<end)
             start = end
@@ -87,7 +89,7 @@ private struct PieceEncoder {
             merge(piece)
             return
         }
-        let slot = PieceHash.hash(buffer[piece]) & (memories.count - 1)
+        let slot = PieceHash.hash(buffer.span.extracting(piece)) & (memories.count - 1)
         let memory = memories[slot]
         if memory.pieceCount == piece.count, isEqual(memory.pieceStart, piece) {
             for index in memory.tokenStart..<memory.tokenStart + memory.tokenCount {
@@ -111,22 +113,7 @@ private struct PieceEncoder {
     }
 
     private mutating func merge(_ piece: Range<Int>) {
-        if let token = tokenizer.wholePieces?.find(buffer[piece]) {
-            tokens.append(TokenID(rawValue: token))
-            return
-        }
-        letters.removeAll(keepingCapacity: true)
-        var lastIsUnknown = false
-        for byte in buffer[piece] {
-            let letter = tokenizer.letterTokens[Int(byte)]
-            if letter >= 0 {
-                letters.append(letter)
-                lastIsUnknown = false
-            } else if let unknown = tokenizer.unknownToken {
-                if !(lastIsUnknown && tokenizer.fusesUnknown) { letters.append(unknown) }
-                lastIsUnknown = true
-            }
-        }
-        merger.merge(letters, by: tokenizer.merges, into: &tokens)
+        tokenizer.pieces.encode(
+            piece, of: buffer, vocabulary: tokenizer.vocabulary, with: &merger, into: &tokens)
     }
 }

@@ -1,7 +1,8 @@
-/// A byte-level BPE tokenizer, read from a Hugging Face `tokenizer.json`.
+/// A BPE tokenizer, over bytes (GPT-2 and its kin) or SentencePiece-like (Llama 2, Gemma), read from
+/// a Hugging Face `tokenizer.json` or from the metadata of a GGUF file.
 ///
-/// Token for token equal to the `tokenizers` package for the families of GPT-2, Llama 3, Qwen 2
-/// and 3, and SmolLM. Immutable and thread-safe; a copy shares its tables.
+/// Token for token equal to the `tokenizers` package and to llama.cpp. Immutable and thread-safe; a
+/// copy shares its tables.
 public struct Tokenizer: Sendable {
     /// Rows that an embedding needs: the largest token plus one.
     public let vocabularySize: Int
@@ -17,23 +18,19 @@ public struct Tokenizer: Sendable {
     /// what is to be continued has not ended.
     public let sequenceSuffix: [TokenID]
 
+    /// Whether `encode` puts a space of its own before a text, as Llama 2's does. `decode` says it;
+    /// where the tokens are a whole text, its first space is none of the text.
+    public let addsLeadingSpace: Bool
+
     let preTokenizer: PreTokenizer
     let normalizer: TextNormalizer
     /// The added tokens that are looked for in the text as written.
     let verbatimMatcher: AddedTokenMatcher
     /// The added tokens that are looked for in the normalised text.
     let normalizedMatcher: AddedTokenMatcher
-    let merges: MergeTable
-    /// The token of each byte's letter; -1 where the vocabulary has none.
-    let letterTokens: [Int32]
-    /// `ignore_merges`: a piece that is a token as a whole is not merged.
-    let wholePieces: PieceTable?
-    /// What stands for a byte without a letter; nil to leave such bytes out, as the reference does.
-    let unknownToken: Int32?
-    /// Whether a run of unknown bytes is one unknown token.
-    let fusesUnknown: Bool
+    let pieces: PieceModel
+    let vocabulary: Vocabulary
 
-    private let tokensByName: [ExactString: Int32]
     /// All tokens' bytes, one after the other.
     private let tokenBytes: [UInt8]
     /// Where each token's bytes begin, and the end of the last.
@@ -63,13 +60,16 @@ public struct Tokenizer: Sendable {
     public init(
         json: [UInt8], embeddingRows: Int? = nil, name: String = "tokenizer.json"
     ) throws(ModelFormatError) {
-        let source = try TokenizerSource(json: json, embeddingRows: embeddingRows, name: name)
-        let model = source.model
+        try self.init(TokenizerSource(json: json, embeddingRows: embeddingRows, name: name))
+    }
+
+    init(_ source: TokenizerSource) {
         let normalizer = source.normalizer
         self.normalizer = normalizer
         preTokenizer = source.preTokenizer
         sequencePrefix = source.template.prefix
         sequenceSuffix = source.template.suffix
+        addsLeadingSpace = source.addsLeadingSpace
         specialTokens = Set(source.addedTokens.filter(\.isSpecial).map(\.id))
         namesBeyondEmbedding = source.namesBeyondEmbedding
         verbatimMatcher = AddedTokenMatcher(source.addedTokens.filter { !$0.isNormalized }) {
@@ -78,22 +78,38 @@ public struct Tokenizer: Sendable {
         normalizedMatcher = AddedTokenMatcher(source.addedTokens.filter(\.isNormalized)) {
             normalizer.normalize(Array($0.utf8)[...])
         }
-        merges = model.merges
-        letterTokens = model.letterTokens
-        unknownToken = model.unknownToken
-        fusesUnknown = model.fusesUnknown
-        wholePieces = model.ignoresMerges ? PieceTable(model.names) : nil
-        tokensByName = source.tokensByName
-        vocabularySize = source.names.count
+        pieces = source.pieces
+        vocabulary = source.vocabulary
+        vocabularySize = source.vocabulary.count
+        (tokenBytes, tokenStarts) = Self.bytes(source)
+    }
+
+    /// What each token adds to a text. An added token that is looked for in the normalised text
+    /// stands for its normalised content.
+    private static func bytes(_ source: TokenizerSource) -> (bytes: [UInt8], starts: [Int]) {
+        var contents: [TokenID: [UInt8]] = [:]
+        for token in source.addedTokens where token.isNormalized {
+            contents[token.id] = source.normalizer.normalize(Array(token.content.utf8)[...])
+        }
+        let count = source.vocabulary.count
+        var isVerbatim = [Bool](repeating: false, count: count)
+        if source.addedTokensAreVerbatim {
+            for token in source.addedTokens { isVerbatim[token.id.index] = true }
+        }
         var bytes: [UInt8] = []
         var starts = [0]
-        for name in source.spellings {
-            bytes.append(
-                contentsOf: name.map { ByteAlphabet.bytes(of: $0) ?? Array($0.utf8) } ?? [])
+        starts.reserveCapacity(count + 1)
+        for index in 0..<count {
+            if let spelling = contents[TokenID(index)]?[...] ?? source.vocabulary[index] {
+                if isVerbatim[index] {
+                    bytes.append(contentsOf: spelling)
+                } else {
+                    source.style.append(spelling, to: &bytes)
+                }
+            }
             starts.append(bytes.count)
         }
-        tokenBytes = bytes
-        tokenStarts = starts
+        return (bytes, starts)
     }
 
     /// What stands before a text of which every token is to be predicted, the first one too: what
@@ -111,9 +127,9 @@ public struct Tokenizer: Sendable {
         Array(byteSlice(of: token))
     }
 
-    /// The token of this name as tokenizer.json spells it ("<|endoftext|>", "Ġthe").
+    /// The token of this name as the vocabulary spells it ("<|endoftext|>", "Ġthe").
     public func token(named name: String) -> TokenID? {
-        tokensByName[ExactString(name)].map { TokenID(rawValue: $0) }
+        vocabulary.token(name).map { TokenID(rawValue: $0) }
     }
 
     func byteSlice(of token: TokenID) -> ArraySlice<UInt8> {

@@ -1,31 +1,23 @@
-/// The parts of a tokenizer.json, read and checked, from which a `Tokenizer` is made.
+/// The parts of a tokenizer, read and checked, from which a `Tokenizer` is made.
 struct TokenizerSource {
     static let maximumBytes = 134_217_728
     static let maximumTokens = 4_194_304
     static let maximumAddedTokens = 65_536
     static let maximumAddedTokenBytes = 4_096
 
-    let model: BytePairModel
+    let vocabulary: Vocabulary
+    let pieces: PieceModel
+    let style: SpellingStyle
     let addedTokens: [AddedToken]
-    /// Added tokens that the embedding has no row for; in none of the other tables.
+    /// Added tokens that the embedding has no row for; not in the vocabulary.
     let namesBeyondEmbedding: [String]
     let normalizer: TextNormalizer
     let preTokenizer: PreTokenizer
     let template: (prefix: [TokenID], suffix: [TokenID])
-    /// Every token's spelling by its id, added tokens included; nil where an id is not in use.
-    let names: [String?]
-    let tokensByName: [ExactString: Int32]
-
-    /// `names` as they are decoded: an added token that is looked for in the normalised text
-    /// stands for its normalised content.
-    var spellings: [String?] {
-        var spellings = names
-        for token in addedTokens where token.isNormalized {
-            let bytes = normalizer.normalize(Array(token.content.utf8)[...])
-            spellings[token.id.index] = String(decoding: bytes, as: UTF8.self)
-        }
-        return spellings
-    }
+    /// Whether a text gets a space of the tokenizer's own before it.
+    let addsLeadingSpace: Bool
+    /// Whether added tokens stand for their spelling as it is, or for what their spelling means.
+    let addedTokensAreVerbatim: Bool
 
     init(json: [UInt8], embeddingRows: Int?, name: String) throws(ModelFormatError) {
         guard json.count <= Self.maximumBytes else {
@@ -35,58 +27,98 @@ struct TokenizerSource {
         }
         let root = try JSONFields(bytes: json, file: name)
         normalizer = try TextNormalizer(root.fields("normalizer"))
-        preTokenizer = try PreTokenizer(root.fields("pre_tokenizer"), file: name)
-        try Self.checkDecoder(root.fields("decoder"), in: root)
-        let model = try BytePairModel(root.require("model", root.fields("model")))
-        self.model = model
+        let decoder = try root.fields("decoder")
+        let decoding = try Self.decoding(decoder)
+        style = decoding?.style ?? .byteLevel
+        preTokenizer =
+            switch style {
+            case .byteLevel:
+                try PreTokenizer(byteLevel: root.fields("pre_tokenizer"), file: name)
+            case .sentencePiece: try PreTokenizer(sentencePiece: root.fields("pre_tokenizer"))
+            }
+        guard let decoding else {
+            throw root.unsupported("decoder", "null", supported: Self.decoders)
+        }
+        addsLeadingSpace = decoding.stripsSpace
+        addedTokensAreVerbatim = false
+        let model = try BytePairModel(root.require("model", root.fields("model")), style: style)
+        pieces = model.pieces
         let rows = embeddingRows ?? Self.maximumTokens
-        try Self.check(model, embeddingRows: rows, file: name)
-        var names = model.names
-        var tokensByName = model.tokensByName
+        var vocabulary = model.vocabulary
+        try Self.check(vocabulary, embeddingRows: rows, file: name)
         (addedTokens, namesBeyondEmbedding) = try Self.addedTokens(
-            root, embeddingRows: rows, &names, &tokensByName)
-        self.names = names
-        self.tokensByName = tokensByName
-        template = try Self.template(root.fields("post_processor"), names.count)
+            root, embeddingRows: rows, &vocabulary)
+        self.vocabulary = vocabulary
+        template = try Self.template(root.fields("post_processor"), vocabulary.count)
     }
 
     /// Throws for a token that a text may become and that the model has no row for.
-    private static func check(
-        _ model: BytePairModel, embeddingRows: Int, file: String
+    static func check(
+        _ vocabulary: Vocabulary, embeddingRows: Int, file: String
     ) throws(ModelFormatError) {
-        // Names end with one: that of the largest index.
-        guard model.names.count > embeddingRows, let name = model.names.last ?? nil else { return }
+        // The last index is in use.
+        guard vocabulary.count > embeddingRows else { return }
+        let last = vocabulary.count - 1
         throw .outOfBounds(
-            file: file, location: "the index of token \(quoted(name))",
-            found: "\(model.names.count - 1)",
+            file: file,
+            location: "the index of token \(quoted(vocabulary.name(of: last) ?? ""))",
+            found: "\(last)",
             allowed: "0 to \(embeddingRows - 1): the embedding has \(embeddingRows) rows "
                 + "(vocab_size in config.json)",
             remedy: "Tokenizer and weights are of two models, or tokens were added without "
                 + "resizing the embedding: fetch both again.")
     }
 
-    private static func checkDecoder(
-        _ decoder: JSONFields?, in root: JSONFields
-    ) throws(ModelFormatError) {
-        guard let decoder else {
-            throw root.unsupported("decoder", "null", supported: "ByteLevel")
-        }
-        let type = try decoder.string("type") ?? ""
-        let stages = type == "Sequence" ? try decoder.objects("decoders") : [decoder]
-        for stage in stages {
+    private static let decoders =
+        "ByteLevel; Metaspace; a Sequence of Replace, ByteFallback, Fuse and Strip, as Llama 2 and "
+        + "Gemma have it"
+
+    /// How the `decoder` reads spellings, and whether it drops a text's first space; nil where there
+    /// is none.
+    private static func decoding(
+        _ decoder: JSONFields?
+    ) throws(ModelFormatError) -> (style: SpellingStyle, stripsSpace: Bool)? {
+        guard let decoder else { return nil }
+        let isSequence = try decoder.string("type") == "Sequence"
+        var style: SpellingStyle?
+        var stripsSpace = false
+        for stage in isSequence ? try decoder.objects("decoders") : [decoder] {
             let type = try stage.string("type") ?? ""
-            guard type == "ByteLevel" else {
-                throw stage.unsupported("type", quoted(type), supported: "ByteLevel")
+            func refusal(_ key: String) -> ModelFormatError {
+                stage.unsupported(key, quoted(type), supported: decoders)
             }
+            let before = style
+            switch type {
+            case "ByteLevel": style = .byteLevel
+            case "Metaspace":
+                style = .sentencePiece
+                stripsSpace = try PreTokenizer.prefix(of: stage) != .never
+            case "Replace":
+                let pattern = try stage.fields("pattern")?.string("String") ?? ""
+                guard Array(pattern.utf8) == SpellingStyle.space,
+                    try stage.string("content") == " "
+                else { throw refusal("pattern") }
+                style = .sentencePiece
+            case "ByteFallback", "Fuse": style = .sentencePiece
+            case "Strip":
+                guard try stage.string("content") == " ",
+                    try stage.integer("start", in: 0...1) == 1,
+                    try stage.integer("stop", in: 0...0) == 0
+                else { throw refusal("content") }
+                style = .sentencePiece
+                stripsSpace = true
+            default: throw refusal("type")
+            }
+            guard before == nil || before == style else { throw refusal("type") }
         }
+        return style.map { ($0, stripsSpace) }
     }
 
     /// Reads `added_tokens` and enters them into the vocabulary. An added token whose text is in
     /// the vocabulary must have the same id there, and no id may mean two texts. Those beyond the
     /// embedding are left out: fine-tuned models often have a `<pad>` there, which no text needs.
     private static func addedTokens(
-        _ root: JSONFields, embeddingRows: Int, _ names: inout [String?],
-        _ tokensByName: inout [ExactString: Int32]
+        _ root: JSONFields, embeddingRows: Int, _ vocabulary: inout Vocabulary
     ) throws(ModelFormatError) -> (tokens: [AddedToken], beyondEmbedding: [String]) {
         var tokens: [AddedToken] = []
         var beyond: [String] = []
@@ -117,18 +149,12 @@ struct TokenizerSource {
                     stripsRight: try entry.bool("rstrip") ?? false,
                     isSingleWord: try entry.bool("single_word") ?? false,
                     isNormalized: try entry.bool("normalized") ?? !isSpecial))
-            while names.count <= id { names.append(nil) }
-            let key = ExactString(content)
-            let known = names[id].map(ExactString.init)
-            guard known == nil || known == key,
-                tokensByName.updateValue(Int32(id), forKey: key) ?? Int32(id) == Int32(id)
-            else {
+            guard case .done = vocabulary.insert(Array(content.utf8).span, at: id) else {
                 throw .malformed(
                     file: root.file, location: entry.path + "id",
                     problem: "\(id) and \(quoted(content)) are not each other's only partners",
                     remedy: "Save the tokenizer again with a current version of its program.")
             }
-            names[id] = content
         }
         return (tokens, beyond)
     }
