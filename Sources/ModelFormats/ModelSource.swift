@@ -31,16 +31,22 @@ public enum TensorNaming: Sendable {
 
 /// Opens models by path, whatever their format.
 public enum ModelSources {
-    /// - Parameter path: a Hugging Face folder.
+    /// - Parameter path: a Hugging Face folder, or a GGUF file (`isGGUF`).
     /// - Throws: `ModelFormatError` when there is no model, or what says where its tensors are is
     ///   damaged.
     public static func open(_ path: String) throws(ModelFormatError) -> any ModelSource {
-        try HuggingFaceFolder(path)
+        if isGGUF(path) { return try GGUFModel(path) }
+        return try HuggingFaceFolder(path)
     }
 
     /// What `files` of the opened model would be. Reads no weights, and understands nothing of the
     /// rest: a damaged file can be told by its hash.
     public static func files(of path: String) throws(ModelFormatError) -> [String] {
-        try HuggingFaceFolder.files(of: path)
+        try isGGUF(path) ? GGUFModel.files(of: path) : HuggingFaceFolder.files(of: path)
+    }
+
+    /// Whether a path names a GGUF file: what is no folder, and is called so.
+    public static func isGGUF(_ path: String) -> Bool {
+        path.lowercased().hasSuffix(".gguf") && !FolderPath.isFolder(path)
     }
 }

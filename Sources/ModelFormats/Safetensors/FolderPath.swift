@@ -12,6 +12,12 @@ enum FolderPath {
             && !isFolder.boolValue
     }
 
+    static func isFolder(_ path: String) -> Bool {
+        var isFolder: ObjCBool = false
+        return FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
+            && isFolder.boolValue
+    }
+
     /// Whether `name` can only mean a file in the folder itself: no separator, no `..`, no NUL, no
     /// hidden file.
     static func isPlainName(_ name: String) -> Bool {
