@@ -137,6 +137,9 @@ static void gemv_transposed(const float *w, const float *x, float *y, size_t row
         for (size_t c = 0; c < cols; c++) y[c] += x[r] * w[r * cols + c];
 }
 
+/* The reference takes rows where they are. */
+static void pack_product(const hebb_product *p) { (void)p; }
+
 /* fmaf and not s += w * x: the SIMD classes round once, and must give the same bits. */
 #define PRODUCT(name, bytes, element)                                                             \
     static void product_##name(const hebb_product *p) {                                           \

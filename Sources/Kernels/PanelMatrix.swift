@@ -63,13 +63,14 @@ public final class PanelMatrix: @unchecked Sendable {
     ///   - rows: any number; 0 does nothing.
     ///   - scratch: at least `rows·inputs` elements where `rows` > 1 or W is quantised; holds nothing
     ///     afterwards.
+    ///   - pool: shares the outputs; nil computes them on this thread. The bits are the same.
     ///   - y: shape [rows, outputs], rows `strideY` apart.
     /// - Precondition: every span holds its matrix.
     /// - Complexity: O(rows·inputs·outputs); allocates nothing. One row takes the time that reading
     ///   the weights takes.
     public func multiply(
         _ x: Span<Float>, rows: Int, strideX: Int, scratch: inout MutableSpan<Float>,
-        into y: inout MutableSpan<Float>, strideY: Int
+        on pool: WorkerPool? = nil, into y: inout MutableSpan<Float>, strideY: Int
     ) {
         guard rows > 0 else { return }
         precondition(
@@ -79,8 +80,10 @@ public final class PanelMatrix: @unchecked Sendable {
         if encoding.isQuantized {
             scratch.withUnsafeMutableBytes { scratch in
                 QuantizedRows.quantize(
-                    x, rows: rows, strideX: strideX, inputs: inputs, into: scratch)
-                multiply(UnsafeRawBufferPointer(scratch), rows: rows, into: &y, strideY: strideY)
+                    x, rows: rows, strideX: strideX, inputs: inputs, on: pool, into: scratch)
+                multiply(
+                    UnsafeRawBufferPointer(scratch), rows: rows, on: pool, into: &y,
+                    strideY: strideY)
             }
             return
         }
@@ -92,11 +95,14 @@ public final class PanelMatrix: @unchecked Sendable {
                         weights: panels, outputs: outputs, inputs: inputs, x: x.baseAddress,
                         x_stride: strideX, rows: rows, scratch: scratch.baseAddress,
                         y: y.baseAddress, y_stride: strideY)
-                    switch encoding {
-                    case .float32: kernels.pointee.product_f32(&product)
-                    case .bfloat16: kernels.pointee.product_bf16(&product)
-                    default: kernels.pointee.product_f16(&product)
-                    }
+                    kernels.pointee.pack_product(&product)
+                    let kernel =
+                        switch encoding {
+                        case .float32: kernels.pointee.product_f32
+                        case .bfloat16: kernels.pointee.product_bf16
+                        default: kernels.pointee.product_f16
+                        }
+                    hebb_multiply(pool?.pool, kernel, encoding.blockBytes, &product)
                 }
             }
         }
@@ -104,20 +110,24 @@ public final class PanelMatrix: @unchecked Sendable {
 
     /// y = x·Wᵀ for rows that are in bytes already.
     ///
-    /// - Parameter y: shape [x.rows, outputs], rows `strideY` apart.
+    /// - Parameters:
+    ///   - pool: as above.
+    ///   - y: shape [x.rows, outputs], rows `strideY` apart.
     /// - Precondition: W is quantised; `y` holds its matrix.
     /// - Complexity: O(rows·inputs·outputs); allocates nothing.
     public func multiply(
-        _ x: borrowing QuantizedRows, into y: inout MutableSpan<Float>, strideY: Int
+        _ x: borrowing QuantizedRows, on pool: WorkerPool? = nil,
+        into y: inout MutableSpan<Float>, strideY: Int
     ) {
         guard x.rows > 0 else { return }
         precondition(x.inputs == inputs, "PanelMatrix: shapes differ")
         let rows = x.rows
-        x.withUnsafeBytes { multiply($0, rows: rows, into: &y, strideY: strideY) }
+        x.withUnsafeBytes { multiply($0, rows: rows, on: pool, into: &y, strideY: strideY) }
     }
 
     private func multiply(
-        _ x: UnsafeRawBufferPointer, rows: Int, into y: inout MutableSpan<Float>, strideY: Int
+        _ x: UnsafeRawBufferPointer, rows: Int, on pool: WorkerPool?,
+        into y: inout MutableSpan<Float>, strideY: Int
     ) {
         guard let quantized = encoding.quantized else {
             preconditionFailure("PanelMatrix: quantised rows, and weights that are not")
@@ -127,7 +137,7 @@ public final class PanelMatrix: @unchecked Sendable {
             var product = hebb_quantized_product(
                 encoding: quantized, panels: panels, outputs: outputs, inputs: inputs, first: 0,
                 count: outputs, x: x.baseAddress, rows: rows, y: y.baseAddress, y_stride: strideY)
-            quantizedKernels.pointee.product(&product)
+            hebb_multiply_quantized(pool?.pool, quantizedKernels, &product)
         }
     }
 

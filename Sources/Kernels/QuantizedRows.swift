@@ -19,10 +19,14 @@ public struct QuantizedRows: Sendable {
 
     /// Replaces what is held.
     ///
-    /// - Parameter x: shape [rows, inputs], rows `strideX` apart.
+    /// - Parameters:
+    ///   - x: shape [rows, inputs], rows `strideX` apart.
+    ///   - pool: shares the rows; nil takes all on this thread.
     /// - Precondition: `x` holds its rows; `inputs` is a multiple of 32.
     /// - Complexity: O(rows·inputs). Allocates only to hold more than ever before.
-    public mutating func quantize(_ x: Span<Float>, rows: Int, strideX: Int, inputs: Int) {
+    public mutating func quantize(
+        _ x: Span<Float>, rows: Int, strideX: Int, inputs: Int, on pool: WorkerPool? = nil
+    ) {
         let words = Self.byteCount(rows: rows, inputs: inputs) / MemoryLayout<UInt64>.size
         if storage.count < words {
             storage.append(contentsOf: repeatElement(0, count: words - storage.count))
@@ -31,7 +35,7 @@ public struct QuantizedRows: Sendable {
         self.inputs = inputs
         guard rows > 0 else { return }
         storage.withUnsafeMutableBytes {
-            Self.quantize(x, rows: rows, strideX: strideX, inputs: inputs, into: $0)
+            Self.quantize(x, rows: rows, strideX: strideX, inputs: inputs, on: pool, into: $0)
         }
     }
 
@@ -48,7 +52,7 @@ public struct QuantizedRows: Sendable {
     }
 
     static func quantize(
-        _ x: Span<Float>, rows: Int, strideX: Int, inputs: Int,
+        _ x: Span<Float>, rows: Int, strideX: Int, inputs: Int, on pool: WorkerPool?,
         into out: UnsafeMutableRawBufferPointer
     ) {
         precondition(
@@ -56,8 +60,9 @@ public struct QuantizedRows: Sendable {
                 && out.count >= byteCount(rows: rows, inputs: inputs),
             "QuantizedRows: shapes differ")
         x.withUnsafeBufferPointer { x in
-            quantizedKernels.pointee.quantize(
-                x.baseAddress, strideX, rows, inputs, out.baseAddress)
+            hebb_quantize(
+                pool?.pool, quantizedKernels, x.baseAddress, strideX, rows, inputs,
+                out.baseAddress)
         }
     }
 }

@@ -60,6 +60,7 @@ import Testing
                             weights: panels.baseAddress, outputs: outputs, inputs: inputs,
                             x: x.baseAddress, x_stride: strideX, rows: rows,
                             scratch: scratch.baseAddress, y: y.baseAddress, y_stride: strideY)
+                        table.kernels.pack_product(&call)
                         switch type {
                         case .float32: table.kernels.product_f32(&call)
                         case .bfloat16: table.kernels.product_bf16(&call)

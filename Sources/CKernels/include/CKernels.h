@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "Pool.h"
 #include "Quantized.h"
 
 /* Numeric kernels in C. Every function works on (pointer, length) pairs, allocates nothing and
@@ -55,7 +56,7 @@ typedef struct hebb_attention {
  *
  * weights  panels, of the type that the kernel is named for; any alignment
  * x        [rows, inputs], consecutive rows x_stride floats apart
- * scratch  [rows, inputs]; not touched for one row
+ * scratch  [rows, inputs], written by `pack_product`; not touched for one row
  * y        [rows, outputs], consecutive rows y_stride floats apart
  * Every element of y is one chain of fused multiply-adds over the inputs in their order: the same
  * bits whatever the number of rows, and in every kernel class. */
@@ -110,6 +111,8 @@ typedef struct hebb_kernels {
     /* Rotates the pairs (x[i], x[i + half]) of each of `heads` heads, head_size = 2 half. */
     void (*rope)(float *x, const float *cosines, const float *sines, size_t heads, size_t half);
 
+    /* Puts x into scratch as the products of this table read it: first, once for all outputs. */
+    void (*pack_product)(const hebb_product *p);
     void (*product_f32)(const hebb_product *p);
     void (*product_bf16)(const hebb_product *p);
     void (*product_f16)(const hebb_product *p);
@@ -144,6 +147,18 @@ void hebb_top_k(const float *values, size_t n, size_t k, uint64_t *heap, int32_t
  * `inputs_first`; `to` holds ceil(outputs / HEBB_PANEL) * inputs * HEBB_PANEL elements. */
 void hebb_pack_panels(
     const void *from, size_t size, size_t outputs, size_t inputs, bool inputs_first, void *to);
+
+/* A table's `quantize`, with tiles of rows on a pool's threads. */
+void hebb_quantize(
+    hebb_pool *pool, const hebb_quantized_kernels *kernels, const float *x, size_t x_stride,
+    size_t rows, size_t inputs, void *out);
+
+/* Products of packed rows, with the outputs in parts of whole panels on a pool's threads: the same
+ * bits on any number. `size` is that of an element, which `product` takes. */
+void hebb_multiply(
+    hebb_pool *pool, void (*product)(const hebb_product *p), size_t size, const hebb_product *p);
+void hebb_multiply_quantized(
+    hebb_pool *pool, const hebb_quantized_kernels *kernels, const hebb_quantized_product *p);
 
 /* Writes `row` (head_size floats) as position `position` of a blocked key array. */
 void hebb_store_key(const float *row, float *keys, size_t head_size, size_t position);

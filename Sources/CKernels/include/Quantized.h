@@ -94,10 +94,10 @@ size_t hebb_quantized_panel_bytes(hebb_encoding encoding, size_t inputs);
 
 /* Lays [outputs, inputs] weights, row-major, each row whole blocks, out in panels, the last one
  * filled up with zeros. A panel is its blocks one after another, each with the scales of all
- * outputs ahead of their elements; elements lie in groups of four inputs, as [group, output, 4] nibbles or
- * bytes, the nibbles of groups g and g + 4 in one byte. Fifth bits are a byte for four inputs a
- * group: [output, 4], bit g; sixth and fifth bits of Q6_K are pairs: [2, output, 4], bits 2 (g % 4)
- * of half g / 4. Eight-bit elements are kept as q + 128. */
+ * outputs ahead of their elements. Elements lie in groups of four inputs, as [group, output, 4]
+ * nibbles or bytes, the nibbles of groups g and g + 4 in one byte. Fifth bits are [output, 4] bytes
+ * with that of group g as bit g; the fifth and sixth of Q6_K are pairs in [2, output, 4] bytes, that
+ * of group g in byte g / 4 from bit 2 (g % 4) on. Eight-bit elements are kept as q + 128. */
 void hebb_pack_quantized(
     hebb_encoding encoding, const void *from, size_t outputs, size_t inputs, void *to);
 
