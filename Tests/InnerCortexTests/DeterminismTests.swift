@@ -95,7 +95,7 @@ import Testing
         let cortex = try fixture.load()
         let (_, hidden, logits) = try fixture.expected()
         var row = [Float](repeating: 0, count: cortex.config.hiddenSize)
-        for token in [0, 7, 198] {
+        for token in [0, 7, cortex.config.vocabularySize - 1] {
             var span = row.mutableSpan
             cortex.unembeddingRow(TokenID(token), into: &span)
             let logit = zip(row, hidden).reduce(0) { $0 + $1.0 * $1.1 }

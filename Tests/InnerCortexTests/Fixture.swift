@@ -9,11 +9,14 @@ struct Fixture: Sendable, CustomStringConvertible {
 
     static let all = [
         "llama-f32", "llama-bf16", "llama-f16-biases-untied", "llama3-bf16-sharded",
-        "llama-odd-gelu", "gpt2-f32", "gpt2-bf16-bare", "gpt2-f16-untied",
+        "llama-odd-gelu", "gpt2-f32", "gpt2-bf16-bare", "gpt2-f16-untied", "llama3-tied",
+        "mistral-window", "qwen2", "qwen2-window", "qwen3", "gemma3", "gpt-neox",
+        "gpt-neox-sequential",
     ].map(Fixture.init)
 
     /// One of each family.
-    static let families = [Fixture(name: "llama-bf16"), Fixture(name: "gpt2-f32")]
+    static let families = ["llama-bf16", "gpt2-f32", "qwen2", "qwen3", "gemma3", "gpt-neox"].map(
+        Fixture.init)
 
     var folder: String {
         URL(fileURLWithPath: #filePath).deletingLastPathComponent()

@@ -101,7 +101,13 @@ import Testing
 
     @Test("A direction of the readout moves a logit as the final norm lets it")
     func readoutDirections() throws {
-        for fixture in Fixture.families {
+        let norms: [(String, String, Float)] = [
+            ("llama-bf16", "model.norm.weight", 0), ("gpt2-f32", "transformer.ln_f.weight", 0),
+            ("gemma3", "model.norm.weight", 1),
+            ("gpt-neox", "gpt_neox.final_layer_norm.weight", 0),
+        ]
+        for (name, tensor, offset) in norms {
+            let fixture = Fixture(name: name)
             let cortex = try fixture.load()
             let width = cortex.config.hiddenSize
             var (row, direction) = (
@@ -114,9 +120,7 @@ import Testing
                 cortex.readoutDirection(of: TokenID(7), into: &other)
             }
             let norm = try SafetensorsFile(path: fixture.folder + "/model.safetensors")
-            let name =
-                cortex.config.family == .llama ? "model.norm.weight" : "transformer.ln_f.weight"
-            let scale = try norm.tensor(name).floats()
+            let scale = try norm.tensor(tensor).floats().map { $0 + offset }
             #expect(bits(direction) == bits(zip(row, scale).map { $0 * $1 }))
         }
     }

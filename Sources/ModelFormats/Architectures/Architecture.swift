@@ -72,7 +72,9 @@ public struct Architecture: Sendable {
     public var isGated: Bool { feedForwardInput.contains(.gate) }
 
     /// Every `model_type` that is read; a family's first is its own.
-    static let all: [Architecture] = [.llama, .gpt2]
+    static let all: [Architecture] = [
+        .llama, .gpt2, .mistral, .qwen2, .qwen3, .gemma3, .gptNeoX,
+    ]
 }
 
 extension ModelConfig.Family {
@@ -80,6 +82,10 @@ extension ModelConfig.Family {
         switch self {
         case .llama: .llama
         case .gpt2: .gpt2
+        case .qwen2: .qwen2
+        case .qwen3: .qwen3
+        case .gemma3: .gemma3
+        case .gptNeoX: .gptNeoX
         }
     }
 }

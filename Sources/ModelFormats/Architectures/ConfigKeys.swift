@@ -28,7 +28,6 @@ struct ConfigKeys: Sendable {
     var mlpBias = ConfigKey("mlp_bias", nil)
     var ropeTheta = ConfigKey("rope_theta", "rope.freq_base")
     var rotarySize = ConfigKey(nil, "rope.dimension_count")
-    var window = ConfigKey("sliding_window", "attention.sliding_window")
     var experts = ConfigKey("num_local_experts", "expert_count")
     var startOfText = ConfigKey("bos_token_id", "tokenizer.ggml.bos_token_id")
     var endOfText = [

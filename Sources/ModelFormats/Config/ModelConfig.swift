@@ -11,6 +11,10 @@ public struct ModelConfig: Sendable, Equatable {
     public enum Family: String, Sendable, CaseIterable {
         case llama
         case gpt2
+        case qwen2
+        case qwen3
+        case gemma3
+        case gptNeoX = "gpt_neox"
     }
 
     /// The non-linearity of the feed-forward blocks.

@@ -1,9 +1,10 @@
 """Makes the small random checkpoints beside this file, and what `transformers` computes from them.
 
-    python make_fixtures.py
+    python make_fixtures.py [NAME ...]
 
-Made with torch 2.15.0, transformers 5.23.0, safetensors 0.8.0, numpy 2.4.6 on CPU, one thread,
-float32, eager attention. Each folder holds config.json, the weights, and expected.safetensors with
+Made with torch 2.15.0, transformers 5.23.0 (5.24.0 from qwen2 on), safetensors 0.8.0, numpy 2.4.6
+on CPU, one thread, float32, eager attention. Each folder holds config.json, the weights, and
+expected.safetensors with
   tokens  [100]         I32
   hidden  [100, hidden] F32: the final normed hidden states
   logits  [100, vocab]  F32
@@ -19,10 +20,14 @@ and 3 layers that leaves about 1e-6, and the test allows 2e-5: a wrong epsilon (
 
 import pathlib
 import shutil
+import sys
 
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
+from transformers import (
+    Gemma3ForCausalLM, Gemma3TextConfig, GPT2Config, GPT2LMHeadModel, GPTNeoXConfig,
+    GPTNeoXForCausalLM, LlamaConfig, LlamaForCausalLM, MistralConfig, MistralForCausalLM,
+    Qwen2Config, Qwen2ForCausalLM, Qwen3Config, Qwen3ForCausalLM)
 
 HERE = pathlib.Path(__file__).parent
 TOKENS = 100
@@ -47,7 +52,19 @@ def gpt2(**changes):
     return GPT2LMHeadModel(GPT2Config(**{**shape, **changes}, attn_implementation="eager"))
 
 
+def small(model, config, **changes):
+    """A later family: small, with a head of its own unless the changes say otherwise."""
+    shape = dict(
+        vocab_size=67, hidden_size=32, intermediate_size=44, num_hidden_layers=2,
+        num_attention_heads=4, max_position_embeddings=128, tie_word_embeddings=False,
+        bos_token_id=0, eos_token_id=1, initializer_range=0.15,
+    )
+    return model(config(**{**shape, **changes}, attn_implementation="eager"))
+
+
 def make(name, build, dtype=torch.float32, shard=None, rename=None):
+    if sys.argv[1:] and name not in sys.argv[1:]:
+        return
     torch.manual_seed(sum(name.encode()))
     model = build().eval()
     with torch.no_grad():
@@ -57,7 +74,7 @@ def make(name, build, dtype=torch.float32, shard=None, rename=None):
         for parameter in model.parameters():
             parameter.copy_(parameter.to(dtype).to(torch.float32))
         tokens = torch.randint(0, model.config.vocab_size, (1, TOKENS))
-        body = model.model if hasattr(model, "model") else model.transformer
+        body = model.base_model
         hidden = body(tokens).last_hidden_state[0]
         logits = model(tokens).logits[0]
     folder = HERE / name
@@ -114,6 +131,70 @@ def main():
     make(
         "gpt2-f16-untied", lambda: gpt2(tie_word_embeddings=False, activation_function="gelu"),
         torch.float16,
+    )
+    make(
+        "llama3-tied",
+        lambda: small(
+            LlamaForCausalLM, LlamaConfig, num_key_value_heads=2, tie_word_embeddings=True,
+            head_dim=10, attention_bias=True,
+            rope_parameters={
+                "rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0,
+                "high_freq_factor": 4.0, "original_max_position_embeddings": 64,
+                "rope_theta": 50000.0}),
+        torch.bfloat16,
+    )
+    make(
+        "mistral-window",
+        lambda: small(
+            MistralForCausalLM, MistralConfig, num_key_value_heads=1, sliding_window=13),
+        torch.float16,
+    )
+    make(
+        "qwen2", lambda: small(Qwen2ForCausalLM, Qwen2Config, num_key_value_heads=2),
+        torch.bfloat16,
+    )
+    make(
+        "qwen2-window",
+        lambda: small(
+            Qwen2ForCausalLM, Qwen2Config, num_hidden_layers=3, num_key_value_heads=4,
+            use_sliding_window=True, sliding_window=30, max_window_layers=1),
+        torch.bfloat16,
+    )
+    make(
+        "qwen3",
+        lambda: small(
+            Qwen3ForCausalLM, Qwen3Config, num_key_value_heads=2, head_dim=14,
+            tie_word_embeddings=True),
+        torch.bfloat16,
+    )
+    make(
+        "gemma3",
+        lambda: small(
+            Gemma3ForCausalLM, Gemma3TextConfig, num_hidden_layers=7, num_key_value_heads=1,
+            head_dim=12, hidden_size=28, intermediate_size=36, sliding_window=16,
+            query_pre_attn_scalar=12, tie_word_embeddings=True,
+            rope_parameters={
+                "full_attention": {
+                    "rope_type": "linear", "factor": 8.0, "rope_theta": 1000000.0},
+                "sliding_attention": {"rope_type": "default", "rope_theta": 10000.0}}),
+        torch.bfloat16,
+    )
+    make(
+        "gpt-neox",
+        lambda: small(
+            GPTNeoXForCausalLM, GPTNeoXConfig, num_attention_heads=2,
+            rope_parameters={
+                "rope_type": "default", "rope_theta": 10000.0, "partial_rotary_factor": 0.25}),
+        torch.float16,
+    )
+    make(
+        "gpt-neox-sequential",
+        lambda: small(
+            GPTNeoXForCausalLM, GPTNeoXConfig, use_parallel_residual=False,
+            tie_word_embeddings=True,
+            rope_parameters={
+                "rope_type": "default", "rope_theta": 500.0, "partial_rotary_factor": 1.0}),
+        torch.bfloat16,
     )
 
 
