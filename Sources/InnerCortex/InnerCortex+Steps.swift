@@ -13,14 +13,11 @@ extension InnerCortex {
         _ change: PassChange?, _ scratch: inout Workspace.Products, into output: inout [Float],
         width: Int
     ) {
-        var offset = 0
-        for projection in projections {
-            var all = output.mutableSpan
-            var out = all._mutatingExtracting(offset..<plan.count * width)
-            projection.apply(
-                input.span, rows: plan.count, strideX: leadingInput, &scratch.rows, into: &out,
+        do {
+            var out = output.mutableSpan
+            scratch.apply(
+                projections, to: input.span, rows: plan.count, strideX: leadingInput, into: &out,
                 strideY: width)
-            offset += projection.weight.outputs
         }
         guard let change else { return }
         addChange(

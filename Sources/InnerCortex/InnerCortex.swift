@@ -92,10 +92,9 @@ public final class InnerCortex: Sendable {
         resize(&logits, count * config.vocabularySize)
         workspaces.use { workspace in
             var out = logits.mutableSpan
-            weights.unembedding.apply(
-                hidden, rows: count, strideX: config.hiddenSize, &workspace.products.rows,
-                into: &out,
-                strideY: config.vocabularySize)
+            workspace.products.apply(
+                [weights.unembedding], to: hidden, rows: count, strideX: config.hiddenSize,
+                into: &out, strideY: config.vocabularySize)
         }
     }
 

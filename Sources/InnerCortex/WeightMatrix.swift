@@ -85,25 +85,45 @@ struct Projection: Sendable {
         panels = weight.panels()
         self.bias = bias
     }
+}
 
-    /// out[row] = the projection of input[row].
+extension Workspace.Products {
+    /// out[row] = the projections of input[row], side by side.
     ///
     /// - Parameters:
+    ///   - projections: of the same inputs.
     ///   - input: rows `strideX` apart, each beginning with the inputs.
-    ///   - scratch: grows to `rows·inputs` elements.
     ///   - output: rows `strideY` apart, each beginning with the place of the outputs.
-    func apply(
-        _ input: Span<Float>, rows: Int, strideX: Int, _ scratch: inout [Float],
+    /// - Complexity: allocates only to hold more rows than ever before.
+    mutating func apply(
+        _ projections: [Projection], to input: Span<Float>, rows: Int, strideX: Int,
         into output: inout MutableSpan<Float>, strideY: Int
     ) {
-        Workspace.grow(&scratch, rows * weight.inputs)
-        var room = scratch.mutableSpan
-        panels.multiply(
-            input, rows: rows, strideX: strideX, scratch: &room, into: &output, strideY: strideY)
-        guard let bias else { return }
-        for row in 0..<rows {
-            var out = output._mutatingExtracting(row * strideY..<row * strideY + weight.outputs)
-            VectorKernels.addScaled(bias.span, 1, to: &out)
+        let inputs = projections[0].weight.inputs
+        if projections.contains(where: { $0.panels.encoding.isQuantized }) {
+            quantized.quantize(input, rows: rows, strideX: strideX, inputs: inputs)
+        }
+        if projections.contains(where: { !$0.panels.encoding.isQuantized }) {
+            Workspace.grow(&self.rows, rows * inputs)
+        }
+        var offset = 0
+        for projection in projections {
+            let end = (rows - 1) * strideY + offset + projection.weight.outputs
+            var out = output._mutatingExtracting(offset..<end)
+            if projection.panels.encoding.isQuantized {
+                projection.panels.multiply(quantized, into: &out, strideY: strideY)
+            } else {
+                var scratch = self.rows.mutableSpan
+                projection.panels.multiply(
+                    input, rows: rows, strideX: strideX, scratch: &scratch, into: &out,
+                    strideY: strideY)
+            }
+            offset += projection.weight.outputs
+            guard let bias = projection.bias else { continue }
+            for row in 0..<rows {
+                var sum = out._mutatingExtracting(row * strideY..<row * strideY + bias.count)
+                VectorKernels.addScaled(bias.span, 1, to: &sum)
+            }
         }
     }
 }

@@ -34,8 +34,10 @@ struct Workspace: Sendable {
 
     /// Scratch of products.
     struct Products: Sendable {
-        /// Rows as a product reads them.
+        /// Rows as a product with plain weights reads them.
         var rows: [Float] = []
+        /// Rows as products with quantised weights read them.
+        var quantized = QuantizedRows()
         /// Outputs of changes of the weights.
         var lowRank: [Float] = []
     }
