@@ -114,6 +114,7 @@ struct GGUFFileTests {
             ("overlaps", { $0.tensors[1].offset = 0 }),
             ("overflows", { $0.tensors[0].dimensions = [1 << 33, 1 << 33] }),
             ("overflows", { $0.tensors[0].dimensions = [.max] }),
+            ("overflows", { $0.tensors[0].dimensions = [0, 1 << 33, 1 << 33] }),
             ("whole blocks", { $0.tensors[0].dimensions = [1 << 62] }),
             ("whole blocks", { $0.tensors[1].dimensions = [48, 2] }),
             ("the number of dimensions", { $0.tensors[0].dimensions = [1, 1, 1, 1, 6] }),

@@ -62,6 +62,28 @@ struct GGUFTokenizerTests {
         try check(try Self.tokenizer(Self.file("bpe", pre: family)), "bpe.\(family)")
     }
 
+    @Test("A family cuts texts of few characters of many classes likewise", arguments: families)
+    func cuts(family: String) throws {
+        let metadata = try GGUFModel(bytes: Self.file("bpe", pre: family), name: "f").metadata
+        let preTokenizer = try PreTokenizer.family(of: metadata).preTokenizer
+        let document = try Fixture.json("gguf/cuts.json")
+        let texts = try #require(document["texts"]?.arrayValue).compactMap(\.stringValue)
+        let checksums = try #require(document[family]?.arrayValue).compactMap(\.integerValue)
+        #expect(texts.count == 600 && checksums.count == 600)
+        for (text, expected) in zip(texts, checksums) {
+            var buffer: [UInt8] = []
+            var ends: [Int] = []
+            preTokenizer.append(
+                Array(text.utf8)[...], beginsText: true, to: &buffer, ends: &ends)
+            var checksum = CRC32()
+            for end in ends {
+                let before = String(decoding: buffer[..<end], as: UTF8.self)
+                checksum.append(TokenID(before.unicodeScalars.count))
+            }
+            #expect(checksum.value == UInt32(expected), "\(text.debugDescription)")
+        }
+    }
+
     @Test(
         "A family has one pattern, in GGUF and in tokenizer.json",
         arguments: ["tekken", "gpt-4o", "qwen35", "deepseek-v3", "llama-bpe", "qwen2"])

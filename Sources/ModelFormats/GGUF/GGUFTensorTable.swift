@@ -96,15 +96,18 @@ enum GGUFTensorTable {
         }
         var shape: [Int] = []
         var elements = 1
+        // The product without the zeros: whoever multiplies the sizes, in any order, stays below it.
+        var bound = 1
         for _ in 0..<rank {
             let size = try cursor.next(UInt64.self, "a dimension of \(place)")
-            let (product, overflows) = elements.multipliedReportingOverflow(
-                by: Int(clamping: size))
+            let (product, overflows) = bound.multipliedReportingOverflow(
+                by: max(1, Int(clamping: size)))
             guard !overflows, size <= UInt64(Int.max) else {
                 throw cursor.malformed(
                     place, "the product of its dimensions overflows", at: cursor.offset - 8)
             }
-            elements = product
+            bound = product
+            elements *= Int(size)
             shape.append(Int(size))
         }
         let type = GGUFTensorType(rawValue: try cursor.next(UInt32.self, "the type of \(place)"))

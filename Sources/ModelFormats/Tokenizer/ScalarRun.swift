@@ -62,8 +62,7 @@ struct ScalarClass: OptionSet {
         case "`": return [.backtick, .symbol, .visibleASCII]
         default: break
         }
-        guard let properties = scalar.knownProperties else { return [] }
-        if properties.isWhitespace { return .space }
+        // Ranges know nothing of categories: the ideographic space is in one.
         var result: ScalarClass = (0x21...0x7e).contains(scalar.value) ? .visibleASCII : []
         if (0x4e00...0x9fa5).contains(scalar.value) || (0x3040...0x30ff).contains(scalar.value) {
             result.insert(.japanese)
@@ -71,6 +70,8 @@ struct ScalarClass: OptionSet {
         if (0x800...0x9fa5).contains(scalar.value) || (0xac00...0xd7ff).contains(scalar.value) {
             result.insert(.eastern)
         }
+        guard let properties = scalar.knownProperties else { return result }
+        if properties.isWhitespace { return result.union(.space) }
         switch properties.generalCategory {
         case .uppercaseLetter, .titlecaseLetter: result.formUnion([.letter, .upper])
         case .lowercaseLetter: result.formUnion([.letter, .lower])

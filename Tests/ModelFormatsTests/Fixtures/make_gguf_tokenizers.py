@@ -13,6 +13,8 @@ gguf/bpe.gguf       a byte-level vocabulary whose merges cross the borders of wo
 gguf/bpe.PRE.crc    for each line, u32 CRC-32 of its token ids as u32, by the package tokenizers with
                     the pre-tokenizer that models of this family have in their tokenizer.json.
 gguf/patterns.json  these pre-tokenizers, as tokenizer.json has them.
+gguf/cuts.json      texts of few characters of many classes ("texts"), and for each family the CRC-32
+                    of the ends of the pieces that each is cut to, characters, as u32.
 gguf/spm.gguf       a BPE that sentencepiece trained, with byte tokens and user-defined ones.
 gguf/spm.prefix.crc by llama.cpp; gguf/spm.bare.crc with add_space_prefix false.
 gguf/spm.json       the "model" of the same as tokenizer.json.
@@ -123,12 +125,17 @@ def byte_level(every, texts, expected):
         add(0)
     finish(writer)
     patterns = {}
+    alphabet = "AABbcs\u05d0\u02b0\u0301\u01c51\u06613 '\n\r/-$`,\u4e2d\u30fc\uac00\u3000\u00a0\t\u0002"
+    cuts = {"texts": ["".join(RANDOM.choices(alphabet, k=RANDOM.randint(1, 24))) for _ in range(600)]}
     for family, (sources, ignore_merges) in FAMILIES.items():
         document["model"]["ignore_merges"] = ignore_merges
         tokenizer = Tokenizer.from_str(json.dumps(document))
         tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
             [pre_tokenizers.Split(Regex(source), "isolated") for source in sources] + [level])
         tokenizer.encode_special_tokens = True
+        cuts[family] = [
+            zlib.crc32(b"".join(struct.pack("<I", end) for _, (_, end) in
+                                tokenizer.pre_tokenizer.pre_tokenize_str(t))) for t in cuts["texts"]]
         patterns[family] = json.loads(tokenizer.to_str())["pre_tokenizer"]
         ids = [e.ids for e in tokenizer.encode_batch(texts, add_special_tokens=False)]
         expected[f"bpe.{family}"] = checksums(f"bpe.{family}", ids)
@@ -141,6 +148,7 @@ def byte_level(every, texts, expected):
         theirs.unlink()
         print(family, "lines that llama.cpp reads otherwise:", len(differing), differing[:5])
     (OUT / "patterns.json").write_text(json.dumps(patterns, separators=(",", ":")))
+    (OUT / "cuts.json").write_text(json.dumps(cuts, separators=(",", ":")))
 
 
 def sentence_piece(every, texts, expected):
