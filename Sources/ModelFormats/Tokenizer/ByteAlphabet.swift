@@ -101,15 +101,18 @@ enum SpellingStyle: Sendable {
     }
 
     private static func appendWithSpaces(_ text: ArraySlice<UInt8>, to output: inout [UInt8]) {
-        var rest = text
-        while let first = rest.first {
-            if first == space[0], rest.starts(with: space) {
-                output.append(UInt8(ascii: " "))
-                rest = rest.dropFirst(3)
-            } else {
-                output.append(first)
-                rest = rest.dropFirst()
+        var start = text.startIndex
+        var index = start
+        while index < text.endIndex {
+            guard text[index] == space[0], text[index...].starts(with: space) else {
+                index += 1
+                continue
             }
+            output.append(contentsOf: text[start..<index])
+            output.append(UInt8(ascii: " "))
+            index += space.count
+            start = index
         }
+        output.append(contentsOf: text[start...])
     }
 }

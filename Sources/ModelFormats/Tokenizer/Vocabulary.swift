@@ -52,7 +52,7 @@ struct Vocabulary: Sendable {
         }
         skip(to: index)
         places[index] = Place(start: Int32(arena.count), count: Int32(spelling.count))
-        for position in spelling.indices { arena.append(spelling[position]) }
+        spelling.withUnsafeBufferPointer { arena.append(contentsOf: $0) }
         longest = max(longest, spelling.count)
         slots[slot] = Int32(index)
         used += 1
