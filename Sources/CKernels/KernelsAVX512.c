@@ -5,6 +5,7 @@
 #include "ScalarParts.h"
 
 #include <immintrin.h>
+#include <float.h>
 #include <math.h>
 
 #pragma clang attribute push( \

@@ -5,6 +5,7 @@
 #include "ScalarParts.h"
 
 #include <arm_neon.h>
+#include <float.h>
 #include <math.h>
 
 #define KERNEL_CLASS "neon.2"

@@ -2,6 +2,7 @@
 #include "CKernels.h"
 #include "ScalarParts.h"
 
+#include <float.h>
 #include <math.h>
 
 static float dot(const float *a, const float *b, size_t n) {
@@ -55,6 +56,37 @@ static float exp_sum(const float *x, float shift, float *out, size_t n) {
 
 static void hyperbolic_tangent(const float *x, float *out, size_t n) {
     for (size_t i = 0; i < n; i++) out[i] = tanhf(x[i]);
+}
+
+/* v_log of SimdBody.inc, operation by operation: the same bits. */
+static float logarithm_of(float x) {
+    if (x < FLT_MIN) x = FLT_MIN;
+    if (!(x < INFINITY)) return x;
+    int32_t i;
+    memcpy(&i, &x, sizeof i);
+    i -= 0x3f3504f3;
+    float e = (float)(i >> 23);
+    i = (i & 0x7fffff) + 0x3f3504f3;
+    float f;
+    memcpy(&f, &i, sizeof f);
+    f -= 1.0f;
+    float z = f * f, p = 7.0376836292e-2f;
+    p = fmaf(p, f, -1.1514610310e-1f);
+    p = fmaf(p, f, 1.1676998740e-1f);
+    p = fmaf(p, f, -1.2420140846e-1f);
+    p = fmaf(p, f, 1.4249322787e-1f);
+    p = fmaf(p, f, -1.6668057665e-1f);
+    p = fmaf(p, f, 2.0000714765e-1f);
+    p = fmaf(p, f, -2.4999993993e-1f);
+    p = fmaf(p, f, 3.3333331174e-1f);
+    p *= f * z;
+    p = fmaf(e, -2.12194440e-4f, p);
+    p = fmaf(z, -0.5f, p);
+    return fmaf(e, 0.693359375f, f + p);
+}
+
+static void logarithm(const float *x, float *out, size_t n) {
+    for (size_t i = 0; i < n; i++) out[i] = logarithm_of(x[i]);
 }
 
 static void mix(const float *p, const float *q, float u, float *out, size_t n) {

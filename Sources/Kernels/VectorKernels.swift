@@ -102,6 +102,17 @@ public enum VectorKernels {
         }
     }
 
+    /// out = ln(max(x, 2⁻¹²⁶)), within 2 units in the last place; ∞ for ∞, NaN for NaN. The same bits
+    /// in every ``KernelClass``. Both of shape [n].
+    public static func logarithm(of x: Span<Float>, into out: inout MutableSpan<Float>) {
+        precondition(x.count == out.count, "logarithm: shapes differ")
+        x.withUnsafeBufferPointer { x in
+            out.withUnsafeMutableBufferPointer { out in
+                kernels.pointee.logarithm(x.baseAddress, out.baseAddress, x.count)
+            }
+        }
+    }
+
     /// y ← y + s·x; both of shape [n].
     public static func addScaled(
         _ x: Span<Float>, _ scale: Float, to y: inout MutableSpan<Float>

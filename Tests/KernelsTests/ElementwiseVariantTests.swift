@@ -107,6 +107,36 @@ import Testing
         #expect(apply({ k in { k.tanh($0, $1, $2) } }, table, extremes) == [1, -1, 1, -1, 0])
     }
 
+    @Test(
+        "A logarithm is within 2 units in the last place, to the reference's bits",
+        arguments: KernelTable.all)
+    func logarithm(table: KernelTable) {
+        var generator = SeededGenerator(seed: 21)
+        var x: [Float] = [1, .leastNormalMagnitude, .greatestFiniteMagnitude]
+        // Around 1, where the result has the fewest digits to lose, and over all exponents.
+        for step in -3000...3000 { x.append(1 + Float(step) * 0x1p-12) }
+        for step in -100...100 { x.append(1 + Float(step) * 0x1p-23) }
+        for exponent in -126...127 {
+            for _ in 0..<40 {
+                x.append(
+                    Float(sign: .plus, exponent: exponent, significand: 1 + generator.uniform()))
+            }
+        }
+        let function: Unary = { k in { k.logarithm($0, $1, $2) } }
+        let found = apply(function, table, x)
+        #expect(found.map(\.bitPattern) == apply(function, .scalar, x).map(\.bitPattern))
+        let units = zip(x, found).map { x, y in
+            let exact = logarithmOf(Double(x))
+            return abs(Double(y) - exact) / Double(max(Float(exact).ulp, .leastNormalMagnitude))
+        }
+        #expect(units.max()! <= 2)
+        let least = Float(logarithmOf(0x1p-126))
+        let extremes: [Float] = [.infinity, 0, -0.0, -1, -.infinity, .leastNonzeroMagnitude, .nan]
+        let limits = apply(function, table, extremes)
+        #expect(limits[0] == .infinity && limits[6].isNaN)
+        for value in limits[1...5] { #expect(agree(value, least, 1e-7)) }
+    }
+
     @Test("tanh may write where it reads", arguments: KernelTable.all)
     func hyperbolicTangentInPlace(table: KernelTable) {
         var generator = SeededGenerator(seed: 5)

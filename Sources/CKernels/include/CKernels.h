@@ -90,6 +90,8 @@ typedef struct hebb_kernels {
     float (*exp_sum)(const float *x, float shift, float *out, size_t n);
     /* out = tanh(x), NaN for NaN. `out` may be `x`. */
     void (*tanh)(const float *x, float *out, size_t n);
+    /* out = ln(max(x, FLT_MIN)), NaN for NaN: the same bits in every table. `out` may be `x`. */
+    void (*logarithm)(const float *x, float *out, size_t n);
     /* out = (1 - u) p + u q */
     void (*mix)(const float *p, const float *q, float u, float *out, size_t n);
     /* mean = sum of w a, square = sum of w a^2 */
