@@ -12,7 +12,7 @@ extension InnerCortex {
     ///   - scratch: for the deltas' inner activations.
     ///   - output: rows of `width` elements.
     func addChange(
-        _ change: PassChange, _ projections: [Projection], _ plan: RowPlan, _ input: [Float],
+        _ change: PassChange, _ projections: [Projection], _ count: Int, _ input: [Float],
         leadingInput: Int, _ scratch: inout [Float], into output: inout [Float], width: Int
     ) {
         var offset = 0
@@ -25,13 +25,13 @@ extension InnerCortex {
                 precondition(
                     delta.inputs == weight.inputs && delta.outputs == weight.outputs,
                     "a delta of the projection's shape")
-                add(delta, place, plan, input, &scratch, into: &output)
+                add(delta, place, count, input, &scratch, into: &output)
             }
             if let dense = change.dense, dense.site == site {
                 precondition(
                     dense.weights.count == weight.inputs * weight.outputs,
                     "a change of the projection's shape")
-                add(dense.weights, place, plan, input, &scratch, into: &output)
+                add(dense.weights, place, count, input, &scratch, into: &output)
             }
             offset += weight.outputs
         }
@@ -50,12 +50,11 @@ extension InnerCortex {
             delta.inputs == inputs && delta.outputs == outputs && hidden.count % inputs == 0
                 && hidden.count / inputs == logits.count / outputs, "addToLogits: shapes differ")
         var scratch: [Float] = []
-        let plan = RowPlan(position: 0, count: hidden.count / inputs)
         add(
             delta,
             Place(
                 inputs: inputs, outputs: outputs, leadingInput: inputs, width: outputs, offset: 0),
-            plan, hidden, &scratch, into: &logits)
+            hidden.count / inputs, hidden, &scratch, into: &logits)
     }
 
     /// ‖W‖_F of one projection's frozen weights; 0 where the core has no such.
@@ -104,13 +103,13 @@ extension InnerCortex {
     }
 
     private func add(
-        _ delta: LowRankDelta, _ place: Place, _ plan: RowPlan, _ input: [Float],
+        _ delta: LowRankDelta, _ place: Place, _ count: Int, _ input: [Float],
         _ scratch: inout [Float], into output: inout [Float]
     ) {
         Workspace.grow(&scratch, place.outputs)
         var inner = [Float](repeating: 0, count: delta.rank)
         var all = output.mutableSpan
-        for row in 0..<plan.count {
+        for row in 0..<count {
             do {
                 var values = inner.mutableSpan
                 MatrixKernels.multiply(
@@ -125,12 +124,12 @@ extension InnerCortex {
     }
 
     private func add(
-        _ matrix: [Float], _ place: Place, _ plan: RowPlan, _ input: [Float],
+        _ matrix: [Float], _ place: Place, _ count: Int, _ input: [Float],
         _ scratch: inout [Float], into output: inout [Float]
     ) {
         Workspace.grow(&scratch, place.outputs)
         var all = output.mutableSpan
-        for row in 0..<plan.count {
+        for row in 0..<count {
             var buffer = scratch.mutableSpan
             var sum = buffer._mutatingExtracting(0..<place.outputs)
             MatrixKernels.multiply(

@@ -1,24 +1,24 @@
 import Kernels
 import ModelFormats
 
-/// The forward pass, top to bottom. A plan's rows are tokens; a buffer of rows has them one behind
-/// the other. What a family has no weights for is not there, and is left out.
+/// The forward pass, top to bottom. Rows are tokens, of one context or of several: a buffer has them
+/// one behind the other, and only attention asks whose they are. What a family has no weights for is not there, and is left out.
 extension InnerCortex {
-    /// Fills the plan's rows of `residual` with the embeddings of `tokens`.
+    /// Fills a part's rows of `residual` with the embeddings of its tokens.
     func embed(
-        _ tokens: ArraySlice<TokenID>, _ plan: RowPlan, _ residual: inout [Float],
+        _ tokens: ArraySlice<TokenID>, _ part: RowPlan.Part, _ residual: inout [Float],
         scratch: inout [Float]
     ) {
         let hidden = shape.hidden
         var all = residual.mutableSpan
         var scratch = scratch.mutableSpan
         for (index, token) in tokens.enumerated() {
-            let start = index * hidden
+            let start = (part.rows.lowerBound + index) * hidden
             var row = all._mutatingExtracting(start..<start + hidden)
             weights.embedding.widen(outputs: checkedRow(token), into: &row)
             if config.embeddingScale != 1 { VectorKernels.scale(&row, by: config.embeddingScale) }
             guard let positions = weights.positions else { continue }
-            let position = plan.position + index
+            let position = part.position + index
             var learned = scratch._mutatingExtracting(0..<hidden)
             positions.widen(outputs: position..<position + 1, into: &learned)
             VectorKernels.addScaled(learned.span, 1, to: &row)
@@ -27,63 +27,66 @@ extension InnerCortex {
 
     /// Takes `workspace.residual`, x, through one block, in place.
     func run(
-        _ index: Int, _ plan: RowPlan, _ change: PassChange?, _ cache: inout KVCache.Storage,
+        _ index: Int, _ segments: [PassSegment], _ change: PassChange?,
         _ workspace: inout Workspace
     ) {
-        let block = weights.blocks[index]
+        let (block, count) = (weights.blocks[index], workspace.plan.count)
         let hidden = shape.hidden
 
         // q, k, v = W·norm(x)
-        normaliseRows(plan, block.attentionNorm, workspace.residual, into: &workspace.normed)
+        normaliseRows(count, block.attentionNorm, workspace.residual, into: &workspace.normed)
         project(
-            block.attentionInput, plan, workspace.normed, leadingInput: hidden, change,
+            block.attentionInput, count, workspace.normed, leadingInput: hidden, change,
             &workspace.products, into: &workspace.attentionInput, width: shape.attentionInput)
         let queries = 0..<shape.heads
         let keys = shape.heads..<shape.heads + shape.keyValueHeads
         normaliseHeads(
-            plan, queries, block.queryNorm, &workspace.head, &workspace.attentionInput)
-        normaliseHeads(plan, keys, block.keyNorm, &workspace.head, &workspace.attentionInput)
+            count, queries, block.queryNorm, &workspace.head, &workspace.attentionInput)
+        normaliseHeads(count, keys, block.keyNorm, &workspace.head, &workspace.attentionInput)
         if let rotary = rotary(of: index) {
-            rotate(plan, workspace.angles[rotary], &workspace.attentionInput)
+            rotate(count, workspace.angles[rotary], &workspace.attentionInput)
         }
-        storeKeysAndValues(index, plan, workspace.attentionInput, &cache)
 
-        // o = W_o·Σ softmax(q·k)·v
-        for head in 0..<shape.keyValueHeads {
-            attend(
-                block: index, head: head, plan, cache, workspace.attentionInput,
-                &workspace.scores, into: &workspace.attentionOutput)
+        // o = W_o·Σ softmax(q·k)·v, each context with its own keys and values
+        for part in workspace.plan.parts {
+            let cache = segments[part.segment].cache
+            storeKeysAndValues(index, part, workspace.attentionInput, &cache.storage)
+            for head in 0..<shape.keyValueHeads {
+                attend(
+                    block: index, head: head, part, cache.storage, workspace.attentionInput,
+                    &workspace.scores, into: &workspace.attentionOutput)
+            }
         }
         project(
-            [block.attentionOutput], plan, workspace.attentionOutput,
+            [block.attentionOutput], count, workspace.attentionOutput,
             leadingInput: shape.attentionOutput, change, &workspace.products,
             into: &workspace.output, width: hidden)
 
         // x ← x + o. The feed-forward part reads the sum, or in a parallel block the x before it.
-        if !config.isParallel { addToResidual(plan, block.attentionOutputNorm, &workspace) }
+        if !config.isParallel { addToResidual(count, block.attentionOutputNorm, &workspace) }
         normaliseRows(
-            plan, block.feedForwardNorm, workspace.residual, into: &workspace.feedForwardInput)
-        if config.isParallel { addToResidual(plan, block.attentionOutputNorm, &workspace) }
+            count, block.feedForwardNorm, workspace.residual, into: &workspace.feedForwardInput)
+        if config.isParallel { addToResidual(count, block.attentionOutputNorm, &workspace) }
 
         // x ← x + W_down·act(W_gate·norm(x))·(W_up·norm(x))
         project(
-            block.feedForwardInput, plan, workspace.feedForwardInput, leadingInput: hidden, change,
+            block.feedForwardInput, count, workspace.feedForwardInput, leadingInput: hidden, change,
             &workspace.products, into: &workspace.feedForward, width: shape.feedForward)
-        activate(plan, &workspace.feedForward)
+        activate(count, &workspace.feedForward)
         project(
-            [block.feedForwardOutput], plan, workspace.feedForward,
+            [block.feedForwardOutput], count, workspace.feedForward,
             leadingInput: shape.feedForward, change, &workspace.products, into: &workspace.output,
             width: hidden)
-        addToResidual(plan, block.feedForwardOutputNorm, &workspace)
+        addToResidual(count, block.feedForwardOutputNorm, &workspace)
     }
 
     /// The final norm of every token's row.
     ///
-    /// - Parameter out: shape [plan.count, hidden].
+    /// - Parameter out: shape [count, hidden].
     func finish(
-        _ plan: RowPlan, _ residual: [Float], into out: inout MutableSpan<Float>
+        _ count: Int, _ residual: [Float], into out: inout MutableSpan<Float>
     ) {
-        for row in 0..<plan.count {
+        for row in 0..<count {
             let range = row * shape.hidden..<(row + 1) * shape.hidden
             var target = out._mutatingExtracting(range)
             normalise(residual.span.extracting(range), weights.finalNorm, into: &target)

@@ -1,29 +1,43 @@
 import Kernels
 public import ModelFormats
 
-/// Running a part of the blocks, with a look inside and with changes.
+/// Running all blocks or some, over one context or several, with a look inside and with changes.
 extension InnerCortex {
+    /// Runs tokens of several contexts in one go over the weights, and adds them to their caches.
+    ///
+    /// A token's result depends on it and on the tokens before it in its context, to the bit: not on
+    /// how a text is cut into calls, nor on which other contexts run with it.
+    /// - Parameters:
+    ///   - segments: one a context; their taps become what was there.
+    ///   - hidden: becomes the final normed hidden states, the segments' one behind the other, shape
+    ///     [all tokens, hiddenSize]. Its storage is used again when it has that size already.
+    /// - Precondition: each segment has tokens, all in the vocabulary, that fit into its cache; the
+    ///   caches hold all blocks, and no two segments have the same; the taps name blocks of this
+    ///   core.
+    /// - Complexity: one copy more a tap; allocates nothing once passes of this size have been made.
+    public func forward(_ segments: inout [PassSegment], hidden: inout [Float]) {
+        precondition(
+            segments.allSatisfy { $0.cache.firstBlock == 0 },
+            "forward: the cache lacks blocks that tokens go through")
+        runPasses(&segments, change: nil, hidden: &hidden)
+    }
+
     /// As ``forward(_:cache:hidden:)``, with the same bytes, and hands out what `taps` asks
     /// for.
     ///
     /// - Parameter taps: names blocks of this core; becomes what was there, for these tokens. Its
     ///   storage is used again.
     /// - Precondition: as there.
-    /// - Complexity: one copy more a tap; allocates nothing once a pass of this size has been made.
+    /// - Complexity: one copy more a tap; allocates a list of one segment.
     public func forward(
         _ tokens: ArraySlice<TokenID>, cache: KVCache, taps: inout ForwardTaps,
         hidden: inout [Float]
     ) {
-        precondition(
-            cache.firstBlock == 0, "forward: the cache lacks blocks that tokens go through")
-        runPasses(
-            count: tokens.count, cache: cache, change: nil, taps: &taps, hidden: &hidden
-        ) { rows, plan, workspace in
-            let start = tokens.startIndex
-            embed(
-                tokens[start + rows.lowerBound..<start + rows.upperBound], plan,
-                &workspace.residual, scratch: &workspace.normed)
-        }
+        var segments = [PassSegment(tokens: tokens, cache: cache)]
+        // By turns, so that each has its storage to itself.
+        swap(&segments[0].taps, &taps)
+        forward(&segments, hidden: &hidden)
+        swap(&segments[0].taps, &taps)
     }
 
     /// Runs the blocks from `cache.firstBlock` on over a residual stream, at the positions after
@@ -37,107 +51,155 @@ extension InnerCortex {
     ///   - hidden: becomes the final normed hidden states, same shape.
     /// - Precondition: whole rows, that fit into the cache; the change's deltas are of this core's
     ///   shapes, its injection has a row for each.
-    /// - Complexity: allocates nothing once a pass of this size has been made.
+    /// - Complexity: allocates a list of one segment.
     public func forward(
         residual: [Float], cache: KVCache, change: PassChange? = nil, hidden: inout [Float]
     ) {
-        let width = config.hiddenSize
-        precondition(residual.count % width == 0, "forward: rows of another size")
+        precondition(residual.count % config.hiddenSize == 0, "forward: rows of another size")
         precondition(
             change?.injection.map { $0.rows.count == residual.count } ?? true,
             "forward: an injection of another size")
-        var none = ForwardTaps()
-        runPasses(
-            count: residual.count / width, cache: cache, change: change, taps: &none,
-            hidden: &hidden
-        ) { rows, _, workspace in
-            Self.copyRows(residual, rows, into: &workspace.residual, width: width)
-        }
+        var segments = [PassSegment(residual: residual, cache: cache)]
+        runPasses(&segments, change: change, hidden: &hidden)
     }
 
-    /// The blocks of `cache`, in passes of bounded size.
+    /// The blocks of the caches, in passes of bounded size.
     ///
-    /// - Parameter fill: writes the given rows of the input to `workspace.residual`.
+    /// - Parameter change: of a single segment.
     private func runPasses(
-        count: Int, cache: KVCache, change: PassChange?,
-        taps: inout ForwardTaps, hidden: inout [Float],
-        fill: (Range<Int>, RowPlan, inout Workspace) -> Void
+        _ segments: inout [PassSegment], change: PassChange?, hidden: inout [Float]
     ) {
-        precondition(count > 0, "forward: no tokens")
-        precondition(
-            cache.count + count <= cache.capacity,
-            "forward: \(count) tokens do not fit: \(cache.count) of \(cache.capacity) used")
-        precondition(
-            taps.blocks.allSatisfy { (cache.firstBlock..<config.layerCount).contains($0) },
-            "forward: a tap at a block that is not run")
-        resize(&hidden, count * config.hiddenSize)
+        let total = checkedCount(of: segments)
+        resize(&hidden, total * shape.hidden)
         workspaces.use { workspace in
-            for start in stride(from: 0, to: count, by: RowPlan.largestCount) {
-                let rows = start..<min(count, start + RowPlan.largestCount)
-                let plan = RowPlan(position: cache.count, count: rows.count)
-                workspace.reserve(
-                    plan, shape, keys: cache.capacity, rotaries: rotaries.count)
-                fill(rows, plan, &workspace)
-                for (index, rotary) in rotaries.enumerated() {
-                    rotary.fill(
-                        first: plan.position, count: plan.count, into: &workspace.angles[index])
+            var (segment, start, done) = (0, 0, 0)
+            while done < total {
+                workspace.plan.removeAll()
+                while segment < segments.count {
+                    let count = segments[segment].count(width: shape.hidden)
+                    start += workspace.plan.append(
+                        segment: segment, start: start, of: count,
+                        position: segments[segment].cache.count)
+                    guard start == count else { break }
+                    (segment, start) = (segment + 1, 0)
                 }
-                for block in cache.firstBlock..<weights.blocks.count {
-                    if let injection = change?.injection, injection.block == block {
-                        inject(injection.rows, rows, &workspace.residual)
-                    }
-                    taps.readResidual(before: block) { taken in
-                        resize(&taken, count * shape.hidden)
-                        Self.copyPlan(
-                            plan, workspace.residual, stride: shape.hidden, width: shape.hidden,
-                            to: start, of: &taken)
-                    }
-                    run(block, plan, change, &cache.storage, &workspace)
-                    taps.readActivations(of: block) { taken in
-                        resize(&taken, count * shape.intermediate)
-                        Self.copyPlan(
-                            plan, workspace.feedForward, stride: shape.feedForward,
-                            width: shape.intermediate, to: start, of: &taken)
-                    }
-                }
-                let width = config.hiddenSize
+                runPass(&segments, change, &workspace)
+                let rows = workspace.plan.count
                 var all = hidden.mutableSpan
-                var out = all._mutatingExtracting(start * width..<rows.upperBound * width)
-                finish(plan, workspace.residual, into: &out)
-                cache.count += plan.count
+                var out = all._mutatingExtracting(
+                    done * shape.hidden..<(done + rows) * shape.hidden)
+                finish(rows, workspace.residual, into: &out)
+                done += rows
+                for part in workspace.plan.parts {
+                    segments[part.segment].cache.count += part.rows.count
+                }
             }
         }
     }
 
-    /// Adds rows of `injected` to the residual stream.
+    /// One pass over `workspace.plan`, from the input to the residual stream behind the last block.
+    private func runPass(
+        _ segments: inout [PassSegment], _ change: PassChange?, _ workspace: inout Workspace
+    ) {
+        let width = shape.hidden
+        workspace.reserve(
+            workspace.plan.count, shape,
+            keys: workspace.plan.parts.reduce(0) {
+                max($0, segments[$1.segment].cache.capacity)
+            }, rotaries: rotaries.count)
+        for part in workspace.plan.parts {
+            read(segments[part.segment], part, &workspace)
+            for (index, rotary) in rotaries.enumerated() {
+                rotary.fill(part, into: &workspace.angles[index])
+            }
+        }
+        for block in segments[0].cache.firstBlock..<weights.blocks.count {
+            for part in workspace.plan.parts {
+                let count = segments[part.segment].count(width: width)
+                if let injection = change?.injection, injection.block == block {
+                    inject(injection.rows, part, &workspace.residual)
+                }
+                segments[part.segment].taps.readResidual(before: block) { taken in
+                    resize(&taken, count * width)
+                    Self.copy(workspace.residual, stride: width, width: width, part, to: &taken)
+                }
+            }
+            run(block, segments, change, &workspace)
+            for part in workspace.plan.parts {
+                let count = segments[part.segment].count(width: width)
+                segments[part.segment].taps.readActivations(of: block) { taken in
+                    resize(&taken, count * shape.intermediate)
+                    Self.copy(
+                        workspace.feedForward, stride: shape.feedForward,
+                        width: shape.intermediate, part, to: &taken)
+                }
+            }
+        }
+    }
+
+    private func checkedCount(of segments: [PassSegment]) -> Int {
+        var total = 0
+        for (index, segment) in segments.enumerated() {
+            let (cache, count) = (segment.cache, segment.count(width: shape.hidden))
+            precondition(count > 0, "forward: no tokens")
+            precondition(
+                cache.count + count <= cache.capacity,
+                "forward: \(count) tokens do not fit: \(cache.count) of \(cache.capacity) used")
+            precondition(
+                segment.taps.blocks.allSatisfy {
+                    (cache.firstBlock..<config.layerCount).contains($0)
+                }, "forward: a tap at a block that is not run")
+            precondition(
+                segments[..<index].allSatisfy { $0.cache !== cache },
+                "forward: two segments of one context")
+            total += count
+        }
+        precondition(total > 0, "forward: no segments")
+        return total
+    }
+
+    /// Writes a part's input to its rows of the residual stream.
+    private func read(
+        _ segment: PassSegment, _ part: RowPlan.Part, _ workspace: inout Workspace
+    ) {
+        guard let residual = segment.residual else {
+            let first = segment.tokens.startIndex + part.start
+            embed(
+                segment.tokens[first..<first + part.rows.count], part, &workspace.residual,
+                scratch: &workspace.normed)
+            return
+        }
+        let width = shape.hidden
+        var all = workspace.residual.mutableSpan
+        var out = all._mutatingExtracting(
+            part.rows.lowerBound * width..<part.rows.upperBound * width)
+        let end = part.start + part.rows.count
+        VectorKernels.copy(
+            residual.span.extracting(part.start * width..<end * width), into: &out)
+    }
+
+    /// Adds a part's rows of `injected` to the residual stream.
     private func inject(
-        _ injected: [Float], _ rows: Range<Int>, _ residual: inout [Float]
+        _ injected: [Float], _ part: RowPlan.Part, _ residual: inout [Float]
     ) {
         let width = shape.hidden
         var all = residual.mutableSpan
-        var target = all._mutatingExtracting(0..<rows.count * width)
+        var target = all._mutatingExtracting(
+            part.rows.lowerBound * width..<part.rows.upperBound * width)
+        let end = part.start + part.rows.count
         VectorKernels.addScaled(
-            injected.span.extracting(rows.lowerBound * width..<rows.upperBound * width), 1,
-            to: &target)
+            injected.span.extracting(part.start * width..<end * width), 1, to: &target)
     }
 
-    private static func copyRows(
-        _ source: [Float], _ rows: Range<Int>, into target: inout [Float], width: Int
+    /// Copies the first `width` elements of each of a part's rows, which are `stride` apart, to where
+    /// its segment has them.
+    private static func copy(
+        _ source: [Float], stride: Int, width: Int, _ part: RowPlan.Part,
+        to target: inout [Float]
     ) {
         var all = target.mutableSpan
-        var out = all._mutatingExtracting(0..<rows.count * width)
-        VectorKernels.copy(
-            source.span.extracting(rows.lowerBound * width..<rows.upperBound * width), into: &out)
-    }
-
-    /// Copies the first `width` elements of each of the plan's rows, which are `stride` apart.
-    private static func copyPlan(
-        _ plan: RowPlan, _ source: [Float], stride: Int, width: Int, to start: Int,
-        of target: inout [Float]
-    ) {
-        var all = target.mutableSpan
-        for row in 0..<plan.count {
-            let place = (start + row) * width
+        for row in part.rows {
+            let place = (part.start + row - part.rows.lowerBound) * width
             var out = all._mutatingExtracting(place..<place + width)
             VectorKernels.copy(
                 source.span.extracting(row * stride..<row * stride + width), into: &out)

@@ -18,13 +18,19 @@ public final class InnerCortex: Sendable {
     /// Of blocks without and with a window, where they differ; none for learned positions.
     let rotaries: [RotaryFrequencies]
     let workspaces = WorkspacePool()
+    /// Nil for one thread.
+    let pool: WorkerPool?
 
     /// Takes a model's weights and checks them.
     ///
+    /// - Parameter threads: at work in every product, the caller's included. What is computed has the
+    ///   same bits on any number.
     /// - Throws: `ModelFormatError`, naming the tensor that is missing, of a wrong shape or type,
     ///   or holds NaN or infinity.
     /// - Complexity: reads every weight once, to check it and to copy it into panels.
-    public init(source: any ModelSource) throws(ModelFormatError) {
+    /// - Precondition: `threads` is at least 1.
+    public init(source: any ModelSource, threads: Int = 1) throws(ModelFormatError) {
+        pool = threads > 1 ? WorkerPool(threads: threads) : nil
         var config = try source.config()
         weights = try TransformerWeights(source, config)
         hasHeadBesideConfig = config.tiesEmbeddings && !weights.isTied
@@ -94,7 +100,7 @@ public final class InnerCortex: Sendable {
             var out = logits.mutableSpan
             workspace.products.apply(
                 [weights.unembedding], to: hidden, rows: count, strideX: config.hiddenSize,
-                into: &out, strideY: config.vocabularySize)
+                on: pool, into: &out, strideY: config.vocabularySize)
         }
     }
 

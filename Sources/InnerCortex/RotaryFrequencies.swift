@@ -35,16 +35,12 @@ struct RotaryFrequencies: Sendable {
         }
     }
 
-    /// cos and sin of the angles at consecutive positions.
-    ///
-    /// - Parameters:
-    ///   - first: the first position.
-    ///   - count: how many.
-    ///   - angles: room for at least [count, size/2].
-    func fill(first: Int, count: Int, into angles: inout Workspace.Angles) {
-        for row in 0..<count {
+    /// cos and sin of the angles at a part's positions, in its rows.
+    func fill(_ part: RowPlan.Part, into angles: inout Workspace.Angles) {
+        for row in part.rows {
+            let position = Float(part.position + row - part.rows.lowerBound)
             for (index, frequency) in values.enumerated() {
-                let angle = Double(Float(first + row) * frequency)
+                let angle = Double(position * frequency)
                 angles.cosines[row * values.count + index] = Float(cos(angle))
                 angles.sines[row * values.count + index] = Float(sin(angle))
             }

@@ -93,15 +93,16 @@ extension Workspace.Products {
     /// - Parameters:
     ///   - projections: of the same inputs.
     ///   - input: rows `strideX` apart, each beginning with the inputs.
+    ///   - pool: shares the products; the bits are the same without.
     ///   - output: rows `strideY` apart, each beginning with the place of the outputs.
     /// - Complexity: allocates only to hold more rows than ever before.
     mutating func apply(
         _ projections: [Projection], to input: Span<Float>, rows: Int, strideX: Int,
-        into output: inout MutableSpan<Float>, strideY: Int
+        on pool: WorkerPool?, into output: inout MutableSpan<Float>, strideY: Int
     ) {
         let inputs = projections[0].weight.inputs
         if projections.contains(where: { $0.panels.encoding.isQuantized }) {
-            quantized.quantize(input, rows: rows, strideX: strideX, inputs: inputs)
+            quantized.quantize(input, rows: rows, strideX: strideX, inputs: inputs, on: pool)
         }
         if projections.contains(where: { !$0.panels.encoding.isQuantized }) {
             Workspace.grow(&self.rows, rows * inputs)
@@ -111,12 +112,12 @@ extension Workspace.Products {
             let end = (rows - 1) * strideY + offset + projection.weight.outputs
             var out = output._mutatingExtracting(offset..<end)
             if projection.panels.encoding.isQuantized {
-                projection.panels.multiply(quantized, into: &out, strideY: strideY)
+                projection.panels.multiply(quantized, on: pool, into: &out, strideY: strideY)
             } else {
                 var scratch = self.rows.mutableSpan
                 projection.panels.multiply(
-                    input, rows: rows, strideX: strideX, scratch: &scratch, into: &out,
-                    strideY: strideY)
+                    input, rows: rows, strideX: strideX, scratch: &scratch, on: pool,
+                    into: &out, strideY: strideY)
             }
             offset += projection.weight.outputs
             guard let bias = projection.bias else { continue }

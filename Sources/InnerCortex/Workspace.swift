@@ -4,6 +4,8 @@ import Synchronization
 
 /// The activation buffers of one pass; allocated at first use, then used again.
 struct Workspace: Sendable {
+    /// What the pass runs.
+    var plan = RowPlan()
     /// The residual stream, [rows, hidden].
     var residual: [Float] = []
     /// What is normalised of a block's input and of its outputs, [rows, hidden].
@@ -44,9 +46,8 @@ struct Workspace: Sendable {
 
     /// Makes every buffer large enough.
     mutating func reserve(
-        _ plan: RowPlan, _ shape: TransformerShape, keys: Int, rotaries: Int
+        _ rows: Int, _ shape: TransformerShape, keys: Int, rotaries: Int
     ) {
-        let rows = plan.count
         Self.grow(&residual, rows * shape.hidden)
         Self.grow(&normed, rows * shape.hidden)
         Self.grow(&feedForwardInput, rows * shape.hidden)
