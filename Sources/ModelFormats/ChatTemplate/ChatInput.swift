@@ -45,9 +45,7 @@ struct ChatInput {
             var dictionary = JinjaDictionary()
             for member in members {
                 let key = JinjaText(member.name, origin: origin(source))
-                dictionary.set(
-                    .string(key), .string(key),
-                    try self.value(member.value, source, depth: depth + 1))
+                dictionary.set(key, try self.value(member.value, source, depth: depth + 1))
             }
             return .dictionary(dictionary)
         }
@@ -82,8 +80,7 @@ struct ChatInput {
         var dictionary = JinjaDictionary()
         let field = origin(.field(message: index, role: role))
         func set(_ name: String, _ value: JinjaValue) {
-            let key = JinjaText(name, origin: field)
-            dictionary.set(.string(key), .string(key), value)
+            dictionary.set(JinjaText(name, origin: field), value)
         }
         if let reasoning {
             set("thinking", try value(reasoning, .reasoning(message: index, role: role)))

@@ -2,16 +2,21 @@ public import Foundation
 
 /// The time that templates are told: a day and a time of day by some clock.
 public struct ChatMoment: Sendable, Equatable {
-    public var year: Int
-    public var month: Int
-    public var day: Int
-    public var hour: Int
-    public var minute: Int
-    public var second: Int
+    public let year: Int
+    public let month: Int
+    public let day: Int
+    public let hour: Int
+    public let minute: Int
+    public let second: Int
 
+    /// - Precondition: a day and a time that there are: years 1 to 9999.
     public init(
         year: Int, month: Int, day: Int, hour: Int = 0, minute: Int = 0, second: Int = 0
     ) {
+        precondition(
+            (1...9_999).contains(year) && (1...12).contains(month) && (1...31).contains(day))
+        precondition(
+            (0...23).contains(hour) && (0...59).contains(minute) && (0...60).contains(second))
         (self.year, self.month, self.day) = (year, month, day)
         (self.hour, self.minute, self.second) = (hour, minute, second)
     }
@@ -93,7 +98,7 @@ public struct ChatMoment: Sendable, Equatable {
         let hour12 = (hour + 11) % 12 + 1
         switch directive {
         case "Y": return String(year)
-        case "y": return padded((year % 100 + 100) % 100)
+        case "y": return padded(year % 100)
         case "m": return padded(month)
         case "d": return padded(day)
         case "e": return padded(day, 2, " ")
@@ -105,8 +110,8 @@ public struct ChatMoment: Sendable, Equatable {
         case "p": return hour < 12 ? "AM" : "PM"
         case "A": return Self.weekdays[weekday]
         case "a": return String(Self.weekdays[weekday].prefix(3))
-        case "B": return Self.months[(month - 1) % 12]
-        case "b", "h": return String(Self.months[(month - 1) % 12].prefix(3))
+        case "B": return Self.months[month - 1]
+        case "b", "h": return String(Self.months[month - 1].prefix(3))
         case "j": return padded(days - ChatMoment(year: year, month: 1, day: 1).days + 1, 3)
         case "w": return String(weekday)
         case "u": return String(weekday == 0 ? 7 : weekday)

@@ -1,7 +1,8 @@
 /// What a function, filter or macro is called with.
 struct JinjaArguments {
     var positional: [JinjaValue] = []
-    var keywords: [(name: String, value: JinjaValue)] = []
+    /// Names are texts: `**` takes them from anywhere.
+    var keywords: [(name: JinjaText, value: JinjaValue)] = []
 
     /// The arguments for parameters of these names, nil where one is not given.
     ///
@@ -19,9 +20,9 @@ struct JinjaArguments {
         var values: [JinjaValue?] = positional
         values += Array(repeating: nil, count: names.count - positional.count)
         for (name, value) in keywords {
-            guard let index = names.firstIndex(of: name) else {
+            guard let index = names.firstIndex(of: name.string) else {
                 throw ChatTemplateError(
-                    .type, "\(function) has no argument \(JinjaUndefined.quoted(name))")
+                    .type, "\(function) has no argument \(JinjaUndefined.quoted(name.string))")
             }
             guard values[index] == nil else {
                 throw ChatTemplateError(.type, "\(function) got \(names[index]) twice")

@@ -30,9 +30,8 @@ struct JinjaDictionary {
         }
     }
 
-    mutating func set(_ name: String, _ value: JinjaValue) {
-        let text = JinjaText(name)
-        set(.string(text), .string(text), value)
+    mutating func set(_ name: JinjaText, _ value: JinjaValue) {
+        set(.string(name), .string(name), value)
     }
 
     var keys: [JinjaValue] { entries.map(\.key) }

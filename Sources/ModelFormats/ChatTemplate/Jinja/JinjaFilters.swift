@@ -111,6 +111,7 @@ extension JinjaInterpreter {
             indentation = JinjaText(scalars: Array(repeating: " ", count: width))
         }
         let indentsBlank = bound[2]?.isTrue ?? false
+        try charge(steps: text.scalars.count(where: \.isPythonLineEnd))
         let lines = (text + JinjaText("\n")).lines()
         try charge(text: indentation.count + 1, times: lines.count)
         try charge(text: text.count)

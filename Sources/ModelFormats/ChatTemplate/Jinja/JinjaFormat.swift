@@ -170,7 +170,7 @@ extension JinjaInterpreter {
             }
             value = arguments.positional[place]
         } else {
-            guard let keyword = arguments.keywords.first(where: { first == $0.name }) else {
+            guard let keyword = arguments.keywords.first(where: { $0.name == first }) else {
                 throw malformed("no argument \(JinjaUndefined.quoted(first.string))")
             }
             value = keyword.value

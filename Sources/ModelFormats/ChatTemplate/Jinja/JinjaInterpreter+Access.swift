@@ -14,6 +14,7 @@ extension JinjaInterpreter {
     ) throws(ChatTemplateError) -> JinjaValue {
         if case .undefined(let undefined) = object { throw undefined.error }
         if case .string(let name) = key {
+            try charge(text: name.count / 16)
             return try storedElement(name, of: object) ?? ownAttribute(name, of: object)
                 ?? .undefined(.attribute(name, type: JinjaUndefined.objectName(object)))
         }
@@ -125,45 +126,44 @@ extension JinjaInterpreter {
         guard bounds.2 != 0 else { throw ChatTemplateError(.type, "slice step cannot be zero") }
         switch value {
         case .string(let text):
-            let indices = Self.indices(bounds, count: text.count)
-            try charge(text: indices.count)
-            if bounds.2 == 1 {
-                let first = indices.first ?? 0
-                return .string(text[first..<first + indices.count])
+            let places = Self.places(bounds, count: text.count)
+            try charge(text: places.count)
+            if places.step == 1 {
+                return .string(text[places.start..<places.start + places.count])
             }
-            return .string(text.picking(indices))
+            return .string(text.picking(places.indices))
         case .list(let list), .tuple(let list):
-            let indices = Self.indices(bounds, count: list.items.count)
-            try charge(steps: indices.count)
-            let items = indices.map { list.items[$0] }
+            let places = Self.places(bounds, count: list.items.count)
+            try charge(steps: places.count / 4)
+            let items = places.indices.map { list.items[$0] }
             if case .list = value { return .list(items) }
             return .tuple(items)
         case .range(let range):
-            let indices = Self.indices(bounds, count: range.count)
-            try charge(steps: indices.count)
-            return .list(indices.map { .integer(range.start + $0 * range.step) })
+            let places = Self.places(bounds, count: range.count)
+            try charge(steps: places.count)
+            return .list(places.indices.map { .integer(range.start + $0 * range.step) })
         default:
             return .undefined(
                 .element("of type 'slice'", type: JinjaUndefined.objectName(value)))
         }
     }
 
-    /// Python's indices of a slice, all within `0..<count`.
-    private static func indices(
+    /// Which items a slice of a sequence of `count` takes; all are within `0..<count`.
+    private static func places(
         _ bounds: (start: Int?, stop: Int?, step: Int), count: Int
-    ) -> [Int] {
+    ) -> JinjaRange {
         let isForward = bounds.step > 0
         let (lowest, highest) = isForward ? (0, count) : (-1, count - 1)
         func place(_ bound: Int?, _ fallback: Int) -> Int {
             guard let bound else { return fallback }
-            let (fromStart, _) = bound < 0 ? bound.addingReportingOverflow(count) : (bound, false)
-            return min(max(fromStart, lowest), highest)
+            return min(max(bound < 0 ? bound + count : bound, lowest), highest)
         }
         let start = place(bounds.start, isForward ? lowest : highest)
         let stop = place(bounds.stop, isForward ? highest : lowest)
-        guard isForward ? start < stop : start > stop else { return [] }
-        // A step beyond the text's length takes the first character, like any other.
+        let distance = isForward ? stop - start : start - stop
+        guard distance > 0 else { return JinjaRange(start: 0, count: 0, step: 1) }
+        // A step beyond the sequence's length takes the first item, like any other.
         let step = isForward ? min(bounds.step, count + 1) : max(bounds.step, -count - 1)
-        return Array(stride(from: start, to: stop, by: step))
+        return JinjaRange(start: start, count: (distance - 1) / abs(step) + 1, step: step)
     }
 }

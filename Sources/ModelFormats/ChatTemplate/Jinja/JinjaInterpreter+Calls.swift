@@ -56,7 +56,7 @@ extension JinjaInterpreter {
             throw ChatTemplateError(
                 .type,
                 "macro '\(definition.name)' takes no keyword argument "
-                    + JinjaUndefined.quoted(first.name))
+                    + JinjaUndefined.quoted(first.name.string))
         }
         return try capture { () throws(ChatTemplateError) in
             _ = try deeper { () throws(ChatTemplateError) in
@@ -66,7 +66,7 @@ extension JinjaInterpreter {
     }
 
     private func takeCaller(
-        from keywords: inout [(name: String, value: JinjaValue)],
+        from keywords: inout [(name: JinjaText, value: JinjaValue)],
         _ definition: JinjaMacroDefinition, _ scope: JinjaScope
     ) throws(ChatTemplateError) {
         let isParameter = definition.parameters.contains { $0.name == "caller" }
@@ -106,7 +106,7 @@ extension JinjaInterpreter {
         case "namespace":
             let namespace = try makeNamespace()
             for (key, value) in try pairs(arguments, of: name).entries {
-                try set(text(of: key).string, of: namespace, value)
+                try set(text(of: key), of: namespace, value)
             }
             return .namespace(namespace)
         case "dict": return .dictionary(try pairs(arguments, of: name))

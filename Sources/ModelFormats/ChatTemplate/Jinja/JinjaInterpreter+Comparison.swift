@@ -24,7 +24,10 @@ extension JinjaInterpreter {
         }
         switch (left, right) {
         case (.none, .none), (.undefined, .undefined): return true
-        case (.string(let left), .string(let right)): return left == right
+        case (.string(let left), .string(let right)):
+            guard left.count == right.count else { return false }
+            try charge(text: left.count / 16)
+            return left == right
         case (.list(let left), .list(let right)), (.tuple(let left), .tuple(let right)):
             guard left.items.count == right.items.count else { return false }
             for (a, b) in zip(left.items, right.items) where try !equals(a, b) { return false }
@@ -62,6 +65,7 @@ extension JinjaInterpreter {
         switch (left, right) {
         case (.undefined(let undefined), _), (_, .undefined(let undefined)): throw undefined.error
         case (.string(let left), .string(let right)):
+            try charge(text: min(left.count, right.count) / 16)
             return left < right || (orEqual && left == right)
         case (.list(let left), .list(let right)), (.tuple(let left), .tuple(let right)):
             for (a, b) in zip(left.items, right.items) where try !equals(a, b) {

@@ -12,7 +12,7 @@ extension JinjaInterpreter {
                 case .integer(let value): return .integer(value)
                 case .float(let value): return .float(value)
                 case .string(let text): return .string(text)
-                case .name(let name): return value(of: name, in: scope)
+                case .name(let name): return try value(of: name, in: scope)
                 case .attribute(let object, let name):
                     return try checked(
                         attribute(JinjaText(name), of: evaluate(object, in: scope)))
@@ -75,7 +75,7 @@ extension JinjaInterpreter {
         case .call(let function, let parts):
             let function = try evaluate(function, in: scope)
             var arguments = try arguments(parts, in: scope)
-            if let caller { arguments.keywords.append(("caller", caller)) }
+            if let caller { arguments.keywords.append((JinjaText("caller"), caller)) }
             return try call(function, arguments)
         case .filter(let input, let filter):
             return try apply(
@@ -122,7 +122,12 @@ extension JinjaInterpreter {
         return .dictionary(dictionary)
     }
 
+    /// Charged by the length of texts, which are hashed.
     func key(_ value: JinjaValue) throws(ChatTemplateError) -> JinjaKey {
+        if case .string(let text) = value { try charge(text: text.count / 16) }
+        if case .tuple(let list) = value {
+            for case .string(let text) in list.items { try charge(text: text.count / 16) }
+        }
         guard let key = JinjaKey(value) else {
             throw ChatTemplateError(.type, "unhashable type: '\(value.typeName)'")
         }
@@ -149,7 +154,7 @@ extension JinjaInterpreter {
         var arguments = JinjaArguments()
         arguments.positional = try evaluate(parts.positional, in: scope)
         for (name, value) in parts.keywords {
-            arguments.keywords.append((name, try evaluate(value, in: scope)))
+            arguments.keywords.append((JinjaText(name), try evaluate(value, in: scope)))
         }
         if let rest = parts.positionalRest {
             arguments.positional += try items(of: evaluate(rest, in: scope))
@@ -163,7 +168,7 @@ extension JinjaInterpreter {
                     throw ChatTemplateError(.type, "keywords must be strings")
                 }
                 try charge(steps: 1)
-                arguments.keywords.append((name.string, value))
+                arguments.keywords.append((name, value))
             }
         }
         return arguments

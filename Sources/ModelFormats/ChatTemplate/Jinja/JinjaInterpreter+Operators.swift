@@ -19,7 +19,8 @@ extension JinjaInterpreter {
             return .string(
                 (left.isMarkup ? left : left.escaped) + (right.isMarkup ? right : right.escaped))
         case ("+", .list(let left), .list(let right)):
-            try charge(steps: left.items.count + right.items.count)
+            // Copies alone: lists are made longer an item at a time.
+            try charge(steps: (left.items.count + right.items.count) / 4)
             return .list(left.items + right.items)
         case ("+", .tuple(let left), .tuple(let right)):
             try charge(steps: left.items.count + right.items.count)

@@ -115,11 +115,11 @@ extension JinjaInterpreter {
         switch target {
         case .name(let name): scope.values[name] = value
         case .attribute(let name, let attribute):
-            guard case .namespace(let namespace) = self.value(of: name, in: scope) else {
+            guard case .namespace(let namespace) = try self.value(of: name, in: scope) else {
                 throw ChatTemplateError(
                     .type, "cannot assign attribute on non-namespace object")
             }
-            try set(attribute, of: namespace, value)
+            try set(JinjaText(attribute), of: namespace, value)
         case .tuple(let targets):
             let items = try items(of: value)
             guard items.count == targets.count else {
@@ -132,13 +132,14 @@ extension JinjaInterpreter {
     }
 
     func set(
-        _ attribute: String, of namespace: JinjaNamespace, _ value: JinjaValue
+        _ attribute: JinjaText, of namespace: JinjaNamespace, _ value: JinjaValue
     ) throws(ChatTemplateError) {
-        guard !attribute.hasPrefix("_") else {
+        guard attribute.scalars.first != "_" else {
             throw ChatTemplateError(
                 .security,
                 "Chat templates cannot store underscore-prefixed attributes on a namespace, but "
-                    + "got \(JinjaUndefined.quoted(attribute)). Please rename the attribute.")
+                    + "got \(JinjaUndefined.quoted(attribute.string)). Please rename the attribute."
+            )
         }
         namespace.values.set(attribute, value)
     }

@@ -7,7 +7,7 @@ final class JinjaInterpreter {
     let now: ChatMoment
     /// Variables of the template, under every scope.
     private let context: [String: JinjaValue]
-    private var stepsLeft: Int
+    private(set) var stepsLeft: Int
     private var textLeft: Int
     private var depth = 0
     /// Output of what is being captured, the innermost last.
@@ -101,8 +101,16 @@ final class JinjaInterpreter {
 
     // MARK: Variables
 
-    func value(of name: String, in scope: JinjaScope) -> JinjaValue {
-        scope.value(name) ?? context[name] ?? .undefined(.name(name))
+    func value(
+        of name: String, in scope: JinjaScope
+    ) throws(ChatTemplateError) -> JinjaValue {
+        var (next, hops): (JinjaScope?, Int) = (scope, 0)
+        while let current = next {
+            if let value = current.values[name] { return value }
+            (next, hops) = (current.parent, hops + 1)
+        }
+        try charge(steps: hops / 8)
+        return context[name] ?? .undefined(.name(name))
     }
 
     func makeNamespace() throws(ChatTemplateError) -> JinjaNamespace {

@@ -17,7 +17,7 @@ extension JinjaInterpreter {
         case "split", "rsplit": return try split(text, name, arguments)
         case "splitlines":
             let keeps = try arguments.bound(to: ["keepends"], of: name)[0]?.isTrue ?? false
-            return try list(text.lines(keepingEnds: keeps))
+            return try list(text.lines(keepingEnds: keeps, limit: stepsLeft))
         case "partition", "rpartition": return try partition(text, name, arguments)
         case "startswith", "endswith": return .bool(try matches(text, name, arguments))
         case "removeprefix", "removesuffix":
@@ -76,6 +76,8 @@ extension JinjaInterpreter {
         var limit = try integer(bound[1], "maxsplit")
         if let given = limit, given < 0 { limit = nil }
         let isFromRight = name == "rsplit"
+        // More parts than steps are left for fail below, before they take up memory.
+        limit = min(limit ?? .max, stepsLeft)
         guard let separator = try string(bound[0], "sep") else {
             return try list(text.fields(limit: limit, fromRight: isFromRight))
         }

@@ -61,10 +61,12 @@ extension JinjaText {
     }
 
     /// `str.splitlines`.
-    func lines(keepingEnds: Bool = false) -> [JinjaText] {
+    ///
+    /// - Parameter limit: after so many lines, the rest is the last one.
+    func lines(keepingEnds: Bool = false, limit: Int = .max) -> [JinjaText] {
         var lines: [JinjaText] = []
         var (start, index) = (0, 0)
-        while index < count {
+        while index < count, lines.count < limit {
             guard scalars[index].isPythonLineEnd else {
                 index += 1
                 continue

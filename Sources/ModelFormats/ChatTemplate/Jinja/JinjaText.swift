@@ -158,7 +158,11 @@ extension JinjaText: Hashable {
         left.scalars.elementsEqual(right.unicodeScalars)
     }
 
-    func hash(into hasher: inout Hasher) { hasher.combine(scalars) }
+    /// Its bytes at once: a scalar at a time is ten times as slow.
+    func hash(into hasher: inout Hasher) {
+        scalars.withUnsafeBytes { hasher.combine(bytes: $0) }
+        hasher.combine(scalars.count)
+    }
 
     static func < (left: JinjaText, right: JinjaText) -> Bool {
         left.scalars.lexicographicallyPrecedes(right.scalars)

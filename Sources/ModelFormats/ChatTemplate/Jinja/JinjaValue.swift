@@ -3,7 +3,7 @@
 /// Lists and dictionaries never change, as Jinja's immutable sandbox has it, and are plain values;
 /// what does change (a namespace, an iterator) is an object.
 enum JinjaValue {
-    case undefined(JinjaUndefined)
+    indirect case undefined(JinjaUndefined)
     case none
     case bool(Bool)
     case integer(Int)
@@ -13,7 +13,7 @@ enum JinjaValue {
     case tuple(JinjaList)
     case dictionary(JinjaDictionary)
     /// What `keys()`, `values()` and `items()` give.
-    case view(JinjaList, kind: String)
+    indirect case view(JinjaList, kind: String)
     case range(JinjaRange)
     case iterator(JinjaIterator)
     case namespace(JinjaNamespace)
@@ -159,7 +159,8 @@ struct JinjaRange: Equatable {
     let count: Int
     let step: Int
 
-    var values: [JinjaValue] { (0..<count).map { .integer(start + $0 * step) } }
+    var indices: some Sequence<Int> { (0..<count).lazy.map { start + $0 * step } }
+    var values: [JinjaValue] { indices.map { .integer($0) } }
 }
 
 /// What is gone through once: what `map`, `select`, `items` and their like give.
@@ -237,14 +238,5 @@ final class JinjaScope {
 
     init(parent: JinjaScope?) {
         self.parent = parent
-    }
-
-    func value(_ name: String) -> JinjaValue? {
-        var scope: JinjaScope? = self
-        while let current = scope {
-            if let value = current.values[name] { return value }
-            scope = current.parent
-        }
-        return nil
     }
 }
