@@ -190,9 +190,25 @@ struct GGUFTokenizerTests {
             "tokenizer.ggml.token_type", Self.tinyNames.map { $0.hasPrefix("<") ? 4 : 1 } as [Int32]
         )
         let tiny = try Self.tokenizer(file.bytes)
+        #expect(tiny.specialTokens == [TokenID(3)])
+    }
+
+    @Test("A model stops at the tokens whose names say so, named by a key or not")
+    func turnEnds() throws {
+        for (kind, ends) in [(3, [4]), (4, [])] as [(Int32, [Int])] {
+            var file = Self.tiny()
+            file.set("tokenizer.ggml.token_type", [1, 1, 1, 1, kind, 1])
+            let metadata = try GGUFModel(bytes: file.bytes, name: "f").metadata
+            #expect(try TokenizerSource.turnEnds(metadata).map(\.index) == ends)
+        }
+        let spm = try GGUFModel(bytes: Self.file("spm"), name: "f").metadata
+        let tokenizer = try Self.tokenizer(Self.file("spm"))
+        let names = ["</s>", "<|im_end|>"].compactMap(tokenizer.token(named:))
+        #expect(try TokenizerSource.turnEnds(spm) == names)
         #expect(
-            Set(["<|user|>", "</s>"].compactMap(tiny.token(named:))).isSubset(
-                of: tiny.specialTokens))
+            try TokenizerSource.turnEnds(
+                GGUFModel(bytes: GGUFBytes.small.bytes, name: "f").metadata
+            ).isEmpty)
     }
 
     static let tinyNames = ["a", "b", "ab", "<|user|>", "</s>", "Ġ"]

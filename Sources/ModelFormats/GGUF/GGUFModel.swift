@@ -115,7 +115,12 @@ public struct GGUFModel: ModelSource {
     }
 
     public func config() throws(ModelFormatError) -> ModelConfig {
-        try ModelConfig(metadata: metadata, of: self)
+        var config = try ModelConfig(metadata: metadata, of: self)
+        for token in try TokenizerSource.turnEnds(metadata)
+        where token.index < config.vocabularySize && !config.endOfText.contains(token) {
+            config.endOfText.append(token)
+        }
+        return config
     }
 
     public func tokenizer(embeddingRows: Int?) throws(ModelFormatError) -> Tokenizer {

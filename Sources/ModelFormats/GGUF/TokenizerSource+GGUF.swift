@@ -121,8 +121,34 @@ extension TokenizerSource {
                 && spelling.suffix(tail.count).elementsEqual(tail)
         }
         return isFramed
-            || ["<end_of_turn>", "<start_of_turn>", "</s>", "<s>", "<eos>", "<bos>"]
-                .contains { spelling.elementsEqual($0.utf8) }
+            || ["<end_of_turn>", "<start_of_turn>"].contains { spelling.elementsEqual($0.utf8) }
+    }
+
+    /// Names of tokens at which a model stops speaking; converters often leave all but one out of the
+    /// keys. llama.cpp goes by such names too.
+    private static let turnEnds: Set<String> = [
+        "<|im_end|>", "<|eot_id|>", "<|eom_id|>", "<|end|>", "<end_of_turn>", "<|endoftext|>",
+        "<|end_of_text|>", "</s>", "<EOT>", "<｜end▁of▁sentence｜>", "<end_of_utterance>",
+    ]
+
+    /// The control tokens at which a model stops speaking, by their names. To Gemma "</s>" is HTML.
+    static func turnEnds(_ metadata: GGUFMetadata) throws(ModelFormatError) -> [TokenID] {
+        guard let tokens = try metadata.array("tokenizer.ggml.tokens"),
+            tokens.count <= maximumTokens
+        else { return [] }
+        let kinds = try metadata.array("tokenizer.ggml.token_type")?
+            .integers(atMost: maximumTokens)
+        var found: [TokenID] = []
+        try tokens.forEachString { (index, bytes) throws(ModelFormatError) in
+            guard bytes.count > 3, bytes[0] == UInt8(ascii: "<"), bytes.count < 32 else { return }
+            let isControl = kinds.map { index < $0.count && $0[index] == Kind.control } ?? false
+            if turnEnds.contains(String(decoding: bytes, as: UTF8.self)),
+                isControl || looksLikeControl(Array(bytes)[...])
+            {
+                found.append(TokenID(index))
+            }
+        }
+        return found
     }
 
     private static func addedTokens(_ kinds: [Int], _ vocabulary: Vocabulary) -> [AddedToken] {
