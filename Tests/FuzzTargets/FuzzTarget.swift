@@ -13,6 +13,8 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case constitution
     /// An engram file of either kind.
     case engram
+    /// A model's GGUF file.
+    case gguf
     /// The JSON body of a request.
     case request
     /// `rule.json`, and after a NUL byte `rule.safetensors`.
@@ -34,6 +36,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         case .config: try ConfigReading.read(input)
         case .constitution: try ConstitutionReading.read(input)
         case .engram: try EngramReading.read(input)
+        case .gguf: try GGUFReading.read(input)
         case .request: try RequestReading.read(input)
         case .rule: try RuleReading.read(input)
         case .safetensors: try SafetensorsReading.read(input)
@@ -49,6 +52,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         case .config: ConfigReading.seeds()
         case .constitution: ConstitutionReading.seeds()
         case .engram: try EngramReading.seeds()
+        case .gguf: GGUFReading.seeds()
         case .request: RequestReading.seeds()
         case .rule: try RuleReading.seeds()
         case .safetensors: try SafetensorsReading.seeds()

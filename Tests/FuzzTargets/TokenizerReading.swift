@@ -1,31 +1,29 @@
 import ModelFormats
 
 enum TokenizerReading {
-    private static let text =
+    static let text =
         "A heron's 12345 eels,\n\n\tna\u{ef}ve  cafe\u{301} <|x|> 한\u{11a8} \u{1f600}  "
 
     static func read(_ input: [UInt8]) throws -> Bool {
         let (json, tail) = parts(of: input)
         guard let tokenizer = try? Tokenizer(json: json) else { return false }
-        for bytes in [Array(text.utf8), tail ?? json] {
-            for parsesSpecialTokens in [true, false] {
-                try check(tokenizer, bytes, parsesSpecialTokens)
-            }
-        }
-        try checkTemplate(of: tokenizer)
+        try use(tokenizer, [Array(text.utf8), tail ?? json])
         // With a row less than it needs it is refused, or does without the last token.
         let rows = max(1, tokenizer.vocabularySize - 1)
         if let cut = try? Tokenizer(json: json, embeddingRows: rows) {
             try expect(cut.vocabularySize <= rows, "a token has no row")
-            for parsesSpecialTokens in [true, false] {
-                try check(cut, tail ?? Array(text.utf8), parsesSpecialTokens)
-            }
-            try checkTemplate(of: cut)
+            try use(cut, [tail ?? Array(text.utf8)])
         }
         return true
     }
 
-    private static func checkTemplate(of tokenizer: Tokenizer) throws {
+    /// What must hold of any tokenizer that was accepted.
+    static func use(_ tokenizer: Tokenizer, _ texts: [[UInt8]]) throws {
+        for bytes in texts {
+            for parsesSpecialTokens in [true, false] {
+                try check(tokenizer, bytes, parsesSpecialTokens)
+            }
+        }
         let template = tokenizer.sequencePrefix + tokenizer.sequenceSuffix
         try expect(template.allSatisfy(tokenizer.knows), "the template names an unknown token")
     }
@@ -61,8 +59,25 @@ enum TokenizerReading {
             seed(gpt2, normalizer: "null", ignoresMerges: false, tail: "the heron <|x|> "),
             seed(llama, normalizer: #"{"type":"NFC"}"#, ignoresMerges: true, tail: "e\u{301} 12"),
             seed(digits, normalizer: "null", ignoresMerges: false, tail: "a1b22 <y> z"),
+            sentencePiece,
         ]
     }
+
+    /// Characters with byte fallback, as Llama 2 has it, and Metaspace beside.
+    private static let sentencePiece =
+        Array(
+            #"""
+            {"added_tokens":[{"id":8,"content":"<s>","special":true,"normalized":false}],
+            "normalizer":{"type":"Sequence","normalizers":[{"type":"Prepend","prepend":"▁"},
+            {"type":"Replace","pattern":{"String":" "},"content":"▁"}]},
+            "pre_tokenizer":{"type":"Metaspace","replacement":"▁","prepend_scheme":"first","split":true},
+            "decoder":{"type":"Sequence","decoders":[{"type":"Replace","pattern":{"String":"▁"},
+            "content":" "},{"type":"ByteFallback"},{"type":"Fuse"},
+            {"type":"Strip","content":" ","start":1,"stop":0}]},
+            "model":{"type":"BPE","unk_token":"?","fuse_unk":true,"byte_fallback":true,
+            "vocab":{"?":0,"▁":1,"t":2,"h":3,"th":4,"▁th":5,"<0xC3>":6,"<0xA9>":7},
+            "merges":["t h",["▁","th"]]}}
+            """#.utf8) + [0] + Array("the thé".utf8)
 
     /// A small vocabulary with merges, an unknown token and two added tokens.
     private static func seed(
