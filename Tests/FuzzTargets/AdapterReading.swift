@@ -15,14 +15,14 @@ enum AdapterReading {
     }
 
     static func read(_ input: [UInt8]) throws -> Bool {
-        let own = try read(input, shapes: llama.get(), family: .llama)
-        let other = try read(input, shapes: gpt2.get(), family: .gpt2)
+        let own = try read(input, shapes: llama.get())
+        let other = try read(input, shapes: gpt2.get())
         if let own { try use(own) }
         return own != nil || other != nil
     }
 
     private static func read(
-        _ input: [UInt8], shapes: ProjectionShapes, family: ModelConfig.Family
+        _ input: [UInt8], shapes: ProjectionShapes
     ) throws -> PEFTAdapter? {
         let (config, weights) = parts(of: input)
         let adapter: PEFTAdapter?
@@ -36,7 +36,7 @@ enum AdapterReading {
         guard let adapter, !adapter.deltas.isEmpty else { return nil }
         func archive(_ adapter: PEFTAdapter) throws -> [UInt8] {
             TapeArchive.archive(
-                try adapter.files(family: family, baseModel: "a \"core\"", metadata: [:]))
+                try adapter.files(shapes: shapes, baseModel: "a \"core\"", metadata: [:]))
         }
         let written = try must("writing") { try archive(adapter) }
         let again = try must("reading back") {
@@ -74,8 +74,8 @@ enum AdapterReading {
         }
         let own = adapter([.block(0, .query), .block(1, .down), .block(1, .up)], try llama.get())
         let other = adapter([.block(0, .queryKeyValue), .block(0, .up)], try gpt2.get())
-        let files = try own.files(family: .llama, baseModel: "tiny", metadata: [:])
-        let foreign = try other.files(family: .gpt2, baseModel: "tiny", metadata: [:])
+        let files = try own.files(shapes: llama.get(), baseModel: "tiny", metadata: [:])
+        let foreign = try other.files(shapes: gpt2.get(), baseModel: "tiny", metadata: [:])
         func pair(_ files: [TapeArchive.File]) -> [UInt8] {
             let (config, weights) = (PEFTAdapter.configName, PEFTAdapter.weightsName)
             func content(_ name: String) -> [UInt8] {

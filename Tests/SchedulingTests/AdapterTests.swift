@@ -18,7 +18,7 @@ struct AdapterTests {
             b: (0..<2 * size.outputs).map { Float($0 % 7) * scale - 0.4 })
         return TapeArchive.archive(
             try PEFTAdapter(deltas: [site: delta]).files(
-                family: .llama, baseModel: "tiny", metadata: [:]))
+                shapes: cortex.inner.projections, baseModel: "tiny", metadata: [:]))
     }
 
     private let peft = AdapterRequest(scope: .total, format: .peft, allowsPartial: false)

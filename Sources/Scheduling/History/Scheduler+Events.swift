@@ -94,8 +94,11 @@ extension Scheduler {
         let shown = Array(tokens.prefix(limit))
         return try await atDesk(for: user, .ofText(bytes: shown.count)) {
             [tokenizer = cortex.tokenizer] in
-            JournalText(
-                text: tokenizer.decode(shown, skippingSpecialTokens: false),
+            var text = tokenizer.decode(shown, skippingSpecialTokens: false)
+            // The tokenizer's own, not what was sent.
+            if tokenizer.addsLeadingSpace, text.first == " " { text.removeFirst() }
+            return JournalText(
+                text: text,
                 tokens: shown.contains(where: tokenizer.specialTokens.contains) ? shown : nil)
         }
     }
