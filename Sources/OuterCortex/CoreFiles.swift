@@ -6,7 +6,7 @@ import ModelFormats
 /// seals and an engram's identity names. Found by their names alone, before any of them is
 /// understood, so that a damaged one is told by its hash.
 struct CoreFiles: Sendable {
-    /// SHA-256 by path in the folder.
+    /// SHA-256 by path in the core's folder; by name for those of a model that is elsewhere.
     let digests: [String: String]
     /// Over the weights, the configuration and the tokenizer together: what an engram depends on.
     let core: String
@@ -16,21 +16,24 @@ struct CoreFiles: Sendable {
     /// - Throws: `ModelFormatError` where there are no weights, or the system's error for a file
     ///   that cannot be read.
     /// - Complexity: O(bytes); each file is read once.
-    init(folder: String) throws {
+    init(at location: CoreLocation) throws {
+        let folder = location.folder
         func present(_ names: [String]) -> [String] {
             names.map { "\(folder)/\($0)" }.filter { FileManager.default.fileExists(atPath: $0) }
         }
         func autoencoder(_ name: String) -> [String] {
             present(SparseAutoencoder.fileNames.map { "\(name)/\($0)" })
         }
-        let weights = try SafetensorsCheckpoint.paths(in: folder)
-        let corePaths = weights.files + present(["config.json", "tokenizer.json"])
+        let index =
+            try ModelSources.isGGUF(location.model)
+            ? nil : SafetensorsCheckpoint.paths(in: location.model).index
+        let corePaths = try ModelSources.files(of: location.model)
         let core = try ContentDigest.ofEach(corePaths)
         let own = autoencoder(Cortex.autoencoderFolderName)
         let autoencoderPaths = own + autoencoder(LayerHook.folderName)
         let autoencoders = try ContentDigest.ofEach(autoencoderPaths)
         let otherPaths =
-            (weights.index.map { [$0] } ?? [])
+            (index.map { [$0] } ?? [])
             + present([
                 PlasticityRule.fileName, RuleTensors.fileName, ModelConfig.generationFileName,
             ])
@@ -41,7 +44,12 @@ struct CoreFiles: Sendable {
             (otherPaths, others.each),
         ] {
             for (path, hash) in zip(paths, hashes) {
-                digests[String(Substring(path.utf8.dropFirst(folder.utf8.count + 1)))] = hash
+                let isInside = path.utf8.starts(with: (folder + "/").utf8)
+                let name =
+                    isInside
+                    ? String(Substring(path.utf8.dropFirst(folder.utf8.count + 1)))
+                    : URL(fileURLWithPath: path).lastPathComponent
+                digests[name] = hash
             }
         }
         self.digests = digests

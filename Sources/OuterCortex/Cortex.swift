@@ -7,7 +7,7 @@ public import ModelFormats
 /// Both cortices of one core folder: the frozen model, its tokenizer and SAE, and the rule by
 /// which engrams are read and changed. Holds no engram: one `Cortex` serves every user.
 ///
-/// Folder: `config.json`, `model.safetensors`, `tokenizer.json`; beside them `sae/` (SAELens) and
+/// A model (`ModelSources`), and in the core's folder (`CoreLocation`) `sae/` (SAELens) and
 /// `rule.json` with `rule.safetensors`; `sae-layer/` where the rule's layer site reads one; and
 /// `constitution.yaml` where the core is sealed. Without an SAE the feature and episodic sites are
 /// off; without a rule its defaults hold.
@@ -16,7 +16,7 @@ public final class Cortex: Sendable {
     public let tokenizer: Tokenizer
     public let rule: PlasticityRule
     public let identity: CortexIdentity
-    /// The folder's name, as clients see it.
+    /// As clients see it.
     public let modelName: String
     public let autoencoder: SparseAutoencoder?
     /// nil while the rule has the layer site off.
@@ -37,26 +37,36 @@ public final class Cortex: Sendable {
     /// The instruction set whose kernels compute here; another may round differently.
     public var kernelClass: String { KernelClass.current }
 
+    /// - Parameter folder: path of the core, as `CoreLocation` takes it.
+    public convenience init(
+        folder: String, rule: PlasticityRule? = nil, policy: CoreSeal.Policy = .verify
+    ) throws {
+        try self.init(at: CoreLocation(folder), rule: rule, policy: policy)
+    }
+
     /// - Parameters:
-    ///   - folder: path of the core.
+    ///   - location: of the core.
+    ///   - threads: at work in every product, the caller's included; the bytes do not depend on it.
     ///   - rule: in place of the folder's own, for evaluations. A constitution is of the rule that
     ///     was sealed: it does not act then, though the files must still be the sealed ones.
     ///   - policy: what is demanded of the folder's constitution.
     /// - Throws: `ModelFormatError`, the inner cortex's errors, `CortexError`,
     ///   `ConstitutionError`; each names the file.
     public init(
-        folder: String, rule: PlasticityRule? = nil, policy: CoreSeal.Policy = .verify
+        at location: CoreLocation, threads: Int = 1, rule: PlasticityRule? = nil,
+        policy: CoreSeal.Policy = .verify
     ) throws {
-        let root = URL(fileURLWithPath: folder).standardizedFileURL
-        self.folder = root.path
+        let root = URL(fileURLWithPath: location.folder)
+        self.folder = location.folder
         // Before anything is made of the files: a changed one is told by its hash.
-        files = try CoreFiles(folder: root.path)
+        files = try CoreFiles(at: location)
         let sealed = try CoreSeal.constitution(
             of: root.path, files: files.digests, policy: policy)
-        inner = try InnerCortex(folder: folder)
-        tokenizer = try Tokenizer(folder: folder, embeddingRows: inner.config.vocabularySize)
-        modelName = root.lastPathComponent
-        opening = try Self.opening(tokenizer, inner.config, folder: root.path)
+        let source = try ModelSources.open(location.model)
+        inner = try InnerCortex(source: source, threads: threads)
+        tokenizer = try source.tokenizer(embeddingRows: inner.config.vocabularySize)
+        modelName = location.name
+        opening = try Self.opening(tokenizer, inner.config, model: location.model)
         // A start token begins another text, so it ends this one.
         endOfText = Set(
             inner.config.endOfText + opening + (inner.config.startOfText.map { [$0] } ?? []))
@@ -93,19 +103,20 @@ public final class Cortex: Sendable {
     }
 
     private static func opening(
-        _ tokenizer: Tokenizer, _ config: ModelConfig, folder: String
+        _ tokenizer: Tokenizer, _ config: ModelConfig, model: String
     ) throws -> [TokenID] {
         let opening = tokenizer.opening(for: config)
         guard !opening.isEmpty else {
             throw CortexError.missing(
-                file: "bos_token_id in \(folder)/config.json",
-                remedy: "A text is scored from its start token: add bos_token_id or eos_token_id.")
+                file: "a start token in \(model)",
+                remedy: "A text is scored from its start token: add bos_token_id or eos_token_id "
+                    + "to the configuration.")
         }
         guard opening.count < config.contextLength else {
             throw ModelFormatError.outOfBounds(
-                file: folder, location: "what tokenizer.json's post_processor puts before a text",
+                file: model, location: "what the tokenizer puts before a text",
                 found: "\(opening.count) tokens",
-                allowed: "fewer than the context's \(config.contextLength) (config.json)",
+                allowed: "fewer than the context's \(config.contextLength)",
                 remedy: "Check that both files are of the same model.")
         }
         return opening
@@ -120,21 +131,6 @@ public final class Cortex: Sendable {
         CoreSeal(
             files: files.digests, zone: rule.safeZone, constitution: sealed?.constitution,
             hash: sealed?.hash ?? ContentDigest.none, signer: sealed?.signer)
-    }
-
-    /// Runs tokens through the frozen core: a slice's hidden states, and what the layer site reads
-    /// inside of the network. What else the slice held is stale.
-    /// - Parameter layer: the synapses under which the slice will be read.
-    func forward(
-        _ tokens: ArraySlice<TokenID>, cache: KVCache, layer: LayerSynapses,
-        into slice: inout FrozenSlice
-    ) {
-        let taps = layerTaps(layer)
-        // An equal set of taps keeps its storage.
-        if !slice.taps.asksForTheSame(as: taps) { slice.taps = taps }
-        inner.forward(tokens, cache: cache, taps: &slice.taps, hidden: &slice.hidden)
-        slice.layerLatents.removeAll(keepingCapacity: true)
-        slice.layerTerm.removeAll(keepingCapacity: true)
     }
 
     /// Fills in what the sites read of a slice's hidden states.

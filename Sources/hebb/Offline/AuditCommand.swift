@@ -48,10 +48,10 @@ struct AuditCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let folder = try core.folder()
-        let cortex = try Cortex(folder: folder)
+        let location = try core.location()
+        let cortex = try Cortex(at: location)
         let auditor = ProbeAuditor(cortex: cortex)
-        guard !auditor.isEmpty else { throw NoProbes(folder: folder) }
+        guard !auditor.isEmpty else { throw NoProbes(folder: location.folder) }
         let texts = try reading.users(in: users)
         var bar = ProgressBar(label: "auditing", total: texts.count)
         let frozen = Self.ask(auditor, cortex.emptyEngram())

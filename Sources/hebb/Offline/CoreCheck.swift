@@ -3,21 +3,23 @@ import Foundation
 import ModelFormats
 import OuterCortex
 
-/// The core's folder: that it loads, what it is, and that it computes.
+/// The core: that it loads, what it is, and that it computes.
 enum CoreCheck {
-    /// - Parameter folder: the core's, or why none was found.
-    static func findings(folder: Result<String, any Error>) -> [Finding] {
-        let remedy = "a core folder holds config.json, model.safetensors and tokenizer.json"
+    /// - Parameter location: the core's, or why none was found.
+    static func findings(at location: Result<CoreLocation, any Error>) -> [Finding] {
+        let remedy =
+            "a core is a GGUF file, or a folder with config.json, model.safetensors and "
+            + "tokenizer.json"
         do {
-            let folder = try folder.get()
+            let location = try location.get()
             let start = ContinuousClock.now
-            let cortex = try Cortex(folder: folder)
+            let cortex = try Cortex(at: location)
             let seconds = Figure.fixed((ContinuousClock.now - start) / .seconds(1), 2)
             return [
-                Finding("core", .ok, "\(folder), loaded in \(seconds) s"),
+                Finding("core", .ok, "\(location.model), loaded in \(seconds) s"),
                 Finding("core hash", .ok, cortex.identity.core),
             ] + cortex.notices.map { Finding("core files", .warn, $0) } + [
-                autoencoder(cortex), rule(cortex, folder: folder), constitution(cortex),
+                autoencoder(cortex), rule(cortex, folder: location.folder), constitution(cortex),
                 prediction(cortex),
             ]
         } catch let error as ConstitutionError {

@@ -36,7 +36,7 @@ struct DoctorCommand: AsyncParsableCommand {
 
     func run() async throws {
         var findings = MachineCheck.findings()
-        findings += CoreCheck.findings(folder: Result { try core.folder() })
+        findings += CoreCheck.findings(at: Result { try core.location() })
         findings += DataFolderCheck.findings(
             folder: data.folder(), key: Result { try data.key() })
         if port > 0 { findings.append(await PortCheck.finding(port: port)) }

@@ -72,7 +72,7 @@ struct EvaluateCommand: AsyncParsableCommand {
 
     func run() async throws {
         let plasticity = try rule.map { try PlasticityRule(path: $0) }
-        let cortex = try Cortex(folder: try core.folder(), rule: plasticity)
+        let cortex = try Cortex(at: try core.location(), rule: plasticity)
         let texts = try reading.users(in: users).map {
             (name: $0.name, text: Self.shortened($0.text, to: bytes))
         }

@@ -1,18 +1,37 @@
 import ArgumentParser
 import EngramStorage
 import Foundation
+import OuterCortex
 
 /// Which core to use.
 struct CoreOptions: ParsableArguments {
     @Option(
-        help: "The core's folder (default: $HEBB_CORE, else the core that ships with Hebb).",
-        completion: .directory)
+        help: """
+            The core: a GGUF file, or a model's folder (default: $HEBB_CORE, else the core that \
+            ships with Hebb).
+            """, completion: .file())
     var core: String?
 
-    /// The folder that was named, or the shipped core's.
-    func folder() throws -> String {
-        if let named = core ?? ServerOptions.environment("HEBB_CORE") { return named }
-        return try ShippedCore.folder()
+    /// The core that was named, or the shipped one.
+    func location() throws -> CoreLocation {
+        let named = core ?? ServerOptions.environment("HEBB_CORE")
+        return try CoreLocation(named ?? ShippedCore.folder())
+    }
+}
+
+/// How many threads compute.
+struct ThreadOptions: ParsableArguments {
+    @Option(
+        help: """
+            Threads that compute, 1 to 64. More than one pays where each has a processor of its \
+            own; what is computed has the same bytes.
+            """)
+    var threads = 1
+
+    func validate() throws {
+        guard (1...64).contains(threads) else {
+            throw ValidationError("--threads must be between 1 and 64")
+        }
     }
 }
 
@@ -47,9 +66,9 @@ enum ShippedCore {
         var description: String {
             "no core found. \(program) looked in:\n"
                 + places.map { "  \($0)" }.joined(separator: "\n")
-                + "\nName a core's folder with --core or HEBB_CORE (one with config.json, "
-                + "model.safetensors and tokenizer.json; Hebb's own is deploy/cores/folio-5m of "
-                + "its source), or run deploy/install there."
+                + "\nName a core with --core or HEBB_CORE (a GGUF file, or a folder with "
+                + "config.json, model.safetensors and tokenizer.json; Hebb's own is "
+                + "deploy/cores/folio-5m of its source), or run deploy/install there."
         }
     }
 

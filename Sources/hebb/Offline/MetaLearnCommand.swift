@@ -90,7 +90,7 @@ struct MetaLearnCommand: AsyncParsableCommand {
     func run() async throws {
         let start = ContinuousClock.now
         let plasticity = try rule.map { try PlasticityRule(path: $0) }
-        let cortex = try Cortex(folder: try core.folder(), rule: plasticity)
+        let cortex = try Cortex(at: try core.location(), rule: plasticity)
         let texts = try reading.users(in: users)
         let other = try reading.generic(at: generic)
         let target = URL(fileURLWithPath: output)

@@ -32,7 +32,7 @@ struct SealCommand: AsyncParsableCommand {
             an earlier constitution.yaml is such a file.
             """)
 
-    @Option(help: "The core's folder (default: $HEBB_CORE).")
+    @Option(help: "The core: a model's folder, or a GGUF file (default: $HEBB_CORE).")
     var core: String?
 
     @Option(help: "A YAML file with probes.")
@@ -61,7 +61,7 @@ struct SealCommand: AsyncParsableCommand {
             throw ValidationError("--new-key makes a key and takes no other option")
         }
         guard newKey != nil || core != nil || ServerOptions.environment("HEBB_CORE") != nil else {
-            throw ValidationError("--core is missing: the folder of the core to seal")
+            throw ValidationError("--core is missing: the core to seal")
         }
         guard protectLatent.allSatisfy({ $0 >= 0 }) else {
             throw ValidationError("--protect-latent must not be negative")
@@ -105,13 +105,14 @@ struct SealCommand: AsyncParsableCommand {
                 "\(report.key): keep it secret\n\(report.publicKeyFile): \(report.publicKey)")
         }
         // `validate` has seen to it that one of them is there.
-        guard let folder = core ?? ServerOptions.environment("HEBB_CORE") else { return }
-        let report = try seal(folder)
+        guard let path = core ?? ServerOptions.environment("HEBB_CORE") else { return }
+        let report = try seal(CoreLocation(path))
         if json { return try Terminal.json(report) }
         Terminal.result(Self.summary(report))
     }
 
-    private func seal(_ folder: String) throws -> Report {
+    private func seal(_ location: CoreLocation) throws -> Report {
+        let folder = location.folder
         let path = folder + "/" + Constitution.fileName
         let key = try sign.map(KeyFile.signing)
         guard probes != nil || !FileManager.default.fileExists(atPath: path) else {
@@ -119,7 +120,7 @@ struct SealCommand: AsyncParsableCommand {
                 description: "\(path) is there already. Take its probes, protections and numbers "
                     + "over with --probes \(path), or remove it first.")
         }
-        let cortex = try Cortex(folder: folder, policy: .ignore)
+        let cortex = try Cortex(at: location, policy: .ignore)
         let (constitution, readings) = try cortex.constitution(
             from: try draft(), protectingTokens: protectToken, latents: protectLatent)
         let bytes = Array(constitution.yaml().utf8)
@@ -133,6 +134,8 @@ struct SealCommand: AsyncParsableCommand {
         if FileManager.default.fileExists(atPath: signaturePath) {
             try FileManager.default.removeItem(atPath: signaturePath)
         }
+        try FileManager.default.createDirectory(
+            atPath: folder, withIntermediateDirectories: true)
         try Data(bytes).write(to: URL(fileURLWithPath: path), options: .atomic)
         if let signature {
             try Data(signature.text.utf8).write(

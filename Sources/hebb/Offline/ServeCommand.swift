@@ -37,6 +37,7 @@ struct ServeCommand: AsyncParsableCommand {
             """)
 
     @OptionGroup var core: CoreOptions
+    @OptionGroup var computing: ThreadOptions
     @OptionGroup var data: DataOptions
 
     @Option(help: "Serve only a core whose constitution this Ed25519 key (PEM) has signed.")
@@ -168,7 +169,8 @@ struct ServeCommand: AsyncParsableCommand {
             journal: journal.kind
         ).open(logger: logger)
         let policy = try trust.map { CoreSeal.Policy.trust(try KeyFile.verifying($0)) } ?? .verify
-        let cortex = try Cortex(folder: try core.folder(), policy: policy)
+        let cortex = try Cortex(
+            at: try core.location(), threads: computing.threads, policy: policy)
         let scheduler = Scheduler(cortex: cortex, store: store, configuration: schedulerBounds)
         let server = HebbServer(
             models: scheduler, configuration: serverBounds, logger: Logger(label: "hebb.http"))

@@ -3,6 +3,7 @@ import Foundation
 import InnerCortex
 import MetaLearning
 import ModelFormats
+import OuterCortex
 import Synchronization
 
 /// `hebb train-sae`: trains the sparse autoencoder of a core.
@@ -89,15 +90,15 @@ struct TrainSAECommand: AsyncParsableCommand {
 
     func run() async throws {
         let start = ContinuousClock.now
-        let folder = try core.folder()
-        let target = output ?? folder + (block == nil ? "/sae" : "/sae-layer")
-        let inner = try InnerCortex(folder: folder)
+        let location = try core.location()
+        let target = output ?? location.folder + (block == nil ? "/sae" : "/sae-layer")
+        let source = try ModelSources.open(location.model)
+        let inner = try InnerCortex(source: source)
         if let block, !(1..<max(1, inner.config.layerCount)).contains(block) {
             throw ValidationError(
                 "--block must be in 1..<\(inner.config.layerCount), the core's blocks")
         }
-        let tokenizer = try Tokenizer(
-            folder: folder, embeddingRows: inner.config.vocabularySize)
+        let tokenizer = try source.tokenizer(embeddingRows: inner.config.vocabularySize)
         let texts = try reading.texts(at: [text], patterns: TextOptions.corpus)
             .map { Self.split($0.text) }
         let dataset = collect(
@@ -114,9 +115,8 @@ struct TrainSAECommand: AsyncParsableCommand {
         let statePath = target + "/training_state.safetensors"
         let trainer = try train(on: dataset, statePath: statePath)
         let quality = trainer.evaluate(on: heldBack, positions: 0..<heldBack.count)
-        let name = URL(fileURLWithPath: folder).standardizedFileURL.lastPathComponent
         let hook = block.map { "blocks.\($0).hook_resid_pre" } ?? "ln_final.hook_normalized"
-        try trainer.file(modelName: name, hookName: hook).write(folder: target)
+        try trainer.file(modelName: location.name, hookName: hook).write(folder: target)
         // It is many times the result's size, and a finished training needs it no more.
         try FileManager.default.removeItem(atPath: statePath)
         try show(
