@@ -6,7 +6,12 @@ public import ModelFormats
 /// Resumable work on a cortex, so that a scheduler can interleave much of it; between steps a task
 /// may simply be dropped. What a task comes to does not depend on where it was interrupted.
 public protocol CortexTask: AnyObject {
-    /// Does the next step, the least that there is: one position of a text, or one forward pass.
+    /// What the next step takes from the frozen core; nil where it takes nothing. The same one until
+    /// the step.
+    var asks: CoreReading? { get }
+
+    /// Does the next step, the least that there is: one position of a text, or one reading, which it
+    /// does itself where nobody has.
     /// - Returns: True when the task is finished and its result is there.
     func advance() -> Bool
 }
@@ -50,16 +55,7 @@ public struct SliceBudget: Sendable {
 }
 
 extension CortexTask {
-    /// Does steps until the budget is used up.
-    /// - Returns: True when the task is finished and its result is there.
-    public func advance(within budget: SliceBudget) -> Bool {
-        var isFinished = false
-        budget.spend {
-            isFinished = advance()
-            return !isFinished
-        }
-        return isFinished
-    }
+    public var asks: CoreReading? { nil }
 }
 
 /// A text's surprise in total, bits.
@@ -117,11 +113,14 @@ public final class ObserveTask: CortexTask {
     private var learner: SynapticLearner
     private let tokensBefore: Int
     private var gains: [TokenGain] = []
-    /// Of slices that are over, and of the present one.
+    /// Before the newest decay, and since.
     private var learnedTokens = 0
     private var learnedHere = 0
+    private var sinceDecay = 0
     private var learnedSincePruning = 0
 
+    /// Synapses decay after this many positions, and at the text's end.
+    private static let decayInterval = 32
     /// A draft is pruned whenever it learned this many tokens, so that it stays bounded.
     private static let pruningInterval = 2048
 
@@ -139,18 +138,28 @@ public final class ObserveTask: CortexTask {
         tokensBefore = engram.tokensLearned
     }
 
+    public var asks: CoreReading? {
+        position < slice.positions.upperBound ? nil : pass.source.ask(layer: draft.layer)
+    }
+
     public func advance() -> Bool {
         guard position < slice.positions.upperBound else {
             switch pass.source.advance(layer: draft.layer) {
             case .slice(let next): (slice, position) = (next, next.positions.lowerBound)
             case .context: break
-            case .end: return true
+            case .end:
+                decay()
+                return true
             }
             return false
         }
         learn()
         position += 1
-        if position == slice.positions.upperBound { finishSlice() }
+        if position == slice.positions.upperBound {
+            learner.finishChunk(&draft, slice: &slice)
+        }
+        sinceDecay += 1
+        if sinceDecay == Self.decayInterval { decay() }
         return false
     }
 
@@ -171,12 +180,11 @@ public final class ObserveTask: CortexTask {
         if didLearn { learnedHere += 1 }
     }
 
-    private func finishSlice() {
-        learner.finishChunk(&draft, slice: &slice)
+    private func decay() {
         cortex.rule.decay(&draft, tokens: learnedHere)
         learnedTokens += learnedHere
-        learnedHere = 0
-        learnedSincePruning += slice.positions.count
+        learnedSincePruning += sinceDecay
+        (learnedHere, sinceDecay) = (0, 0)
         if learnedSincePruning >= Self.pruningInterval {
             draft.prune(within: cortex.zone)
             learnedSincePruning = 0
@@ -207,6 +215,10 @@ public final class ScoreTask: CortexTask {
         slice = FrozenSlice(cortex: cortex)
         sites = engram.sites
         tokensLearned = engram.tokensLearned
+    }
+
+    public var asks: CoreReading? {
+        position < slice.positions.upperBound ? nil : pass.source.ask(layer: sites.layer)
     }
 
     public func advance() -> Bool {

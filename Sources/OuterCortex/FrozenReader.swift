@@ -3,18 +3,16 @@ import InnerCortex
 import ModelFormats
 
 /// Reads a text through the frozen core along one canonical path: the same text gives the same
-/// logits and latents, byte for byte, whatever else the server is doing (DESIGN §6).
+/// logits and latents, byte for byte, whatever else the server is doing (DESIGN §6) and however its
+/// reading is cut.
 ///
 /// A text longer than the core's context is read in windows that overlap by half, so that every
 /// position past the first window has at least half a context before it.
 final class FrozenReader {
-    /// Positions a slice: enough for efficient products, little enough to share the core.
-    static let sliceLength = 32
-
     private let cortex: Cortex
     private let tokens: [TokenID]
     private let windowLength: Int
-    private var cache: KVCache
+    private let reading: CoreReading
     /// The position at which the window of the newest slice begins.
     private var windowStart = 0
     /// The next position to predict from.
@@ -32,7 +30,9 @@ final class FrozenReader {
         next = text.firstPosition
         layer = LayerSite(cortex: cortex)
         windowLength = cortex.inner.config.contextLength
-        cache = cortex.inner.makeCache(capacity: min(windowLength, max(1, tokens.count)))
+        reading = CoreReading(
+            cortex: cortex,
+            cache: cortex.inner.makeCache(capacity: min(windowLength, max(1, tokens.count))))
     }
 
     /// What one step of reading came to.
@@ -44,31 +44,44 @@ final class FrozenReader {
         case end
     }
 
-    /// Reads on by at most one slice, so that a window of any length opens step by step.
-    /// - Parameter layer: under which the context is read when a window opens.
-    /// - Complexity: One forward pass of `sliceLength` tokens.
-    func advance(layer: LayerSynapses) -> Step {
+    private var cache: KVCache { reading.cache }
+
+    /// What the next step takes from the core; nil at the text's end.
+    /// - Parameter layer: under which it is read.
+    func ask(layer: LayerSynapses) -> CoreReading? {
+        if reading.isAsked { return reading }
         let end = tokens.count - 1
-        guard next < end else { return .end }
+        guard next < end else { return nil }
         if next == windowStart + windowLength { openWindow() }
-        if windowStart + cache.count < next {
-            readContext(layer)
+        let position = windowStart + cache.count
+        if position < next {
+            reading.ask(for: position..<next, of: tokens, layer: layer, [])
+        } else {
+            reading.ask(
+                for: next..<min(end, windowStart + windowLength), of: tokens, layer: layer,
+                [.logits, .features])
+        }
+        return reading
+    }
+
+    /// Reads on by one reading, so that a window of any length opens step by step.
+    /// - Parameter layer: under which the context is read when a window opens.
+    /// - Complexity: One pass, unless what `ask` gave has been read.
+    func advance(layer: LayerSynapses) -> Step {
+        guard let reading = ask(layer: layer) else { return .end }
+        let isContext = reading.positions.lowerBound < next
+        reading.take()
+        if isContext {
+            self.layer.extend(
+                &reading.slice, rows: 0..<reading.count, synapses: layer, frozen: cache)
             return .context
         }
-        let stop = min(end, windowStart + windowLength, next + Self.sliceLength)
-        let positions = next..<stop
-        var slice = FrozenSlice(cortex: cortex)
-        slice.positions = positions
-        cortex.forward(tokens[positions], cache: cache, layer: layer, into: &slice)
-        cortex.inner.unembed(slice.hidden, count: positions.count, logits: &slice.logits)
-        cortex.addFeatures(to: &slice)
-        next = stop
-        return .slice(slice)
+        next = reading.positions.upperBound
+        return .slice(reading.slice)
     }
 
     /// The next slice, or nil at the text's end: as many steps as it takes.
-    /// - Complexity: One forward pass of `sliceLength` tokens; at a window's start also one of
-    ///   half a context.
+    /// - Complexity: One pass; at a window's start also half a context's.
     func nextSlice(layer: LayerSynapses) -> FrozenSlice? {
         while true {
             switch advance(layer: layer) {
@@ -94,15 +107,5 @@ final class FrozenReader {
         windowStart += windowLength - windowLength / 2
         cache.truncate(to: 0)
         layer.startContext()
-    }
-
-    /// Reads on in what stands before the next position in its window, as context alone.
-    private func readContext(_ synapses: LayerSynapses) {
-        let position = windowStart + cache.count
-        let stop = min(next, position + Self.sliceLength)
-        var slice = FrozenSlice(cortex: cortex)
-        cortex.forward(
-            tokens[position..<stop], cache: cache, layer: synapses, into: &slice)
-        layer.extend(&slice, rows: 0..<stop - position, synapses: synapses, frozen: cache)
     }
 }

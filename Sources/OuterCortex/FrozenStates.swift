@@ -18,7 +18,7 @@ extension Cortex {
     /// Reads a text on the path by which it is observed and scored, so that figures compare.
     /// - Parameters:
     ///   - tokens: the text.
-    ///   - body: gets the positions in order, at most `FrozenReader.sliceLength` at a time.
+    ///   - body: gets the positions in order, at most `CoreReading.longest` at a time.
     /// - Complexity: One forward pass.
     public func readFrozen(_ tokens: [TokenID], _ body: (FrozenStates) -> Void) {
         let text = framed(tokens)

@@ -11,7 +11,6 @@ public final class GenerationTask: CortexTask {
     private let request: GenerationRequest
     /// The engram's sites; empty ones in mode frozen.
     private let sites: PlasticSites
-    private let cache: KVCache
     private var predictor: PersonalPredictor
     private var sampler: Sampler
     private var sums = OutcomeSums()
@@ -26,7 +25,7 @@ public final class GenerationTask: CortexTask {
     private var decoder: StreamingDecoder
     private var waiting: [GeneratedToken] = []
     private var ready: [GeneratedPiece] = []
-    private var slice: FrozenSlice
+    private let reading: CoreReading
     private var layer: LayerSite
     private let tokensLearned: Int
     private var logProbabilities: [Float]
@@ -43,11 +42,12 @@ public final class GenerationTask: CortexTask {
         history = tokens.map(\.rawValue)
         promptLength = tokens.count
         let context = cortex.inner.config.contextLength
-        cache = cortex.inner.makeCache(
-            capacity: min(context, promptLength + max(0, request.maxTokens)))
+        reading = CoreReading(
+            cortex: cortex,
+            cache: cortex.inner.makeCache(
+                capacity: min(context, promptLength + max(0, request.maxTokens))))
         let vocabularySize = cortex.inner.config.vocabularySize
         predictor = PersonalPredictor(cortex: cortex)
-        slice = FrozenSlice(cortex: cortex)
         layer = LayerSite(cortex: cortex)
         tokensLearned = engram.tokensLearned
         sampler = Sampler(options: request.sampling, seed: request.seed)
@@ -60,9 +60,27 @@ public final class GenerationTask: CortexTask {
     /// Whether the next step is one of the prompt's.
     public var isReadingPrompt: Bool { end == nil && judged < promptLength - 1 }
 
+    private var slice: FrozenSlice { reading.slice }
+
+    /// Where the context or the answer can grow no longer.
+    private var isFull: Bool {
+        request.maxTokens <= 0 || tokens.count >= cortex.inner.config.contextLength
+    }
+
+    public var asks: CoreReading? {
+        guard end == nil, !isFull, !isReadingPrompt || judged == read else { return nil }
+        if reading.isAsked { return reading }
+        // A silent engram has nothing to be judged by.
+        let wants: CoreReading.Wants =
+            sites.isSilent ? (isReadingPrompt ? [] : .logits) : [.logits, .features]
+        let end = isReadingPrompt ? promptLength - 1 : tokens.count
+        reading.ask(for: read..<end, of: tokens, layer: sites.layer, wants)
+        return reading
+    }
+
     public func advance() -> Bool {
         if end != nil { return true }
-        if request.maxTokens <= 0 || tokens.count >= cortex.inner.config.contextLength {
+        if isFull {
             finish(.length)
             return true
         }
@@ -93,9 +111,7 @@ public final class GenerationTask: CortexTask {
     /// that does harm here has lost its say before the first answer token.
     private func readPrompt() {
         guard judged < read else {
-            let stop = min(promptLength - 1, read + FrozenReader.sliceLength)
-            forward(read..<stop)
-            read = stop
+            takeReading()
             if sites.isSilent { judged = read }
             return
         }
@@ -110,10 +126,9 @@ public final class GenerationTask: CortexTask {
 
     private func generateToken() {
         let position = tokens.count - 1
-        forward(position..<tokens.count)
-        read = tokens.count
+        takeReading()
         predict(position: position, row: 0)
-        logProbabilities = predictor.output.map { log(max($0, .leastNormalMagnitude)) }
+        VectorKernels.logarithm(of: predictor.output, into: &logProbabilities)
         let token = sampler.next(logits: penalizableLogits().span, history: tokens[...])
         let outcome = settle(position: position, row: 0, target: token.rawValue)
         if cortex.endOfText.contains(token) {
@@ -143,12 +158,12 @@ public final class GenerationTask: CortexTask {
         return logProbabilities.map { $0 + normalizer }
     }
 
-    private func forward(_ positions: Range<Int>) {
-        slice.positions = positions
-        cortex.forward(tokens[positions], cache: cache, layer: sites.layer, into: &slice)
-        cortex.inner.unembed(slice.hidden, count: positions.count, logits: &slice.logits)
-        if !sites.isSilent { cortex.addFeatures(to: &slice) }
-        layer.read(&slice, rows: 0..<positions.count, synapses: sites.layer, frozen: cache)
+    private func takeReading() {
+        guard let reading = asks else { preconditionFailure("nothing to read") }
+        reading.take()
+        read = reading.positions.upperBound
+        layer.read(
+            &reading.slice, rows: 0..<reading.count, synapses: sites.layer, frozen: reading.cache)
     }
 
     private func predict(position: Int, row: Int) {

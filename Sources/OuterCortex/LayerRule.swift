@@ -16,6 +16,8 @@ public struct LayerRule: Sendable, Equatable, Codable {
     /// units of the residual's; the safe zone's `matrix_bound` holds as well.
     public var bound: Float = 1
 
+    static let longestChunk = 32
+
     public init() {}
 
     public var isOn: Bool { dense.isOn || decoder.isOn }
@@ -51,7 +53,7 @@ public struct LayerRule: Sendable, Equatable, Codable {
     var checks: [(String, Float, ClosedRange<Float>)] {
         [
             ("layer.block", Float(block), 1...1000),
-            ("layer.chunk_length", Float(chunkLength), 1...Float(FrozenReader.sliceLength)),
+            ("layer.chunk_length", Float(chunkLength), 1...Float(Self.longestChunk)),
             ("layer.bound", bound, 0.001...1000),
         ]
     }

@@ -35,6 +35,12 @@ enum SliceSource {
     case reader(FrozenReader)
     case recording(RecordedText, cortex: Cortex, next: Int)
 
+    /// What the next step takes from the core.
+    func ask(layer: LayerSynapses) -> CoreReading? {
+        guard case .reader(let reader) = self else { return nil }
+        return reader.ask(layer: layer)
+    }
+
     /// - Parameter layer: as `FrozenReader.advance` takes them.
     mutating func advance(layer: LayerSynapses) -> FrozenReader.Step {
         switch self {

@@ -15,6 +15,11 @@ extension VectorKernels {
         return softmaxOfSum(logits, shift.span, into: &output)
     }
 
+    static func logarithm(of x: [Float], into out: inout [Float]) {
+        var output = out.mutableSpan
+        logarithm(of: x.span, into: &output)
+    }
+
     static func addScaled(_ x: [Float], _ scale: Float, to y: inout [Float]) {
         var output = y.mutableSpan
         addScaled(x.span, scale, to: &output)

@@ -86,6 +86,13 @@ struct BatchPlanner: Sendable {
         }
     }
 
+    /// All other tasks: those that decode, then those of longer work, users in the order of their
+    /// turns and a task of each before a second one of any.
+    /// - Complexity: O(n log n).
+    func others(than task: Int) -> [Int] {
+        (decoding.inOrder + bulk.inOrder).filter { $0 != task }
+    }
+
     private mutating func take(_ task: Int, _ session: SessionID, _ slice: Slice) {
         switch slice {
         case .decode: decoding.remove(task, of: session)
@@ -139,6 +146,23 @@ struct BatchPlanner: Sendable {
         }
 
         mutating func charge(_ user: UserID, _ cost: Double) { users[user]?.start += cost }
+
+        /// By how many come before it in the session's, in the user's and in the users' order.
+        var inOrder: [Int] {
+            let shares = users.values.sorted { ($0.start, $0.turn) < ($1.start, $1.turn) }
+            var ranked: [(rank: Int, task: Int)] = []
+            for share in shares {
+                for (place, session) in share.sessions.enumerated() {
+                    for (index, task) in (tasks[session] ?? []).enumerated() {
+                        ranked.append((place + index * share.sessions.count, task))
+                    }
+                }
+            }
+            // Of equal ranks, users stay in their order.
+            return ranked.enumerated()
+                .sorted { ($0.element.rank, $0.offset) < ($1.element.rank, $1.offset) }
+                .map(\.element.task)
+        }
 
         mutating func next() -> Int? {
             let first = users.min {

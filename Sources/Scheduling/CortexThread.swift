@@ -7,24 +7,46 @@ import Synchronization
 /// Resumable work that lives on the cortex thread alone.
 struct CortexWork<Output: Sendable> {
     enum Progress {
-        /// There is more to do, of this kind.
+        /// There is more of longer work to do, in this slice while it lasts.
+        case goesOn
+        /// Others have their turn, then there is more to do, of this kind.
         case more(BatchPlanner.Slice)
         case done(Output)
     }
 
-    /// Does a bounded slice.
+    /// What the next step takes from the frozen core.
+    var asks: () -> CoreReading? = { nil }
+    /// Does the next step.
     let advance: () throws -> Progress
+
+    init(advance: @escaping () throws -> Progress) { self.advance = advance }
 }
 
 /// The one thread that computes. Work of many sessions runs on it slice by slice, in the order of
 /// a `BatchPlanner`; nothing numeric runs on Swift's cooperative threads.
+///
+/// Continuous batching (Yu and others, Orca, 2022): where the work whose turn it is asks for a pass
+/// through the frozen core, what others ask for comes along, where it is no longer than its own and
+/// up to `rowsMaximum` rows, and these take their steps too. Weights are read once for all of them, whatever engram each has, and the
+/// bytes are those that each would have alone.
 final class CortexThread: Sendable {
     private typealias Slice = BatchPlanner.Slice
-    /// Does a slice, and hands the output over itself. Nil: it was the last.
-    private typealias Step = () throws -> Slice?
+    /// What a step is followed by.
+    private enum Next {
+        case goesOn
+        case waits(Slice)
+        case nothing
+    }
+
+    /// Work whose step hands the output over itself.
+    private struct Begun {
+        let asks: () -> CoreReading?
+        let step: () throws -> Next
+        let fail: @Sendable (any Error) -> Void
+    }
 
     private struct Submission: Sendable {
-        let begin: @Sendable () throws -> sending Step
+        let begin: @Sendable () throws -> sending Begun
         let fail: @Sendable (any Error) -> Void
     }
 
@@ -36,7 +58,15 @@ final class CortexThread: Sendable {
         var submissions: [Int: Submission] = [:]
         var cancelled: Set<Int> = []
         var isStopping = false
+        var load = Load()
+    }
+
+    /// What the thread has done so far.
+    struct Load: Sendable {
         var busy = Duration.zero
+        /// Passes through the frozen core that were shared, or could have been, and their rows.
+        var passes = 0
+        var rows = 0
     }
 
     private struct Turn {
@@ -45,16 +75,24 @@ final class CortexThread: Sendable {
         var unbegun: [Submission] = []
         var task: Int?
         var submission: Submission?
+        /// Others that wait, in the order in which they would come.
+        var others: [Int] = []
         var isStopping = false
     }
+
+    /// Most rows of a pass that several share, and of one task's while somebody waits. More makes
+    /// all wait longer, and reads the weights hardly any faster.
+    static let rowsMaximum = 64
+    static let rowsOfOne = 32
 
     private let state: Mutex<State>
     private let arrivals = DispatchSemaphore(value: 0)
     /// Somebody came who has not had a slice yet: the slice that runs ends at its next step.
     private let newcomer: Newcomer
-    /// Of a slice of longer work. A step of it cannot be cut: one forward pass of
-    /// `FrozenReader.sliceLength` tokens, or one position under the engram that it is read with.
-    let budget: SliceBudget
+    /// Of a slice of longer work. A step of it cannot be cut: one pass through the core, or one
+    /// position under the engram that it is read with.
+    private let budget: SliceBudget
+    private let makeReader: @Sendable () -> CoreReader?
 
     private final class Newcomer: Sendable {
         let waits = Atomic(false)
@@ -62,8 +100,10 @@ final class CortexThread: Sendable {
 
     init(
         decodeBurstMaximum: Int, stackBytes: Int,
-        budget: SliceBudget = SliceBudget(.milliseconds(10))
+        budget: SliceBudget = SliceBudget(.milliseconds(10)),
+        makeReader: @escaping @Sendable () -> CoreReader? = { nil }
     ) {
+        self.makeReader = makeReader
         let newcomer = Newcomer()
         self.newcomer = newcomer
         self.budget = budget.endingEarly { newcomer.waits.load(ordering: .relaxed) }
@@ -74,10 +114,9 @@ final class CortexThread: Sendable {
         thread.start()
     }
 
-    var busySeconds: Double {
-        let (seconds, attoseconds) = state.withLock { $0.busy }.components
-        return Double(seconds) + Double(attoseconds) * 1e-18
-    }
+    var load: Load { state.withLock { $0.load } }
+    /// Tasks that run or wait.
+    var taskCount: Int { state.withLock { $0.planner.tasks.count } }
 
     /// Runs work to its end. When the calling task is cancelled, the work stops before its next
     /// slice and this throws `CancellationError`.
@@ -94,19 +133,23 @@ final class CortexThread: Sendable {
         }
         return try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
+                let fail: @Sendable (any Error) -> Void = { continuation.resume(throwing: $0) }
                 let submission = Submission(
                     begin: {
                         let work = try begin()
-                        return {
-                            switch try work.advance() {
-                            case .more(let slice): return slice
-                            case .done(let output):
-                                continuation.resume(returning: output)
-                                return nil
-                            }
-                        }
+                        return Begun(
+                            asks: work.asks,
+                            step: {
+                                switch try work.advance() {
+                                case .goesOn: return .goesOn
+                                case .more(let slice): return .waits(slice)
+                                case .done(let output):
+                                    continuation.resume(returning: output)
+                                    return .nothing
+                                }
+                            }, fail: fail)
                     },
-                    fail: { continuation.resume(throwing: $0) })
+                    fail: fail)
                 submit(submission, as: task, for: session)
             }
         } onCancel: {
@@ -114,7 +157,7 @@ final class CortexThread: Sendable {
         }
     }
 
-    /// Runs a task to its end, in slices of at most the thread's budget.
+    /// Runs a task to its end.
     ///
     /// - Parameters:
     ///   - begin: makes the task, on the cortex thread.
@@ -123,11 +166,11 @@ final class CortexThread: Sendable {
         for session: SessionID, _ begin: @escaping @Sendable () throws -> Work,
         output: @escaping @Sendable (Work) throws -> Output
     ) async throws -> Output {
-        try await run(for: session) { [budget] in
+        try await run(for: session) {
             let task = try begin()
-            return CortexWork {
-                task.advance(within: budget) ? .done(try output(task)) : .more(.bulk)
-            }
+            var work = CortexWork { task.advance() ? .done(try output(task)) : .goesOn }
+            work.asks = { task.asks }
+            return work
         }
     }
 
@@ -164,7 +207,8 @@ final class CortexThread: Sendable {
 
     private func loop() {
         // Work that has begun is touched by this thread only, so it needs no lock.
-        var begun: [Int: (step: Step, fail: @Sendable (any Error) -> Void)] = [:]
+        var begun: [Int: Begun] = [:]
+        var reader = makeReader()
         while true {
             let turn = state.withLock { state in
                 newcomer.waits.store(false, ordering: .relaxed)
@@ -180,28 +224,7 @@ final class CortexThread: Sendable {
                 arrivals.wait()
                 continue
             }
-            let start = budget.now()
-            var slice: Slice?
-            do {
-                if let submission = turn.submission {
-                    begun[task] = (try submission.begin(), submission.fail)
-                }
-                slice = try begun[task]?.step()
-            } catch {
-                (begun[task]?.fail ?? turn.submission?.fail)?(error)
-            }
-            if slice == nil { begun[task] = nil }
-            let elapsed = budget.now() - start
-            state.withLock { state in
-                state.busy += elapsed
-                state.planner.charge(task, elapsed / .seconds(1))
-                if let slice {
-                    state.planner.change(task, to: slice)
-                } else {
-                    state.planner.remove(task)
-                    state.cancelled.remove(task)
-                }
-            }
+            run(task, turn, &begun, &reader)
         }
         for (_, work) in begun { work.fail(ServiceError.draining) }
         let left = state.withLock { state in
@@ -209,6 +232,85 @@ final class CortexThread: Sendable {
             return state.submissions
         }
         for (_, submission) in left { submission.fail(ServiceError.draining) }
+    }
+
+    /// One slice of a task, with steps of those that it shares its passes with.
+    private func run(
+        _ task: Int, _ turn: Turn, _ begun: inout [Int: Begun], _ reader: inout CoreReader?
+    ) {
+        if let submission = turn.submission {
+            do {
+                begun[task] = try submission.begin()
+            } catch {
+                submission.fail(error)
+                settle(task, .nothing, .zero)
+                return
+            }
+        }
+        var others = turn.others
+        budget.spend {
+            let start = budget.now()
+            let sharers = read(for: task, others, begun, &reader)
+            var outcomes: [(task: Int, next: Next)] = []
+            for sharer in [task] + sharers {
+                let next = step(sharer, &begun)
+                outcomes.append((sharer, next))
+                if case .nothing = next { others.removeAll { $0 == sharer } }
+            }
+            let share = (budget.now() - start) / outcomes.count
+            for (sharer, next) in outcomes { settle(sharer, next, share) }
+            if case .goesOn = outcomes[0].next { return true }
+            return false
+        }
+    }
+
+    /// Has the core read what a task asks for, with what fits of what others do.
+    /// - Returns: Those others.
+    private func read(
+        for task: Int, _ others: [Int], _ begun: [Int: Begun], _ reader: inout CoreReader?
+    ) -> [Int] {
+        guard reader != nil, let first = begun[task]?.asks(), !first.isDone else { return [] }
+        if !others.isEmpty { first.shorten(to: Self.rowsOfOne) }
+        var readings = [first]
+        var sharers: [Int] = []
+        var rows = first.count
+        for other in others where rows < Self.rowsMaximum {
+            guard let reading = begun[other]?.asks(), !reading.isDone else { continue }
+            if first.count > 1 { reading.shorten(to: min(first.count, Self.rowsMaximum - rows)) }
+            guard reading.count <= first.count, rows + reading.count <= Self.rowsMaximum
+            else { continue }
+            rows += reading.count
+            readings.append(reading)
+            sharers.append(other)
+        }
+        reader?.read(readings)
+        state.withLock { state in
+            state.load.passes += 1
+            state.load.rows += rows
+        }
+        return sharers
+    }
+
+    private func step(_ task: Int, _ begun: inout [Int: Begun]) -> Next {
+        guard let work = begun[task] else { return .nothing }
+        var next = Next.nothing
+        do { next = try work.step() } catch { work.fail(error) }
+        if case .nothing = next { begun[task] = nil }
+        return next
+    }
+
+    private func settle(_ task: Int, _ next: Next, _ elapsed: Duration) {
+        state.withLock { state in
+            state.load.busy += elapsed
+            state.planner.charge(task, elapsed / .seconds(1))
+            switch next {
+            case .goesOn: state.planner.change(task, to: .bulk)
+            case .waits(let slice): state.planner.change(task, to: slice)
+            case .nothing:
+                state.planner.remove(task)
+                state.cancelled.remove(task)
+            }
+        }
     }
 
     private static func turn(_ state: inout State) -> Turn {
@@ -226,6 +328,7 @@ final class CortexThread: Sendable {
         guard !turn.isStopping, let task = state.planner.next() else { return turn }
         turn.task = task
         turn.submission = state.submissions.removeValue(forKey: task)
+        turn.others = state.planner.others(than: task)
         return turn
     }
 }

@@ -121,6 +121,9 @@ public struct Statistics: Sendable {
     public var sessions = 0
     /// Seconds the cortex thread was busy, since start.
     public var busySeconds = 0.0
+    /// Passes through the frozen core, and the tokens that they read: of many users at once.
+    public var corePasses = 0
+    public var coreRows = 0
     public var safety = SafetyStatistics()
     public init() {}
 }

@@ -148,8 +148,7 @@ extension Scheduler {
                     group.addTask { [thread, cortex] in
                         let id = completion.session.id
                         let answer = try await thread.run(for: id) {
-                            completion.work(
-                                on: choice, cortex: cortex, within: thread.budget)
+                            completion.work(on: choice, cortex: cortex)
                         }
                         return (choice.number, answer)
                     }
@@ -257,7 +256,7 @@ struct Completion: Sendable {
     /// The work of one answer; its pieces go straight to the stream, without a hop a token.
     /// Longer work while it reads the prompt, and then one token at a time.
     func work(
-        on choice: Choice, cortex: Cortex, within budget: SliceBudget
+        on choice: Choice, cortex: Cortex
     ) -> CortexWork<Generation> {
         let task = cortex.startGenerating(
             GenerationRequest(
@@ -265,24 +264,22 @@ struct Completion: Sendable {
                 seed: choice.seed, stop: stop, mode: choice.mode,
                 topLogprobs: request.topLogprobs),
             with: session.engram)
-        return CortexWork {
-            var isFinished = false
-            budget.spend {
-                isFinished = task.advance()
-                return task.isReadingPrompt
-            }
+        var work = CortexWork<Generation> {
+            let isFinished = task.advance()
             for piece in task.takeOutput() {
                 let piece = described(piece, of: choice, cortex.tokenizer)
                 transcript?.note(piece)
                 events.yield(.piece(piece))
             }
-            guard isFinished else { return .more(task.isReadingPrompt ? .bulk : .decode) }
+            guard isFinished else { return task.isReadingPrompt ? .goesOn : .more(.decode) }
             let result = task.result
             let reason: FinishReason = result.end == .stop ? .stop : .length
             transcript?.note(reason, of: choice.number)
             events.yield(.choiceFinished(choice: choice.number, reason: reason))
             return .done(result)
         }
+        work.asks = { task.asks }
+        return work
     }
 
     private func described(

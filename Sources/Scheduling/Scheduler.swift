@@ -72,7 +72,8 @@ public actor Scheduler: PersonalModels {
         thread = CortexThread(
             decodeBurstMaximum: configuration.decodeBurstMaximum,
             stackBytes: configuration.stackBytes,
-            budget: SliceBudget(.milliseconds(configuration.sliceMilliseconds)))
+            budget: SliceBudget(.milliseconds(configuration.sliceMilliseconds)),
+            makeReader: { CoreReader(cortex: cortex) })
         admission = Admission(capacity: configuration.queueCapacity)
         rest = Backoff(seconds: configuration.storageRestSeconds)
         residency = EngramResidency(byteLimit: configuration.residentBytesMaximum)
@@ -96,7 +97,9 @@ public actor Scheduler: PersonalModels {
         statistics.queueCapacity = configuration.queueCapacity
         statistics.residentEngrams = residency.count
         statistics.residentEngramBytes = residency.byteCount
-        statistics.busySeconds = thread.busySeconds
+        let load = thread.load
+        statistics.busySeconds = load.busy / .seconds(1)
+        (statistics.corePasses, statistics.coreRows) = (load.passes, load.rows)
         statistics.safety = safetyStatistics()
         statistics.sessions = (try? await store.sessionCount()) ?? 0
         return statistics

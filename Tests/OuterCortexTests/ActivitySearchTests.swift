@@ -13,7 +13,7 @@ struct ActivitySearchTests {
     func positions() throws {
         let cortex = try cortex()
         let tokens = cortex.encode(lesson)
-        #expect(tokens.count > FrozenReader.sliceLength)
+        #expect(tokens.count > CoreReading.longest)
         // The same from the recorded slices: position p has read token p − 1.
         var expected: [Int32: [LatentActivity]] = [:]
         for slice in cortex.record(tokens).slices {

@@ -117,7 +117,7 @@ final class LayerSiteTests {
     func chunks() throws {
         let cortex = try cortex()
         let some = synapses(scale: 0.1, of: cortex)
-        let whole = terms(cortex, lesson, chunk: FrozenReader.sliceLength) { _ in some }
+        let whole = terms(cortex, lesson, chunk: LayerRule.longestChunk) { _ in some }
         #expect(whole.contains { Float(bitPattern: $0) != 0 })
         for chunk in [1, 7, 32] {
             // Not compared in the macro, which would work out how long arrays differ.

@@ -48,12 +48,11 @@ final class RepetitionPenaltyTests {
     private func frozenLogits(before answer: [TokenID]) -> [[Float]] {
         let tokens = cortex.opening + prompt + answer
         let cache = cortex.inner.makeCache(capacity: tokens.count)
-        var slice = FrozenSlice(cortex: cortex)
+        var (hidden, logits): ([Float], [Float]) = ([], [])
         func read(_ positions: Range<Int>) -> [Float] {
-            cortex.forward(
-                tokens[positions], cache: cache, layer: LayerSynapses(), into: &slice)
-            cortex.inner.unembed(slice.hidden, count: positions.count, logits: &slice.logits)
-            return slice.logits
+            cortex.inner.forward(tokens[positions], cache: cache, hidden: &hidden)
+            cortex.inner.unembed(hidden, count: positions.count, logits: &logits)
+            return logits
         }
         _ = read(0..<prompt.count)
         return (prompt.count..<tokens.count - 1).map { read($0..<$0 + 1) }

@@ -59,6 +59,20 @@ import Testing
         #expect(slices == [50, 50])
     }
 
+    @Test("Those who may share a pass: decoding first, and one of each user before a second of any")
+    func sharing() {
+        var planner = BatchPlanner(decodeBurstMaximum: 4)
+        for task in 1...3 { planner.add(task, of: alice, slice: .bulk) }
+        planner.add(4, of: work, slice: .bulk)
+        planner.add(5, of: bob, slice: .bulk)
+        planner.add(6, of: bob, slice: .decode)
+        #expect(planner.others(than: 3) == [6, 1, 5, 4, 2])
+        let chosen = planner.next()!
+        #expect(chosen == 6)
+        planner.charge(chosen, 1)
+        #expect(planner.others(than: chosen) == [1, 5, 4, 2, 3])
+    }
+
     @Test("Users share time, not slices")
     func time() {
         var planner = BatchPlanner(decodeBurstMaximum: 4)

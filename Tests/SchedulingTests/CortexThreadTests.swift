@@ -26,7 +26,7 @@ import Testing
         let thread = makeThread()
         defer { thread.stop() }
         #expect(try await thread.run(for: alice) { work(slices: 5) } == 5)
-        #expect(thread.busySeconds > 0)
+        #expect(thread.load.busy > .zero)
     }
 
     @Test("An error in the making or in a slice comes back, and the thread goes on")

@@ -1,3 +1,4 @@
+import Dispatch
 import Engrams
 import Foundation
 import InnerCortex
@@ -77,7 +78,8 @@ private final class Steps: CortexTask {
     private func thread(_ clock: VirtualClock) -> CortexThread {
         CortexThread(
             decodeBurstMaximum: 2, stackBytes: 16 << 20,
-            budget: SliceBudget(.milliseconds(10)) { clock.now() })
+            budget: SliceBudget(.milliseconds(10)) { clock.now() },
+            makeReader: { CoreReader(cortex: cortex) })
     }
 
     @Test(
@@ -87,7 +89,11 @@ private final class Steps: CortexTask {
         let clock = VirtualClock { _ in .milliseconds(milliseconds) }
         var done = 0
         let task = Steps(100) { done += 1 }
-        let isFinished = task.advance(within: SliceBudget(.milliseconds(10)) { clock.now() })
+        var isFinished = false
+        SliceBudget(.milliseconds(10)) { clock.now() }.spend {
+            isFinished = task.advance()
+            return !isFinished
+        }
         #expect(done == steps && isFinished == (steps == 100))
     }
 
@@ -122,7 +128,57 @@ private final class Steps: CortexTask {
         #expect(abs(a / b - 1) < 0.05, "\(a) beside \(b)")
     }
 
-    @Test("may end anywhere: what work comes to is the same, byte for byte", arguments: 1...6)
+    @Test("that asks for a pass shares it: answers of many users are decoded side by side")
+    func sharedPasses() async throws {
+        let thread = CortexThread(
+            decodeBurstMaximum: 2, stackBytes: 16 << 20, makeReader: { CoreReader(cortex: cortex) })
+        defer { thread.stop() }
+        let gate = DispatchSemaphore(value: 0)
+        async let roadblock = thread.run(for: alice) {
+            CortexWork<Bool> {
+                gate.wait()
+                return .done(true)
+            }
+        }
+        let users = (0..<6).map { SessionID("user-\($0)")! }
+        let prompt = cortex.tokenizer.encode(lesson).prefix(5)
+        @Sendable func request(_ seed: Int) -> GenerationRequest {
+            GenerationRequest(
+                prompt: Array(prompt), maxTokens: 20, sampling: SamplingOptions(),
+                seed: UInt64(seed), mode: .adapted)
+        }
+        try await withThrowingTaskGroup(of: (Int, [TokenID]).self) { group in
+            for (index, user) in users.enumerated() {
+                group.addTask {
+                    let tokens = try await thread.run(for: user) {
+                        let task = cortex.startGenerating(
+                            request(index), with: cortex.emptyEngram())
+                        var work = CortexWork<[TokenID]> {
+                            if task.advance() { return .done(task.result.tokens) }
+                            return task.isReadingPrompt ? .goesOn : .more(.decode)
+                        }
+                        work.asks = { task.asks }
+                        return work
+                    }
+                    return (index, tokens)
+                }
+            }
+            while thread.taskCount < users.count + 1 { await Task.yield() }
+            gate.signal()
+            for try await (index, tokens) in group {
+                let alone = cortex.startGenerating(request(index), with: cortex.emptyEngram())
+                while !alone.advance() {}
+                #expect(tokens == alone.result.tokens)
+            }
+        }
+        #expect(try await roadblock)
+        let load = thread.load
+        #expect(load.rows > 100 && load.passes * 2 < load.rows, "\(load)")
+    }
+
+    @Test(
+        "may end anywhere and share its passes: what work comes to is the same, byte for byte",
+        arguments: 1...6)
     func cuts(seed: UInt64) async throws {
         // Several windows of the core's context.
         let text = cortex.tokenizer.encode(String(repeating: lesson + "\n", count: 4))

@@ -41,6 +41,8 @@ struct MetricsPage {
         figure(
             "hebb_cortex_busy_seconds_total", "counter", "Time the cortex thread computed.",
             "\(models.busySeconds)")
+        counter("core_passes", "Passes over the frozen core's weights.", models.corePasses)
+        counter("core_rows", "Tokens that these passes read.", models.coreRows)
         lines += SafetyMetrics.lines(models.safety)
         figure(
             "process_resident_memory_bytes", "gauge", "Resident memory.",

@@ -1,0 +1,172 @@
+import Engrams
+import InnerCortex
+import Kernels
+import ModelFormats
+
+/// Some consecutive tokens of one stream that the frozen core is to read: what a task asks for before
+/// a step that needs it. Whoever runs many tasks has all that they ask for read in one pass over the
+/// weights (`CoreReader`); a task whose step comes without that has it read alone, with the same
+/// bytes. Belongs to one task.
+public final class CoreReading {
+    /// Most tokens at once: enough for efficient products.
+    static let longest = 128
+
+    private enum State { case idle, asked, done }
+
+    private let cortex: Cortex
+    let cache: KVCache
+    private var state = State.idle
+    private var tokens: [TokenID] = []
+    /// Places in the tokens.
+    private(set) var positions: Range<Int> = 0..<0
+    /// What is computed of the states, beside them.
+    private(set) var wants: Wants = []
+    /// What was read; the taps are those that were asked for.
+    var slice: FrozenSlice
+
+    struct Wants: OptionSet {
+        let rawValue: UInt8
+        static let logits = Wants(rawValue: 1)
+        /// What the sites read.
+        static let features = Wants(rawValue: 2)
+    }
+
+    init(cortex: Cortex, cache: KVCache) {
+        self.cortex = cortex
+        self.cache = cache
+        slice = FrozenSlice(cortex: cortex)
+    }
+
+    /// Whether something is asked for, read or not.
+    var isAsked: Bool { state != .idle }
+    /// Whether what was asked for has been read.
+    public var isDone: Bool { state == .done }
+    /// How many tokens.
+    public var count: Int { positions.count }
+
+    /// Asks for the tokens behind those in the cache.
+    /// - Parameters:
+    ///   - positions: places in `tokens`, at least one; cut to the `longest` that may be.
+    ///   - layer: the synapses under which they will be read.
+    /// - Precondition: what was asked for before has been taken.
+    func ask(
+        for positions: Range<Int>, of tokens: [TokenID], layer: LayerSynapses, _ wants: Wants
+    ) {
+        precondition(state == .idle, "a reading was not taken")
+        let longest = cortex.rule.layer.isOn ? LayerRule.longestChunk : Self.longest
+        self.positions = positions.prefix(longest)
+        self.tokens = tokens
+        self.wants = wants
+        let taps = cortex.layerTaps(layer)
+        // An equal set of taps keeps its storage.
+        if !slice.taps.asksForTheSame(as: taps) { slice.taps = taps }
+        state = .asked
+    }
+
+    /// Leaves the tokens from `count` on for another time. Where the layer site learns its chunks end
+    /// with a reading, so that it stays as it is.
+    public func shorten(to count: Int) {
+        guard state == .asked, count > 0, !cortex.rule.layer.isOn else { return }
+        positions = positions.prefix(count)
+    }
+
+    /// Has it read alone unless it was; it may be asked for more then.
+    func take() {
+        precondition(state != .idle, "nothing was asked for")
+        if state == .asked { readAlone() }
+        state = .idle
+    }
+
+    fileprivate func readAlone() {
+        readAlone(into: &slice)
+        finish()
+    }
+
+    private func readAlone(into slice: inout FrozenSlice) {
+        cortex.inner.forward(
+            tokens[positions], cache: cache, taps: &slice.taps, hidden: &slice.hidden)
+        guard wants.contains(.logits) else { return }
+        cortex.inner.unembed(slice.hidden, count: count, logits: &slice.logits)
+    }
+
+    /// As a part of a pass; takes the taps along, so that their storage is used again.
+    fileprivate func segment() -> PassSegment {
+        defer { slice.taps = ForwardTaps() }
+        return PassSegment(tokens: tokens[positions], cache: cache, taps: slice.taps)
+    }
+
+    /// Takes what a pass gave.
+    fileprivate func receive(_ segment: PassSegment, hidden: Span<Float>) {
+        slice.taps = segment.taps
+        Self.copy(hidden, into: &slice.hidden)
+    }
+
+    fileprivate func receive(logits: Span<Float>) { Self.copy(logits, into: &slice.logits) }
+
+    /// What the states are followed by.
+    fileprivate func finish() {
+        slice.positions = positions
+        slice.layerLatents.removeAll(keepingCapacity: true)
+        slice.layerTerm.removeAll(keepingCapacity: true)
+        if wants.contains(.features) { cortex.addFeatures(to: &slice) }
+        state = .done
+    }
+
+    private static func copy(_ values: Span<Float>, into array: inout [Float]) {
+        if array.count != values.count { array = [Float](repeating: 0, count: values.count) }
+        var target = array.mutableSpan
+        VectorKernels.copy(values, into: &target)
+    }
+}
+
+/// Reads what many tasks ask for in one pass over the core's weights. Holds the buffers of one
+/// thread.
+public struct CoreReader {
+    private let inner: InnerCortex
+    private var segments: [PassSegment] = []
+    private var hidden: [Float] = []
+    private var spoken: [Float] = []
+    private var logits: [Float] = []
+
+    public init(cortex: Cortex) { inner = cortex.inner }
+
+    /// Has all of them done, with the bytes that each has alone.
+    /// - Precondition: each has been asked for and is another stream's.
+    /// - Complexity: One pass for all of their rows, and one unembedding for those that want logits.
+    public mutating func read(_ readings: [CoreReading]) {
+        if readings.count == 1 { return readings[0].readAlone() }
+        for reading in readings { segments.append(reading.segment()) }
+        inner.forward(&segments, hidden: &hidden)
+        let width = inner.config.hiddenSize
+        spoken.removeAll(keepingCapacity: true)
+        var row = 0
+        for (reading, segment) in zip(readings, segments) {
+            let range = row * width..<(row + reading.count) * width
+            reading.receive(segment, hidden: hidden.span.extracting(range))
+            if reading.wants.contains(.logits) { spoken += hidden[range] }
+            row += reading.count
+        }
+        segments.removeAll(keepingCapacity: true)
+        speak(readings, rows: spoken.count / width)
+        for reading in readings { reading.finish() }
+    }
+
+    private mutating func speak(_ readings: [CoreReading], rows: Int) {
+        guard rows > 0 else { return }
+        inner.unembed(spoken, count: rows, logits: &logits)
+        let vocabulary = inner.config.vocabularySize
+        var row = 0
+        for reading in readings where reading.wants.contains(.logits) {
+            let range = row * vocabulary..<(row + reading.count) * vocabulary
+            reading.receive(logits: logits.span.extracting(range))
+            row += reading.count
+        }
+    }
+}
+
+extension Range<Int> {
+    /// The first of them.
+    fileprivate func prefix(_ count: Int) -> Range<Int> {
+        lowerBound..<Swift.min(upperBound, lowerBound + count)
+    }
+}
