@@ -12,19 +12,25 @@ struct BenchCommand: AsyncParsableCommand {
         commandName: "bench",
         abstract: "Measure how fast a core reads, writes and learns on this machine.",
         discussion: """
-            Example: hebb bench --repeats 7 --json
+            Example: hebb bench --repeats 7 --users 16 --json
 
-            Everything runs on one thread. Each figure is the median of the repeats, after one \
+            deploy/bench/against-llama-cpp.py sets llama.cpp beside it, on the same file.
+
+            Each figure is the median of the repeats, after one \
             that does not count.
             """)
 
     @OptionGroup var core: CoreOptions
+    @OptionGroup var computing: ThreadOptions
 
     @Option(help: "How often to measure each figure.")
     var repeats = 5
 
     @Option(help: "Tokens to generate per repeat.")
     var decodeTokens = 128
+
+    @Option(help: "Also that many users who decode side by side, each with an engram.")
+    var users = 0
 
     @Option(help: "A text to learn from (default: a paragraph that Hebb brings).")
     var text: String?
@@ -35,6 +41,9 @@ struct BenchCommand: AsyncParsableCommand {
     func validate() throws {
         guard repeats >= 1, decodeTokens >= 1 else {
             throw ValidationError("--repeats and --decode-tokens must be at least 1")
+        }
+        guard (0...256).contains(users) else {
+            throw ValidationError("--users must be between 0 and 256")
         }
     }
 
@@ -49,13 +58,16 @@ struct BenchCommand: AsyncParsableCommand {
         var decodeAdapted: Double
         var score: Double
         var learn: Double
+        /// Of all users together; nil without `--users`.
+        var decodeBatch: Double?
+        var decodeBatchAdapted: Double?
     }
 
     func run() async throws {
-        let folder = try core.folder()
+        let location = try core.location()
         let clock = ContinuousClock()
         let start = clock.now
-        let cortex = try Cortex(folder: folder)
+        let cortex = try Cortex(at: location, threads: computing.threads)
         let loadSeconds = (clock.now - start) / .seconds(1)
         let sample = try text.map { try TextDocument(path: $0).text }
         let tokens = cortex.tokenizer.encode(
@@ -69,7 +81,9 @@ struct BenchCommand: AsyncParsableCommand {
             decodeFrozen: decodeRate(cortex, tokens, mode: .frozen),
             decodeAdapted: decodeRate(cortex, tokens, mode: .adapted),
             score: scoreRate(cortex, tokens),
-            learn: learnRate(cortex, tokens))
+            learn: learnRate(cortex, tokens),
+            decodeBatch: users > 0 ? batchRate(cortex, tokens, mode: .frozen) : nil,
+            decodeBatchAdapted: users > 0 ? batchRate(cortex, tokens, mode: .adapted) : nil)
         if json { return try Terminal.json(report) }
         Terminal.result(
             """
@@ -81,6 +95,13 @@ struct BenchCommand: AsyncParsableCommand {
             score             \(Figure.grouped(Int(report.score))) tokens/s
             learn             \(Figure.grouped(Int(report.learn))) tokens/s
             """)
+        if let frozen = report.decodeBatch, let adapted = report.decodeBatchAdapted {
+            Terminal.result(
+                """
+                \(users) users, frozen  \(Figure.grouped(Int(frozen))) tokens/s
+                \(users) users, adapted \(Figure.grouped(Int(adapted))) tokens/s
+                """)
+        }
     }
 
     /// The core alone: a full context through every layer.
@@ -101,15 +122,41 @@ struct BenchCommand: AsyncParsableCommand {
         _ cortex: Cortex, _ tokens: [TokenID], mode: GenerationRequest.Mode
     ) -> Double {
         let engram = learned(cortex, tokens)
-        let room = cortex.inner.config.contextLength - 2
-        let count = min(decodeTokens, max(1, room - 8))
-        let request = GenerationRequest(
-            prompt: Array(tokens.prefix(8)), maxTokens: count, sampling: SamplingOptions(), seed: 1,
-            mode: mode)
+        let request = request(cortex, tokens, seed: 1, mode)
         return median("decode") {
             let task = cortex.startGenerating(request, with: engram)
             task.runToEnd()
             return max(1, task.result.tokens.count)
+        }
+    }
+
+    private func request(
+        _ cortex: Cortex, _ tokens: [TokenID], seed: UInt64, _ mode: GenerationRequest.Mode
+    ) -> GenerationRequest {
+        let room = cortex.inner.config.contextLength - 2
+        return GenerationRequest(
+            prompt: Array(tokens.prefix(8)), maxTokens: min(decodeTokens, max(1, room - 8)),
+            sampling: SamplingOptions(), seed: seed, mode: mode)
+    }
+
+    /// All users' tokens, as the server decodes them: one pass over the weights for a token of each.
+    private func batchRate(
+        _ cortex: Cortex, _ tokens: [TokenID], mode: GenerationRequest.Mode
+    ) -> Double {
+        let engram = learned(cortex, tokens)
+        var reader = CoreReader(cortex: cortex)
+        return median("\(users) users") {
+            let all = (1...users).map { user in
+                cortex.startGenerating(
+                    request(cortex, tokens, seed: UInt64(user), mode), with: engram)
+            }
+            var running = all
+            while !running.isEmpty {
+                let readings = running.compactMap(\.asks)
+                if !readings.isEmpty { reader.read(readings) }
+                running.removeAll { $0.advance() }
+            }
+            return max(1, all.reduce(0) { $0 + $1.result.tokens.count })
         }
     }
 
