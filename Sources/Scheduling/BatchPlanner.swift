@@ -9,8 +9,8 @@ import Engrams
 ///   since; a pause saves up nothing. Sessions of one user take turns, and so do the tasks of one
 ///   session: nobody waits for a long text, nor for the many requests of somebody else.
 /// - A slice that decodes (one token of an answer) goes before a slice of longer work (reading a
-///   prompt, learning, scoring); but after `decodeBurstMaximum` of them one longer slice runs, so
-///   that learning is never starved: where slices take the same time, a task with longer work runs
+///   prompt, learning, scoring); but after `decodeBurstMaximum` tokens one longer slice runs, those
+///   that shared a pass counted each, so that learning is never starved: where slices take the same time, a task with longer work runs
 ///   at least once in (decodeBurstMaximum + 1) · users · (sessions of its user) · (tasks of its
 ///   session) slices.
 struct BatchPlanner: Sendable {
@@ -21,6 +21,8 @@ struct BatchPlanner: Sendable {
     private var decoding = Ring()
     private var bulk = Ring()
     private var decodesSinceBulk = 0
+    /// The newest choice, where it decodes.
+    private var decoder: Int?
 
     /// - Precondition: the bound is positive.
     init(decodeBurstMaximum: Int) {
@@ -61,19 +63,23 @@ struct BatchPlanner: Sendable {
         let isBulkDue = decodesSinceBulk >= decodeBurstMaximum
         if !bulk.isEmpty, decoding.isEmpty || isBulkDue {
             decodesSinceBulk = 0
+            decoder = nil
             return bulk.next()
         }
         // Decoding alone starves nobody: the burst counts from when longer work waits.
         decodesSinceBulk = bulk.isEmpty ? 0 : decodesSinceBulk + 1
-        return decoding.next()
+        decoder = decoding.next()
+        return decoder
     }
 
-    /// What the slice that ``next()`` chose took.
+    /// What the slice took that ``next()`` chose, or a task's share of it.
     /// - Parameter cost: in any unit, the same for all.
     mutating func charge(_ task: Int, _ cost: Double) {
         guard let found = slices[task] else { return }
         switch found.slice {
-        case .decode: decoding.charge(found.session.user, cost)
+        case .decode:
+            if let decoder, decoder != task, !bulk.isEmpty { decodesSinceBulk += 1 }
+            decoding.charge(found.session.user, cost)
         case .bulk: bulk.charge(found.session.user, cost)
         }
     }
@@ -86,8 +92,11 @@ struct BatchPlanner: Sendable {
         }
     }
 
-    /// All other tasks: those that decode, then those of longer work, users in the order of their
-    /// turns and a task of each before a second one of any.
+    /// Most of one user's tasks that share a pass: all who share wait for each other's steps.
+    static let sharersOfUser = 8
+
+    /// The other tasks that may share a task's pass: those that decode, then those of longer work,
+    /// users in the order of their turns and a task of each before a second one of any.
     /// - Complexity: O(n log n).
     func others(than task: Int) -> [Int] {
         (decoding.inOrder + bulk.inOrder).filter { $0 != task }
@@ -154,7 +163,8 @@ struct BatchPlanner: Sendable {
             for share in shares {
                 for (place, session) in share.sessions.enumerated() {
                     for (index, task) in (tasks[session] ?? []).enumerated() {
-                        ranked.append((place + index * share.sessions.count, task))
+                        let rank = place + index * share.sessions.count
+                        if rank < BatchPlanner.sharersOfUser { ranked.append((rank, task)) }
                     }
                 }
             }

@@ -73,6 +73,16 @@ import Testing
         #expect(planner.others(than: chosen) == [1, 5, 4, 2, 3])
     }
 
+    @Test("One user's flood does not fill a pass")
+    func sharersOfUser() {
+        var planner = BatchPlanner(decodeBurstMaximum: 4)
+        for task in 0..<40 { planner.add(task, of: alice, slice: .decode) }
+        planner.add(99, of: bob, slice: .decode)
+        let sharers = planner.others(than: 99)
+        #expect(sharers.count == BatchPlanner.sharersOfUser)
+        #expect(planner.others(than: 0).prefix(2).contains(99))
+    }
+
     @Test("Users share time, not slices")
     func time() {
         var planner = BatchPlanner(decodeBurstMaximum: 4)
@@ -96,6 +106,25 @@ import Testing
         #expect((0..<10).map { _ in planner.next() } == [1, 1, 1, 1, 2, 1, 1, 1, 1, 2])
         planner.remove(1)
         #expect(planner.next() == 2)
+    }
+
+    @Test("A burst counts tokens: those of many who share a pass make longer work due at once")
+    func sharedBurst() {
+        var planner = BatchPlanner(decodeBurstMaximum: 4)
+        let many = (1...6).map { SessionID("user-\($0)")! }
+        for (task, session) in many.enumerated() {
+            planner.add(task, of: session, slice: .decode)
+        }
+        planner.add(9, of: bob, slice: .bulk)
+        for _ in 0..<5 {
+            let decoder = planner.next()!
+            #expect(decoder != 9)
+            for task in many.indices { planner.charge(task, 1) }
+            // Those that share the longer slice's pass are no burst.
+            let bulk = planner.next()
+            #expect(bulk == 9)
+            for task in many.indices { planner.charge(task, 1) }
+        }
     }
 
     @Test("A burst is counted from when longer work waits")
