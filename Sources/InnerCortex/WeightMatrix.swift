@@ -83,6 +83,8 @@ struct Projection: Sendable {
         self.site = site
         self.weight = weight
         panels = weight.panels()
+        // Products read the panels alone, so that weights are in memory once.
+        weight.tensor.releasePages()
         self.bias = bias
     }
 }

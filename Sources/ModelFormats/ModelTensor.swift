@@ -65,6 +65,10 @@ public struct ModelTensor: Sendable {
         }
     }
 
+    /// Says that the bytes will hardly be read again: their pages leave memory, and come back from
+    /// the file where they are.
+    public func releasePages() { storage.releasePages(range) }
+
     /// Every element in single precision.
     ///
     /// - Precondition: `encoding` is known.

@@ -30,6 +30,26 @@ struct SafetensorsCheckpointTests {
         }
     }
 
+    @Test("Pages that were let go come back from the file; a copy's stay")
+    func releasedPages() throws {
+        let values = (0..<20_000).map { Float($0) }
+        let file = try SafetensorsWriter.serialize([
+            .floats("before", shape: [3], [7, 8, 9]), .floats("w", shape: [20_000], values),
+        ])
+        try Fixture.withFolder { folder in
+            try Fixture.write(file, folder, "model.safetensors")
+            let mapped = try SafetensorsCheckpoint(folder: folder)
+            let copied = try SafetensorsFile(bytes: file, name: "copy")
+            for tensor in [try mapped.tensor("w"), try copied.tensor("w")] {
+                let tensor = ModelTensor(tensor)
+                #expect(tensor.floats() == values)
+                tensor.releasePages()
+                #expect(tensor.floats() == values)
+            }
+            #expect(try mapped.tensor("before").floats() == [7, 8, 9])
+        }
+    }
+
     @Test("Shards are found through the index")
     func shards() throws {
         try Fixture.withFolder { folder in

@@ -52,6 +52,17 @@ final class ByteStorage: @unchecked Sendable {
         }
     }
 
+    /// Lets go of the memory that holds a part of a mapped file; what is read again comes back from
+    /// the file. Whole pages only; a copy stays.
+    func releasePages(_ range: Range<Int>) {
+        guard isMapped, let base = bytes.baseAddress else { return }
+        let page = Int(sysconf(Int32(_SC_PAGESIZE)))
+        let start = (range.lowerBound + page - 1) / page * page
+        let end = range.upperBound / page * page
+        guard start < end else { return }
+        madvise(UnsafeMutableRawPointer(mutating: base + start), end - start, MADV_DONTNEED)
+    }
+
     /// The whole content of a small text file such as `config.json`.
     ///
     /// - Parameter limit: the most bytes that are accepted.
