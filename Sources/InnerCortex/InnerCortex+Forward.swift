@@ -2,7 +2,8 @@ import Kernels
 import ModelFormats
 
 /// The forward pass, top to bottom. Rows are tokens, of one context or of several: a buffer has them
-/// one behind the other, and only attention asks whose they are. What a family has no weights for is not there, and is left out.
+/// one behind the other, and only attention asks whose they are. What a family has no weights for is
+/// not there, and is left out.
 extension InnerCortex {
     /// Fills a part's rows of `residual` with the embeddings of its tokens.
     func embed(

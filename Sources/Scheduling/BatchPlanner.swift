@@ -10,9 +10,9 @@ import Engrams
 ///   session: nobody waits for a long text, nor for the many requests of somebody else.
 /// - A slice that decodes (one token of an answer) goes before a slice of longer work (reading a
 ///   prompt, learning, scoring); but after `decodeBurstMaximum` tokens one longer slice runs, those
-///   that shared a pass counted each, so that learning is never starved: where slices take the same time, a task with longer work runs
-///   at least once in (decodeBurstMaximum + 1) · users · (sessions of its user) · (tasks of its
-///   session) slices.
+///   that shared a pass counted each, so that learning is never starved: where slices take the same
+///   time, a task with longer work runs at least once in (decodeBurstMaximum + 1) · users ·
+///   (sessions of its user) · (tasks of its session) slices.
 struct BatchPlanner: Sendable {
     enum Slice: Sendable { case decode, bulk }
 

@@ -27,8 +27,8 @@ struct CortexWork<Output: Sendable> {
 ///
 /// Continuous batching (Yu and others, Orca, 2022): where the work whose turn it is asks for a pass
 /// through the frozen core, what others ask for comes along, where it is no longer than its own and
-/// up to `rowsMaximum` rows, and these take their steps too. Weights are read once for all of them, whatever engram each has, and the
-/// bytes are those that each would have alone.
+/// up to `rowsMaximum` rows, and these take their steps too. Weights are read once for all of them,
+/// whatever engram each has, and the bytes are those that each would have alone.
 final class CortexThread: Sendable {
     private typealias Slice = BatchPlanner.Slice
     /// What a step is followed by.
@@ -75,8 +75,6 @@ final class CortexThread: Sendable {
         var unbegun: [Submission] = []
         var task: Int?
         var submission: Submission?
-        /// Others that wait, in the order in which they would come.
-        var others: [Int] = []
         var isStopping = false
     }
 
@@ -224,7 +222,7 @@ final class CortexThread: Sendable {
                 arrivals.wait()
                 continue
             }
-            run(task, turn, &begun, &reader)
+            run(task, turn.submission, &begun, &reader)
         }
         for (_, work) in begun { work.fail(ServiceError.draining) }
         let left = state.withLock { state in
@@ -236,9 +234,10 @@ final class CortexThread: Sendable {
 
     /// One slice of a task, with steps of those that it shares its passes with.
     private func run(
-        _ task: Int, _ turn: Turn, _ begun: inout [Int: Begun], _ reader: inout CoreReader?
+        _ task: Int, _ submission: Submission?, _ begun: inout [Int: Begun],
+        _ reader: inout CoreReader?
     ) {
-        if let submission = turn.submission {
+        if let submission {
             do {
                 begun[task] = try submission.begin()
             } catch {
@@ -247,16 +246,10 @@ final class CortexThread: Sendable {
                 return
             }
         }
-        var others = turn.others
         budget.spend {
             let start = budget.now()
-            let sharers = read(for: task, others, begun, &reader)
-            var outcomes: [(task: Int, next: Next)] = []
-            for sharer in [task] + sharers {
-                let next = step(sharer, &begun)
-                outcomes.append((sharer, next))
-                if case .nothing = next { others.removeAll { $0 == sharer } }
-            }
+            let sharers = read(for: task, begun, &reader)
+            let outcomes = ([task] + sharers).map { (task: $0, next: step($0, &begun)) }
             let share = (budget.now() - start) / outcomes.count
             for (sharer, next) in outcomes { settle(sharer, next, share) }
             if case .goesOn = outcomes[0].next { return true }
@@ -267,9 +260,10 @@ final class CortexThread: Sendable {
     /// Has the core read what a task asks for, with what fits of what others do.
     /// - Returns: Those others.
     private func read(
-        for task: Int, _ others: [Int], _ begun: [Int: Begun], _ reader: inout CoreReader?
+        for task: Int, _ begun: [Int: Begun], _ reader: inout CoreReader?
     ) -> [Int] {
         guard reader != nil, let first = begun[task]?.asks(), !first.isDone else { return [] }
+        let others = state.withLock { $0.planner.others(than: task) }
         if !others.isEmpty { first.shorten(to: Self.rowsOfOne) }
         var readings = [first]
         var sharers: [Int] = []
@@ -328,7 +322,6 @@ final class CortexThread: Sendable {
         guard !turn.isStopping, let task = state.planner.next() else { return turn }
         turn.task = task
         turn.submission = state.submissions.removeValue(forKey: task)
-        turn.others = state.planner.others(than: task)
         return turn
     }
 }
