@@ -57,7 +57,7 @@ public final class CoreReading {
         self.positions = positions.prefix(longest)
         self.tokens = tokens
         self.wants = wants
-        let taps = cortex.layerTaps(layer)
+        let taps = cortex.taps(layer)
         // An equal set of taps keeps its storage.
         if !slice.taps.asksForTheSame(as: taps) { slice.taps = taps }
         state = .asked
@@ -108,6 +108,7 @@ public final class CoreReading {
         slice.positions = positions
         slice.layerLatents.removeAll(keepingCapacity: true)
         slice.layerTerm.removeAll(keepingCapacity: true)
+        slice.takeStreams(at: cortex.tappedBlocks)
         if wants.contains(.features) { cortex.addFeatures(to: &slice) }
         state = .done
     }

@@ -19,6 +19,9 @@ public final class Cortex: Sendable {
     /// As clients see it.
     public let modelName: String
     public let autoencoder: SparseAutoencoder?
+    /// The places in the middle of the network whose residual stream every reading brings along
+    /// (`FrozenSlice.streams`), each by the number of blocks before it; none cost nothing.
+    public let tappedBlocks: [Int]
     /// nil while the rule has the layer site off.
     let layerHook: LayerHook?
     /// What stands before a text that is observed or measured; never empty.
@@ -49,12 +52,14 @@ public final class Cortex: Sendable {
     ///   - threads: at work in every product, the caller's included; the bytes do not depend on it.
     ///   - rule: in place of the folder's own, for evaluations. A constitution is of the rule that
     ///     was sealed: it does not act then, though the files must still be the sealed ones.
+    ///   - tappedBlocks: see the property.
     ///   - policy: what is demanded of the folder's constitution.
+    /// - Precondition: the tapped blocks are blocks of the core.
     /// - Throws: `ModelFormatError`, the inner cortex's errors, `CortexError`,
     ///   `ConstitutionError`; each names the file.
     public init(
         at location: CoreLocation, threads: Int = 1, rule: PlasticityRule? = nil,
-        policy: CoreSeal.Policy = .verify
+        tappedBlocks: [Int] = [], policy: CoreSeal.Policy = .verify
     ) throws {
         let root = URL(fileURLWithPath: location.folder)
         self.folder = location.folder
@@ -64,6 +69,10 @@ public final class Cortex: Sendable {
             of: root.path, files: files.digests, policy: policy)
         let source = try ModelSources.open(location.model)
         inner = try InnerCortex(source: source, threads: threads)
+        precondition(
+            tappedBlocks.allSatisfy((0..<inner.config.layerCount).contains),
+            "a tap before a block that the core does not have")
+        self.tappedBlocks = tappedBlocks
         tokenizer = try source.tokenizer(embeddingRows: inner.config.vocabularySize)
         modelName = location.name
         opening = try Self.opening(tokenizer, inner.config, model: location.model)
@@ -177,6 +186,7 @@ public final class Cortex: Sendable {
         folder = other.folder
         files = other.files
         inner = other.inner
+        tappedBlocks = other.tappedBlocks
         tokenizer = other.tokenizer
         modelName = other.modelName
         opening = other.opening

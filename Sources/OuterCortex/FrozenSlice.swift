@@ -11,6 +11,9 @@ struct FrozenSlice {
     var logits: [Float] = []
     /// h, the final normed hidden states, shape [count, hidden].
     var hidden: [Float] = []
+    /// The residual stream in the middle of the network, at each of the cortex's `tappedBlocks` in
+    /// their order: shape [count, tappedBlocks.count, hidden].
+    var streams: [Float] = []
     /// ĥ, shape [count, hidden]; empty when the matrix site is off.
     var whitened: [Float] = []
     /// Episode keys of norm 1, shape [count, keySize]; empty when the episodic site is off.
@@ -40,6 +43,31 @@ struct FrozenSlice {
         activeCount = cortex.autoencoder?.activeCount ?? 0
         keySize = cortex.rule.episodeKeySize
         layerActiveCount = cortex.layerHook?.autoencoder?.activeCount ?? 0
+    }
+
+    /// Fills in `streams` from the taps.
+    /// - Complexity: O(count·blocks·hidden); allocates only for more rows than before.
+    mutating func takeStreams(at blocks: [Int]) {
+        guard !blocks.isEmpty else { return }
+        let (width, taps) = (hiddenSize, taps)
+        let (rows, size) = (hidden.count / width, hidden.count * blocks.count)
+        if streams.count != size { streams = [Float](repeating: 0, count: size) }
+        var all = streams.mutableSpan
+        for (index, block) in blocks.enumerated() {
+            let stream = taps.residual(before: block)
+            for row in 0..<rows {
+                let place = (row * blocks.count + index) * width
+                var target = all._mutatingExtracting(place..<place + width)
+                VectorKernels.copy(
+                    stream.span.extracting(row * width..<(row + 1) * width), into: &target)
+            }
+        }
+    }
+
+    /// A position's part of `streams`, shape [tapped blocks, hidden].
+    func streams(_ row: Int) -> ArraySlice<Float> {
+        let size = streams.count / positions.count
+        return streams[row * size..<(row + 1) * size]
     }
 
     func rowRange(_ row: Int) -> Range<Int> {

@@ -135,9 +135,9 @@ extension Cortex {
         return blocks.min()
     }
 
-    /// What the frozen pass has to hand out for the layer site.
-    func layerTaps(_ synapses: LayerSynapses) -> ForwardTaps {
-        var streams: Set<Int> = []
+    /// What the frozen pass has to hand out: at the tapped blocks, and for the layer site.
+    func taps(_ synapses: LayerSynapses) -> ForwardTaps {
+        var streams = Set(tappedBlocks)
         var activations: Set<Int> = []
         if let entry = entryBlock(of: synapses) { streams.insert(entry) }
         if let hook = layerHook {

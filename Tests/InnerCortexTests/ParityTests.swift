@@ -40,6 +40,23 @@ import Testing
         #expect(cache.count == expected.tokens.count)
     }
 
+    @Test("The residual stream in the middle is that of transformers")
+    func streams() throws {
+        let fixture = Fixture(name: "gemma3")
+        let cortex = try fixture.load()
+        let tokens = try fixture.expected().tokens
+        let file = try SafetensorsFile(path: fixture.folder + "/expected.safetensors")
+        let expected = try file.tensor("streams").floats()
+        var (hidden, taps): ([Float], _) = ([], ForwardTaps(residualsBefore: [2, 5]))
+        cortex.forward(
+            tokens[...], cache: cortex.makeCache(capacity: tokens.count), taps: &taps,
+            hidden: &hidden)
+        let error = largestRelativeDifference(
+            taps.residual(before: 2) + taps.residual(before: 5), expected,
+            width: cortex.config.hiddenSize)
+        #expect(error <= Self.tolerance)
+    }
+
     @Test("A prompt in tiles continues token by token", arguments: Fixture.all)
     func mixed(fixture: Fixture) throws {
         let cortex = try fixture.load()

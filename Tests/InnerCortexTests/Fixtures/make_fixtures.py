@@ -8,6 +8,8 @@ expected.safetensors with
   tokens  [100]         I32
   hidden  [100, hidden] F32: the final normed hidden states
   logits  [100, vocab]  F32
+and where asked for, the residual stream in the middle
+  streams [blocks, 100, hidden] F32: after as many blocks as the list says
 
 100 tokens, so that a text ends inside the second tile of 64 rows. Weights of the half-precision
 checkpoints are rounded first and then computed with in float32, as we do.
@@ -62,7 +64,7 @@ def small(model, config, **changes):
     return model(config(**{**shape, **changes}, attn_implementation="eager"))
 
 
-def make(name, build, dtype=torch.float32, shard=None, rename=None):
+def make(name, build, dtype=torch.float32, shard=None, rename=None, streams=()):
     if sys.argv[1:] and name not in sys.argv[1:]:
         return
     torch.manual_seed(sum(name.encode()))
@@ -75,7 +77,9 @@ def make(name, build, dtype=torch.float32, shard=None, rename=None):
             parameter.copy_(parameter.to(dtype).to(torch.float32))
         tokens = torch.randint(0, model.config.vocab_size, (1, TOKENS))
         body = model.base_model
-        hidden = body(tokens).last_hidden_state[0]
+        states = body(tokens, output_hidden_states=True)
+        hidden = states.last_hidden_state[0]
+        middle = [states.hidden_states[block][0] for block in streams]
         logits = model(tokens).logits[0]
     folder = HERE / name
     shutil.rmtree(folder, ignore_errors=True)
@@ -89,6 +93,7 @@ def make(name, build, dtype=torch.float32, shard=None, rename=None):
             "tokens": tokens[0].to(torch.int32).contiguous(),
             "hidden": hidden.contiguous(),
             "logits": logits.contiguous(),
+            **({"streams": torch.stack(middle).contiguous()} if middle else {}),
         },
         folder / "expected.safetensors",
     )
@@ -177,7 +182,7 @@ def main():
                 "full_attention": {
                     "rope_type": "linear", "factor": 8.0, "rope_theta": 1000000.0},
                 "sliding_attention": {"rope_type": "default", "rope_theta": 10000.0}}),
-        torch.bfloat16,
+        torch.bfloat16, streams=[2, 5],
     )
     make(
         "gpt-neox",
