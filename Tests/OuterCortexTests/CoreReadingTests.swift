@@ -34,7 +34,8 @@ final class CoreReadingTests {
         let cortex = try cortex(tapping: [1, 0])
         let texts = ["The heron eats eels.", "Ottoline waits on the pier.", "Nobody else came by."]
             .map(cortex.encode)
-        let (alone, shared) = (readings(cortex, texts, of: 0..<9), readings(cortex, texts, of: 0..<9))
+        let alone = readings(cortex, texts, of: 0..<9)
+        let shared = readings(cortex, texts, of: 0..<9)
         for reading in alone { reading.take() }
         var reader = CoreReader(cortex: cortex)
         reader.read(shared)
@@ -61,7 +62,8 @@ final class CoreReadingTests {
     @Test("Without taps nothing is kept; another rule keeps them")
     func none() throws {
         let plain = try cortex(tapping: [])
-        let reading = try #require(readings(plain, [plain.encode("The heron eats.")], of: 0..<5).first)
+        let text = plain.encode("The heron eats.")
+        let reading = try #require(readings(plain, [text], of: 0..<5).first)
         reading.take()
         #expect(reading.slice.streams.isEmpty && reading.slice.taps == ForwardTaps())
         let tapped = try cortex(tapping: [1]).with(rule: PlasticityRule())
