@@ -18,18 +18,20 @@ public struct ActivationDataset: Sendable {
     ///   - texts: cut into windows; each window begins with the core's opening.
     ///   - block: takes the residual stream before this block; nil the final normed hidden state.
     ///   - limit: positions to keep; memory is 4·limit·hiddenSize bytes.
+    ///   - parsingSpecialTokens: takes special tokens in the texts for what they are, as in chats
+    ///     that were written out through the core's template.
     ///   - progress: called after each window with the share done, 0...1.
     /// - Complexity: One forward pass of `limit` tokens.
     public static func collect(
         inner: InnerCortex, tokenizer: Tokenizer, texts: [String], block: Int? = nil, limit: Int,
-        seed: UInt64, progress: (Double) -> Void
+        seed: UInt64, parsingSpecialTokens: Bool = false, progress: (Double) -> Void
     ) -> ActivationDataset {
         let length = min(512, inner.config.contextLength)
         let opening = tokenizer.opening(for: inner.config)
         let bodyLength = max(1, length - opening.count)
         var windows: [[TokenID]] = []
         for text in texts {
-            let tokens = tokenizer.encode(text)
+            let tokens = tokenizer.encode(text, parsingSpecialTokens: parsingSpecialTokens)
             for start in stride(from: 0, to: tokens.count, by: bodyLength) {
                 let body = tokens[start..<min(tokens.count, start + bodyLength)]
                 windows.append(Array(opening.prefix(length - 1)) + Array(body))

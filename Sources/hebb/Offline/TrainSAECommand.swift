@@ -38,6 +38,9 @@ struct TrainSAECommand: AsyncParsableCommand {
             """)
     var block: Int?
 
+    @Flag(help: "Take special tokens in the texts as such, as in chats written by a template.")
+    var specialTokens = false
+
     @Option(help: "Latents.")
     var latents = 2_048
 
@@ -175,7 +178,7 @@ struct TrainSAECommand: AsyncParsableCommand {
         defer { bar.finish() }
         return ActivationDataset.collect(
             inner: inner, tokenizer: tokenizer, texts: texts, block: block, limit: limit,
-            seed: seed
+            seed: seed, parsingSpecialTokens: specialTokens
         ) { share in
             bar.show(done: Int(share * Double(limit)), note: "positions")
         }
