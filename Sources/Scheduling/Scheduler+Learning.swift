@@ -56,10 +56,11 @@ extension Scheduler {
                 bitsPerByte: lesson.bitsPerByte, revision: session.revision.next,
                 adaptation: lesson.adaptation,
                 certificate: CertificateBrief(ledger.certificate), replayed: false)
+            // For a repeated request, and for whoever looks at the journal.
+            change.answer = Array(try JSONEncoder().encode(result))
             if request.idempotencyKey != nil {
                 change.idempotencyKey = request.idempotencyKey
                 change.requestHash = hash
-                change.answer = Array(try JSONEncoder().encode(result))
             }
             let learned = try await commit(change, to: session)
             count(lesson)

@@ -27,6 +27,20 @@ import TinyCore
         #expect(try await scheduler.bits(alice) == before)
     }
 
+    @Test("The journal tells what each text cost when it was learned, until it is forgotten")
+    func measuredEvents() async throws {
+        let scheduler = makeScheduler()
+        let first = try await scheduler.observe(alice, lesson)
+        let second = try await scheduler.observe(alice, lesson, key: "k")
+        #expect(second.bitsPerByte.adapted < first.bitsPerByte.adapted)
+        let page = Page()
+        let told = try await scheduler.events(alice, page: page, text: false).items
+        #expect(told.map(\.bitsPerByte) == [first.bitsPerByte, second.bitsPerByte])
+        _ = try await scheduler.forget(alice, event: first.event, ifMatch: nil)
+        let left = try await scheduler.events(alice, page: page, text: false).items
+        #expect(left.map(\.bitsPerByte) == [nil, second.bitsPerByte, nil])
+    }
+
     @Test("A frozen score, token by token, is the frozen figure twice")
     func perToken() async throws {
         let scheduler = makeScheduler()

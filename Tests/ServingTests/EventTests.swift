@@ -15,6 +15,8 @@ import Testing
                 events.map { $0["kind"] } == ["observe", "completion", "feedback", "checkpoint"])
             #expect(events[0]["text"] == "The heron" && events[0]["preview"] == nil)
             #expect(events[0]["reward"] == -0.5)
+            #expect(events[0]["bits_per_byte"] == ["frozen": 3.0, "adapted": 2.0])
+            #expect(events[1]["bits_per_byte"] == nil)
             #expect(events[0]["forgotten"] == false)
             #expect(events[1]["preview"] == "Long" && events[1]["text"] == nil)
             // Letters alone do not tell a control token from its name.

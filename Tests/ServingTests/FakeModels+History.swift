@@ -50,6 +50,7 @@ extension FakeModels {
         EventState(
             id: EventID(rawValue: "ev_1"), kind: "observe", revision: Revision(rawValue: 1),
             created: 1_700_000_000, tokens: 3, learnedTokens: 2, reward: -0.5,
+            bitsPerByte: BitsPerByte(frozen: 3, adapted: 2),
             text: JournalText(text: "The heron")),
         EventState(
             id: EventID(rawValue: "ev_2"), kind: "completion", revision: Revision(rawValue: 2),

@@ -48,6 +48,8 @@ public struct EventState: Sendable {
     public var tokens: Int
     public var learnedTokens: Int
     public var reward: Float?
+    /// Of an observed text, as it was when it was learned: each token predicted before it was.
+    public var bitsPerByte: BitsPerByte?
     /// The checkpoint that a reset, restore or checkpoint went to.
     public var target: CheckpointID?
     /// The event that took its content away; nil: it is all there.
@@ -63,9 +65,9 @@ public struct EventState: Sendable {
 
     public init(
         id: EventID, kind: String, revision: Revision, created: Double, tokens: Int = 0,
-        learnedTokens: Int = 0, reward: Float? = nil, target: CheckpointID? = nil,
-        forgottenBy: EventID? = nil, text: JournalText? = nil, isPreview: Bool = false,
-        verdicts: [Verdict] = [], receipt: ForgetReceipt? = nil
+        learnedTokens: Int = 0, reward: Float? = nil, bitsPerByte: BitsPerByte? = nil,
+        target: CheckpointID? = nil, forgottenBy: EventID? = nil, text: JournalText? = nil,
+        isPreview: Bool = false, verdicts: [Verdict] = [], receipt: ForgetReceipt? = nil
     ) {
         self.id = id
         self.kind = kind
@@ -74,6 +76,7 @@ public struct EventState: Sendable {
         self.tokens = tokens
         self.learnedTokens = learnedTokens
         self.reward = reward
+        self.bitsPerByte = bitsPerByte
         self.target = target
         self.forgottenBy = forgottenBy
         self.text = text

@@ -59,6 +59,11 @@ extension Scheduler {
             target: event.target, forgottenBy: event.forgottenBy)
         guard event.forgottenBy == nil else { return state }
         let limit = wholeText ? Int.max : EventState.previewTokens
+        if event.kind == .observe, let answer = event.answer {
+            state.bitsPerByte = try? JSONDecoder().decode(
+                ObserveResult.self, from: Data(answer)
+            ).bitsPerByte
+        }
         switch event.kind {
         case .observe, .completion:
             guard !event.tokens.isEmpty else { break }

@@ -66,6 +66,7 @@ extension JSONValue {
             "tokens": .integer(state.tokens),
             "learned_tokens": .integer(state.learnedTokens),
             "reward": state.reward.map { .number(Double($0)) },
+            "bits_per_byte": state.bitsPerByte.map { .bitsPerByte($0) },
             "target": state.target.map { .string($0.rawValue) },
             "forgotten": .bool(state.forgottenBy != nil),
             "forgotten_by": state.forgottenBy.map { .string($0.rawValue) },

@@ -40,6 +40,13 @@ enum EventSchemas {
             "tokens": described("integer", "Of its text; 0 for what learns no text."),
             "learned_tokens": described("integer", "Those that the learning gate let through."),
             "reward": number,
+            "bits_per_byte": [
+                "type": "object", "required": ["frozen", "adapted"],
+                "properties": ["frozen": number, "adapted": number],
+                "description": .string(
+                    "Of an observed text, as it was then: each token predicted before it was "
+                        + "learned."),
+            ],
             "target": described("string", "The checkpoint that it made or went to."),
             "forgotten": described("boolean", "Its content is gone; only its place is left."),
             "forgotten_by": described("string", "The event that has the receipt."),
