@@ -71,6 +71,8 @@ let package = Package(
             name: "CKernels",
             cSettings: fuzzer == nil
                 ? [] : [.unsafeFlags(["-fsanitize=fuzzer-no-link,address"])]),
+        // Embedded, not compiled: `Console.c` names each.
+        .target(name: "CConsole", exclude: ["page"]),
         module("Kernels", ["CKernels", "COpenBLAS"]),
         module("ModelFormats", ["Kernels"]),
         module("Engrams", ["Kernels", "ModelFormats", crypto]),
@@ -87,7 +89,10 @@ let package = Package(
             "MetaLearning", ["Kernels", "ModelFormats", "Engrams", "InnerCortex", "OuterCortex"]),
         module(
             "Serving",
-            ["ModelFormats", "Engrams", "InnerCortex", "Scheduling", "CMicroHTTPD", logging]),
+            [
+                "ModelFormats", "Engrams", "InnerCortex", "Scheduling", "CMicroHTTPD", "CConsole",
+                logging,
+            ]),
         .executableTarget(
             name: "hebb",
             dependencies: [

@@ -48,6 +48,7 @@ struct Application: Sendable {
             + ServiceEndpoints(
                 models: models, metrics: metrics, phase: phase, memory: memory
             ).routes
+            + ConsoleEndpoints(models: models).routes
         self.router = Router(described + [Self.openAPIRoute(describing: described)])
         self.memory = memory
         self.configuration = configuration

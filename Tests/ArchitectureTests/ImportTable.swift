@@ -6,6 +6,7 @@ enum ImportTable {
         "CMicroHTTPD": [],
         "COpenBLAS": [],
         "CKernels": [],
+        "CConsole": [],
         "Kernels": ["CKernels", "COpenBLAS"],
         "ModelFormats": ["Kernels"],
         "Engrams": ["Kernels", "ModelFormats"],
@@ -17,7 +18,9 @@ enum ImportTable {
         ],
         "MetaLearning": ["Kernels", "ModelFormats", "Engrams", "InnerCortex", "OuterCortex"],
         // InnerCortex for `SamplingOptions`, which requests carry.
-        "Serving": ["ModelFormats", "Engrams", "InnerCortex", "Scheduling", "CMicroHTTPD"],
+        "Serving": [
+            "ModelFormats", "Engrams", "InnerCortex", "Scheduling", "CMicroHTTPD", "CConsole",
+        ],
         "hebb": [
             "Kernels", "ModelFormats", "Engrams", "InnerCortex", "EngramStorage", "OuterCortex",
             "Scheduling", "MetaLearning", "Serving",

@@ -1,7 +1,7 @@
 import Scheduling
 
-/// What watches and describes the server: health, metrics, the front page. `/openapi.json` is the
-/// application's, which knows all routes.
+/// What watches the server: health, metrics. `/openapi.json` is the application's, which knows all
+/// routes.
 struct ServiceEndpoints: Sendable {
     let models: any PersonalModels
     let metrics: RequestMetrics
@@ -37,23 +37,6 @@ struct ServiceEndpoints: Sendable {
                         models: statistics
                     ).text,
                     contentType: "text/plain; version=0.0.4; charset=utf-8")
-            },
-            Route(
-                "GET", "/",
-                Operation(
-                    id: "frontPage", tag: "service", summary: "Where to find what.",
-                    response: .text(mediaType: "text/plain")), opensFromLinks: true
-            ) { _, _ in
-                .text(
-                    """
-                    Hebb serves \(models.model.name), a model that learns per user.
-
-                    /openapi.json  what this server understands
-                    /health        whether it is ready
-                    /metrics       figures for Prometheus
-                    /v1/models     the core
-
-                    """)
             },
         ]
     }

@@ -112,6 +112,7 @@ enum OpenAPIDocument {
 
     private static func meaning(of status: Int) -> String {
         switch status {
+        case 304: "What the client has is what is there."
         case 400: "Malformed; the error names the parameter."
         case 403: "A caller on another machine, or a page of another site or port."
         case 404: "Not there."
