@@ -70,6 +70,8 @@ public protocol EngramStore: Sendable {
     func sessions(of user: UserID?, after: SessionID?, limit: Int) async throws(StorageError)
         -> [SessionRecord]
     func sessionCount() async throws(StorageError) -> Int
+    /// - Complexity: O(events); reads a few bytes of each.
+    func overview() async throws(StorageError) -> StoreOverview
     /// Makes the user too, when new. Throws `.sessionExists`, and `.checkpointNotFound` for a base
     /// that the user does not have.
     ///

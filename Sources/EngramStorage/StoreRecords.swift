@@ -25,13 +25,17 @@ public struct UserDeletion: Sendable, Equatable {
     /// Those that had not been deleted before.
     public var checkpoints: Int
     public var events: Int
-    /// Of the engrams, working states too, and of what the events held.
+    /// The engrams, working states too, and what the events held: tokens, engrams, answers and
+    /// payloads.
+    public var values: Int
+    /// Of all these.
     public var bytes: Int
 
-    public init(sessions: Int, checkpoints: Int, events: Int, bytes: Int) {
+    public init(sessions: Int, checkpoints: Int, events: Int, values: Int, bytes: Int) {
         self.sessions = sessions
         self.checkpoints = checkpoints
         self.events = events
+        self.values = values
         self.bytes = bytes
     }
 }

@@ -14,7 +14,7 @@ import TinyCore
     ].map { "the secret \($0) of alice" }
 
     /// A session of which every sealed column holds a secret, many times over.
-    private func fill(_ store: SQLiteStore, events: Int = 40) async throws {
+    private func fill(_ store: any EngramStore, events: Int = 40) async throws {
         func secret(_ name: String) -> String {
             secrets.first { $0.contains(" \(name) ") } ?? ""
         }
@@ -77,7 +77,7 @@ import TinyCore
         let key = DataKey.random()
         let reference = try SQLiteStore(folder: plain)
         try await fill(reference)
-        let store = try SQLiteStore(folder: sealed, key: key)
+        let store = try SQLiteStore.open(folder: sealed, key: key)
         try await fill(store)
         #expect(try holds(Array(secrets[0].utf8), folder: plain))
         try expectNoSecret(in: sealed)
@@ -85,7 +85,7 @@ import TinyCore
         #expect(try await Everything(store) == everything)
         await store.close()
         try expectNoSecret(in: sealed)
-        let again = try SQLiteStore(folder: sealed, key: key)
+        let again = try SQLiteStore.open(folder: sealed, key: key)
         #expect(try await Everything(again) == everything)
         await again.close()
         await reference.close()
@@ -100,7 +100,7 @@ import TinyCore
         await store.close()
         let key = DataKey.random()
         #expect(try !SQLiteStore.isEncrypted(folder: folder))
-        let sealed = try SQLiteStore(folder: folder, key: key)
+        let sealed = try SQLiteStore.open(folder: folder, key: key)
         try expectNoSecret(in: folder)
         #expect(try await Everything(sealed) == everything)
         let engram = try await sealed.engram(of: CheckpointID(rawValue: "c3"), of: alice.user)
@@ -114,9 +114,9 @@ import TinyCore
         try expectNoSecret(in: folder)
         #expect(throws: StorageError.keyMissing(path: folder)) { try SQLiteStore(folder: folder) }
         #expect(throws: StorageError.keyWrong(path: folder)) {
-            try SQLiteStore(folder: folder, key: .random())
+            try SQLiteStore.open(folder: folder, key: .random())
         }
-        let again = try SQLiteStore(folder: folder, key: key)
+        let again = try SQLiteStore.open(folder: folder, key: key)
         #expect(try await Everything(again) == everything)
         await again.close()
     }
@@ -125,7 +125,7 @@ import TinyCore
     func finishesErasure() async throws {
         let folder = temporaryFolder()
         let key = DataKey.random()
-        let store = try SQLiteStore(folder: folder, key: key)
+        let store = try SQLiteStore.open(folder: folder, key: key)
         try await fill(store, events: 3)
         await store.close()
         // What a process leaves that dies after its transaction: pages in the log and in the file.
@@ -143,7 +143,7 @@ import TinyCore
         }
         try database.close()
         #expect(try holds(Array(secrets[0].utf8), folder: folder))
-        let again = try SQLiteStore(folder: folder, key: key)
+        let again = try SQLiteStore.open(folder: folder, key: key)
         try expectNoSecret(in: folder)
         await again.close()
     }
@@ -154,7 +154,7 @@ import TinyCore
     func tampering(table: SealedTable) async throws {
         let folder = temporaryFolder()
         let key = DataKey.random()
-        var store = try SQLiteStore(folder: folder, key: key)
+        var store = try SQLiteStore.open(folder: folder, key: key)
         try await fill(store, events: 4)
         var second = session("bob/default")
         second.summary = Array("bob".utf8)
@@ -193,16 +193,18 @@ import TinyCore
                             """)
                 }
                 try database.close()
-                let forged = try SQLiteStore(folder: copy, key: key)
+                let forged = try SQLiteStore.open(folder: copy, key: key)
                 do {
                     _ = try await Everything(forged)
                     _ = try await forged.engram(of: CheckpointID(rawValue: "c3"), of: alice.user)
                     Issue.record("\(table).\(column) = \(change) was read")
                 } catch StorageError.unreadable(let place) {
                     #expect(place.hasPrefix("\(table).\(column) of alice/"))
+                } catch StorageError.corrupt(_, let place) {
+                    #expect(place == "\(table).\(column)" && column == table.erasableColumn)
                 }
                 await forged.close()
-                store = try SQLiteStore(folder: folder, key: key)
+                store = try SQLiteStore.open(folder: folder, key: key)
             }
         }
         #expect(try await Everything(store) == everything)

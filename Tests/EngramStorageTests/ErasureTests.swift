@@ -153,8 +153,6 @@ import Testing
         }
         #expect(try #require(pageSize) - 35 <= ErasableContent.leadBytes)
         await store.close()
-        #expect(ErasableContent.content(Data(count: ErasableContent.leadBytes - 1)) == nil)
-        #expect(ErasableContent.content(Data(count: ErasableContent.leadBytes)) == Data())
     }
 
     @Test("A folder from before there was forgetting gets numbers, origins and erasable content")

@@ -16,8 +16,8 @@ import Testing
         return files
     }
 
-    private func filled(_ folder: String, key: DataKey?) async throws -> SQLiteStore {
-        let store = try SQLiteStore(folder: folder, key: key, busyTimeoutSeconds: 0.05)
+    private func filled(_ folder: String, key: DataKey?) async throws -> any EngramStore {
+        let store = try SQLiteStore.open(folder: folder, key: key, busyTimeoutSeconds: 0.05)
         try await store.createSession(session("alice/default"), engram: [1])
         try await store.append(observed(1))
         return store
@@ -63,7 +63,6 @@ import Testing
     func readLog() async throws {
         let folder = temporaryFolder()
         let store = try await filled(folder, key: nil)
-        #expect(store.erasureFailure == nil)
         var configuration = Configuration()
         configuration.allowsUnsafeTransactions = true
         let other = try DatabaseQueue(path: folder + "/hebb.sqlite", configuration: configuration)
@@ -73,7 +72,7 @@ import Testing
         // What the reader sees keeps the log, whoever closes it.
         await store.close()
         let again = try SQLiteStore(folder: folder, busyTimeoutSeconds: 0.05)
-        #expect(again.erasureFailure == .busy)
+        await #expect(throws: StorageError.busy) { try await again.erase() }
         #expect(try await again.sessionCount() == 1)
         try await other.writeWithoutTransaction { try $0.execute(sql: "COMMIT") }
         try other.close()

@@ -133,12 +133,12 @@ import Testing
     @Test("A wrong key is refused before anything is migrated")
     func wrongKey() async throws {
         let folder = temporaryFolder()
-        let store = try SQLiteStore(folder: folder, key: .random())
+        let store = try SQLiteStore.open(folder: folder, key: .random())
         await store.close()
         // As if the last migration were still to come: done again, it would fail.
         try await change(folder, "DELETE FROM grdb_migrations WHERE identifier LIKE '7:%'")
         #expect(throws: StorageError.keyWrong(path: folder)) {
-            try SQLiteStore(folder: folder, key: .random())
+            try SQLiteStore.open(folder: folder, key: .random())
         }
         #expect(throws: StorageError.keyMissing(path: folder)) { try SQLiteStore(folder: folder) }
     }
@@ -155,7 +155,7 @@ import Testing
     func lostProperties(condition: String) async throws {
         let folder = temporaryFolder()
         let key = DataKey.random()
-        var store = try SQLiteStore(folder: folder, key: key)
+        var store = try SQLiteStore.open(folder: folder, key: key)
         try await store.createSession(session("alice/default"), engram: nil)
         try await store.append(observed(1))
         await store.close()
@@ -163,12 +163,12 @@ import Testing
         try await change(folder, "DELETE FROM properties WHERE \(condition)")
         for attempt in [key, DataKey.random(), nil] {
             do {
-                _ = try SQLiteStore(folder: folder, key: attempt)
+                _ = try SQLiteStore.open(folder: folder, key: attempt)
                 Issue.record("opened")
             } catch StorageError.corrupt {}
         }
         #expect(try SQLiteStore.isEncrypted(folder: folder))
-        store = try SQLiteStore(folder: sound, key: key)
+        store = try SQLiteStore.open(folder: sound, key: key)
         #expect(try await store.session(alice)?.sequence == 1)
         await store.close()
     }

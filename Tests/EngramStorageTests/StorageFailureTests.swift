@@ -76,7 +76,7 @@ struct PrivateMountTests {
         try clear()
         let folder = place + "/data"
         let key = isEncrypted ? DataKey.random() : nil
-        let store = try SQLiteStore(folder: folder, key: key)
+        let store = try SQLiteStore.open(folder: folder, key: key)
         try await store.createSession(session("alice/default"), engram: [1])
         var acknowledged = 0
         // The log is of another length each time, so that the space ends at another write.
@@ -110,7 +110,7 @@ struct PrivateMountTests {
         let before = try await Everything(store)
         await store.close()
         #expect(try await integrity(of: folder) == ["ok"])
-        let again = try SQLiteStore(folder: folder, key: key)
+        let again = try SQLiteStore.open(folder: folder, key: key)
         #expect(try await Everything(again) == before)
         await again.close()
     }
@@ -138,7 +138,7 @@ struct PrivateMountTests {
             }
             // It takes twice the space to seal what is there.
             #expect(throws: StorageError.diskFull, "\(pages) pages") {
-                try SQLiteStore(folder: folder, key: .random())
+                try SQLiteStore.open(folder: folder, key: .random())
             }
             try freeDisk()
             let again = try SQLiteStore(folder: folder)
@@ -175,7 +175,9 @@ struct PrivateMountTests {
 
         try mountReadOnly(folder + "/hebb.sqlite")
         #expect(throws: StorageError.readOnly) { try SQLiteStore(folder: folder) }
-        #expect(throws: StorageError.readOnly) { try SQLiteStore(folder: folder, key: .random()) }
+        #expect(throws: StorageError.readOnly) {
+            try SQLiteStore.open(folder: folder, key: .random())
+        }
         #expect(try PrivateMounts.command("umount '\(folder)/hebb.sqlite'") == 0)
 
         let again = try SQLiteStore(folder: folder)

@@ -1,17 +1,21 @@
-import EngramStorage
 import Engrams
 import Foundation
 import TinyCore
 
-/// The drivers: every promise of `EngramStore` is tested on both.
+@testable import EngramStorage
+
+/// Every promise of `EngramStore` is tested on every driver, sealed and not: a test that takes a
+/// driver is a part of what one must pass.
 enum Driver: String, CaseIterable, Sendable {
-    case sqlite, encrypted, inMemory
+    case inMemory, sealedInMemory, sqlite, sealedSQLite
 
     func open() throws -> any EngramStore {
         switch self {
-        case .sqlite: try SQLiteStore(folder: temporaryFolder())
-        case .encrypted: try SQLiteStore(folder: temporaryFolder(), key: .random())
         case .inMemory: InMemoryStore()
+        case .sealedInMemory:
+            SealedStore(InMemoryStore(), under: RowSeal(.random(), salt: Data([1, 2, 3])))
+        case .sqlite: try SQLiteStore(folder: temporaryFolder())
+        case .sealedSQLite: try SQLiteStore.open(folder: temporaryFolder(), key: .random())
         }
     }
 }

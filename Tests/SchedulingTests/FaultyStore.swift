@@ -41,6 +41,10 @@ final class FaultyStore: EngramStore {
     {
         try await store.sessions(of: user, after: after, limit: limit)
     }
+    func overview() async throws(StorageError) -> StoreOverview {
+        try check()
+        return try await store.overview()
+    }
     func sessionCount() async throws(StorageError) -> Int { try await store.sessionCount() }
     func createSession(_ record: SessionRecord, engram: [UInt8]?) async throws(StorageError) {
         try check()

@@ -164,7 +164,7 @@ import TinyCore
         let folder = temporaryFolder()
         let key = DataKey.random()
         let (plain, sealed) = (
-            makeScheduler(), makeScheduler(try SQLiteStore(folder: folder, key: key))
+            makeScheduler(), makeScheduler(try SQLiteStore.open(folder: folder, key: key))
         )
         try await teach(plain)
         try await teach(sealed)
@@ -176,7 +176,7 @@ import TinyCore
         let hashes = try await sealed.checkpoints(alice, page: list).items.map(\.hash)
         #expect(try await plain.checkpoints(alice, page: list).items.map(\.hash) == hashes)
         await sealed.shutdown()
-        let reopened = makeScheduler(try SQLiteStore(folder: folder, key: key))
+        let reopened = makeScheduler(try SQLiteStore.open(folder: folder, key: key))
         #expect(try await reopened.workingState(alice) == plain.workingState(alice))
         await reopened.shutdown()
     }

@@ -1,28 +1,22 @@
 import Crypto
+import Engrams
 import Foundation
 
-/// Seals what is personal on its way into a row, and opens it on its way out: the one place that
-/// knows whether a data folder is encrypted. Without a key both are the identity.
+/// Seals what is personal on its way into a store, and opens it on its way out.
 ///
 /// A sealed value is nonce (12 bytes) ‖ ciphertext ‖ tag (16), AES-256-GCM with a random nonce
-/// (NIST SP 800-38D, §8.2.2), so a folder may hold up to 2³² of them. The key is derived
-/// (HKDF-SHA256) from the owner's and the folder's salt: one key file may serve many folders. The
+/// (NIST SP 800-38D, §8.2.2), so a store may hold up to 2³² of them. The key is derived
+/// (HKDF-SHA256) from the owner's and the store's salt: one key file may serve many stores. The
 /// place of a value is authenticated with it, so that a value which was moved to another row or
 /// column, or changed, does not open. One that was taken away (NULL) is missed where it is needed;
-/// a whole folder put back as it was is not noticed.
+/// a whole store put back as it was is not noticed.
 struct RowSeal: Sendable {
-    static let none = RowSeal(key: nil)
     /// How much longer a sealed value is.
     static let overhead = 28
 
-    private let key: SymmetricKey?
+    private let key: SymmetricKey
 
-    /// How much longer a value is for this seal.
-    var addedBytes: Int { key == nil ? 0 : Self.overhead }
-
-    private init(key: SymmetricKey?) { self.key = key }
-
-    /// - Parameter salt: random, of this data folder.
+    /// - Parameter salt: random, of this store.
     init(_ owner: DataKey, salt: Data) {
         key = HKDF<SHA256>.deriveKey(
             inputKeyMaterial: owner.secret, salt: salt, info: Data("hebb values 1".utf8),
@@ -31,7 +25,6 @@ struct RowSeal: Sendable {
 
     /// - Complexity: O(bytes), some milliseconds for ten megabytes; allocates the result.
     func seal(_ bytes: [UInt8], at place: SealedPlace) throws -> Data {
-        guard let key else { return Data(bytes) }
         let box = try AES.GCM.seal(bytes, using: key, authenticating: place.authenticated)
         guard let sealed = box.combined else { throw StorageError.unreadable(place: "\(place)") }
         return sealed
@@ -39,7 +32,6 @@ struct RowSeal: Sendable {
 
     /// - Throws: `.unreadable` unless these are the bytes that were sealed at this place.
     func open(_ sealed: Data, at place: SealedPlace) throws -> [UInt8] {
-        guard let key else { return [UInt8](sealed) }
         guard sealed.count >= Self.overhead, let box = try? AES.GCM.SealedBox(combined: sealed),
             let bytes = try? AES.GCM.open(box, using: key, authenticating: place.authenticated)
         else { throw StorageError.unreadable(place: "\(place)") }
@@ -48,12 +40,10 @@ struct RowSeal: Sendable {
 
     /// The same for a column of text, in base 64.
     func seal(_ text: String, at place: SealedPlace) throws -> String {
-        guard key != nil else { return text }
         return try seal(Array(text.utf8), at: place).base64EncodedString()
     }
 
     func open(_ sealed: String, at place: SealedPlace) throws -> String {
-        guard key != nil else { return sealed }
         guard let data = Data(base64Encoded: sealed),
             let text = String(validating: try open(data, at: place), as: UTF8.self)
         else { throw StorageError.unreadable(place: "\(place)") }
@@ -115,5 +105,33 @@ enum SealedTable: String, CaseIterable {
         case .snapshots: ["engram"]
         case .checkpoints: ["name", "note", "hash", "engram"]
         }
+    }
+}
+
+extension SealedPlace {
+    /// Of the sealed nothing that tells the right key.
+    static let keyCheck = SealedPlace(table: .sessions, column: "", row: [])
+
+    static func session(_ id: SessionID, _ column: String) -> SealedPlace {
+        SealedPlace(
+            table: .sessions, column: column, row: [id.user.rawValue, id.name.rawValue])
+    }
+
+    static func event(_ id: EventID, of session: SessionID, _ sequence: Int, _ column: String)
+        -> SealedPlace
+    {
+        SealedPlace(
+            table: .events, column: column,
+            row: [session.user.rawValue, session.name.rawValue, String(sequence), id.rawValue])
+    }
+
+    static func snapshot(_ sequence: Int, of session: SessionID) -> SealedPlace {
+        SealedPlace(
+            table: .snapshots, column: "engram",
+            row: [session.user.rawValue, session.name.rawValue, String(sequence)])
+    }
+
+    static func checkpoint(_ id: CheckpointID, of user: UserID, _ column: String) -> SealedPlace {
+        SealedPlace(table: .checkpoints, column: column, row: [user.rawValue, id.rawValue])
     }
 }

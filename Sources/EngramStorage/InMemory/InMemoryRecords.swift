@@ -18,6 +18,12 @@ extension EventRecord {
         4 * tokens.count + [engram, answer, payload].reduce(0) { $0 + ($1?.count ?? 0) }
     }
 
+    /// The tokens are one, unless they were forgotten.
+    var valueCount: Int {
+        (forgottenBy == nil || !tokens.isEmpty ? 1 : 0)
+            + [engram, answer, payload].count { $0 != nil }
+    }
+
     /// Leaves its place in the journal, and nothing of what it taught.
     mutating func forget(by event: EventID) {
         tokens = []

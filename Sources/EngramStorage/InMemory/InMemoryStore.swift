@@ -59,6 +59,8 @@ public actor InMemoryStore: EngramStore {
         let events = gone.flatMap(\.events)
         return UserDeletion(
             sessions: gone.count, checkpoints: checkpoints.count, events: events.count,
+            values: checkpoints.count + gone.count { $0.snapshot != nil }
+                + events.reduce(0) { $0 + $1.valueCount },
             bytes: checkpoints.reduce(0) { $0 + $1.content.engram.count }
                 + gone.reduce(0) { $0 + ($1.snapshot?.engram.count ?? 0) }
                 + events.reduce(0) { $0 + $1.byteCount })
@@ -85,6 +87,14 @@ public actor InMemoryStore: EngramStore {
     public func sessionCount() throws(StorageError) -> Int {
         try requireOpen()
         return sessions.count
+    }
+
+    public func overview() throws(StorageError) -> StoreOverview {
+        try requireOpen()
+        let lessons = sessions.values.flatMap(\.events).filter { $0.kind.bringsContent }
+        return StoreOverview(
+            sessions: sessions.count, learningEvents: lessons.count,
+            eventsWithContent: lessons.count { $0.keepsContent })
     }
 
     public func createSession(_ record: SessionRecord, engram: [UInt8]?) throws(StorageError) {
@@ -255,7 +265,11 @@ public actor InMemoryStore: EngramStore {
             $0.record.id.user == user && [$0.record.base, $0.record.superseded].contains(id)
         }
         guard owner.record.head != id, !isUsed else { throw .checkpointInUse(id) }
-        guard let index = owner.index(of: id) else { return }
+        takeAway(id, of: user)
+    }
+
+    private func takeAway(_ id: CheckpointID, of user: UserID) {
+        guard let index = users[user]?.index(of: id) else { return }
         users[user]?.checkpoints[index].isDeleted = true
         users[user]?.checkpoints[index].content.engram = []
         users[user]?.checkpoints[index].content.record.name = nil
@@ -344,41 +358,10 @@ public actor InMemoryStore: EngramStore {
     }
 
     public func pruneCheckpoints(of user: UserID, keeping count: Int) throws(StorageError) -> Int {
-        try requireOpen()
-        let prunable = (users[user]?.checkpoints ?? []).filter { !$0.isDeleted }
-            .map(\.content.record)
-            .filter { $0.isAutomatic && $0.name == nil && $0.note == nil }
-        var pruned = 0
-        for record in prunable.dropLast(max(0, count)) where !isAnchor(record) {
-            do {
-                try deleteCheckpoint(record.id, of: user)
-                pruned += 1
-            } catch {
-                guard case .checkpointInUse = error else { throw error }
-            }
-        }
-        return pruned
-    }
-
-    /// As `Database.isAnchor`.
-    private func isAnchor(_ record: CheckpointRecord) -> Bool {
-        guard let sequence = record.sequence else { return true }
-        let others = (users[record.user]?.checkpoints ?? []).filter {
-            !$0.isDeleted && $0.content.record.session == record.session
-        }
-        let previous =
-            others.compactMap(\.content.record.sequence).filter { $0 < sequence }.max() ?? 0
-        let events = sessions[SessionID(user: record.user, name: record.session)]?.events ?? []
-        let lessons = events.filter {
-            ($0.kind.bringsContent || $0.kind == .merge) && $0.forgottenBy == nil
-        }
-        return lessons.indices.contains { index in
-            let lesson = lessons[index]
-            let next = lessons[(index + 1)...].first
-            return previous < lesson.sequence && lesson.sequence < sequence
-                && (lesson.kind == .merge
-                    || !lesson.keepsContent && next?.keepsContent != false)
-        }
+        let expendable = RetentionPolicy(kept: count).expendable(
+            in: try history(of: user), head: users[user]?.record.head)
+        for id in expendable { takeAway(id, of: user) }
+        return expendable.count
     }
 
     public func close() { isClosed = true }

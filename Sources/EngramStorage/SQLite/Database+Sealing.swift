@@ -13,13 +13,13 @@ extension DatabaseQueue {
     /// - Parameter folder: the database's, also for messages.
     /// - Throws: what `existingSeal` throws, or SQLite's failure. Needs free space of about three
     ///   times the file's size when it seals.
-    func seal(with key: DataKey?, folder: String) throws -> RowSeal {
-        let seal = try inDatabase { db in
+    func seal(with key: DataKey?, folder: String) throws -> RowSeal? {
+        let seal = try inDatabase { db -> RowSeal? in
             if let seal = try db.existingSeal(for: key, folder: folder) {
                 try db.markAsSealed()
                 return seal
             }
-            guard let key else { return RowSeal.none }
+            guard let key else { return nil }
             return try db.sealEverything(with: key)
         }
         try inDatabase { try $0.finishErasure(folder: folder, isSealed: key != nil) }
@@ -180,10 +180,6 @@ extension Database {
     private static let temporaryFolder = Mutex(())
 }
 
-extension SealedPlace {
-    fileprivate static let keyCheck = SealedPlace(table: .sessions, column: "", row: [])
-}
-
 extension DatabaseValue {
     fileprivate var text: String {
         switch storage {
@@ -197,9 +193,12 @@ extension DatabaseValue {
         by seal: RowSeal, at place: SealedPlace, isErasable: Bool
     ) throws -> DatabaseValue {
         switch storage {
+        case .blob(let data) where isErasable && data.count < ErasableContent.leadBytes:
+            throw StorageError.unreadable(place: "\(place)")
         case .blob(let data) where isErasable:
-            try seal.sealErasable(RowSeal.none.openErasable(data, at: place), at: place)
-                .databaseValue
+            ErasableContent.stored(
+                try seal.seal([UInt8](data.dropFirst(ErasableContent.leadBytes)), at: place)
+            ).databaseValue
         case .blob(let data): try seal.seal([UInt8](data), at: place).databaseValue
         case .string(let text): try seal.seal(text, at: place).databaseValue
         case .null, .int64, .double: self

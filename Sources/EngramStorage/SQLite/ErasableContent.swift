@@ -17,23 +17,4 @@ enum ErasableContent {
     static let leadBytes = 4096
 
     static func stored(_ content: Data) -> Data { Data(count: leadBytes) + content }
-
-    /// Nil for what is no such value.
-    static func content(_ stored: Data) -> Data? {
-        stored.count >= leadBytes ? stored.dropFirst(leadBytes) : nil
-    }
-}
-
-extension RowSeal {
-    /// `seal`, for a column that is an `ErasableContent`.
-    func sealErasable(_ bytes: [UInt8], at place: SealedPlace) throws -> Data {
-        ErasableContent.stored(try seal(bytes, at: place))
-    }
-
-    func openErasable(_ stored: Data, at place: SealedPlace) throws -> [UInt8] {
-        guard let content = ErasableContent.content(stored) else {
-            throw StorageError.unreadable(place: "\(place)")
-        }
-        return try open(content, at: place)
-    }
 }

@@ -48,7 +48,7 @@ extension SQLiteStore {
                 let seal = try db.existingSeal(for: key, folder: folder)
                 try db.checkIntegrity()
                 return FolderInspection(
-                    overview: try db.overview(), isEncrypted: seal != nil,
+                    overview: try db.overviewOfAnyVersion(), isEncrypted: seal != nil,
                     isOutdated: try !migrator.hasCompletedMigrations(db),
                     owesErasure: try db.property(.erasure) != nil
                         || db.property(.departure) != nil)
@@ -86,6 +86,15 @@ extension SQLiteStore {
 }
 
 extension Database {
+    /// At first all events kept their content.
+    fileprivate func overviewOfAnyVersion() throws -> StoreOverview {
+        guard try tableExists("events") else {
+            return StoreOverview(sessions: 0, learningEvents: 0, eventsWithContent: 0)
+        }
+        let isKept = try columns(in: "events").contains { $0.name == "keepsContent" }
+        return try overview(keepsContent: isKept ? "keepsContent" : "TRUE")
+    }
+
     fileprivate func checkIntegrity() throws {
         let pages = try String.fetchAll(self, sql: "PRAGMA integrity_check")
         let references = try Row.fetchCursor(self, sql: "PRAGMA foreign_key_check")

@@ -1,4 +1,4 @@
-public import Engrams
+import Engrams
 import Foundation
 import GRDB
 import Synchronization
@@ -8,18 +8,18 @@ import Synchronization
 /// Write-ahead log, `synchronous=FULL`: a transaction that returned survives a power cut. Deleted
 /// content is overwritten with zeros (`secure_delete`, `ErasableContent`). All work happens on the
 /// database's own serial queue, never on a task's thread.
-public final class SQLiteStore: EngramStore {
+public final class SQLiteStore: SQLStore {
     private let folder: String
     let queue: DatabaseQueue
     let file: DatabaseFile
-    let seal: RowSeal
-    /// Why something deleted may still be in the log of the folder that was opened; nil: nothing is.
-    /// `erase` tries again.
-    public let erasureFailure: StorageError?
+    /// What the values of this folder are sealed with; nil: with nothing. Not used here.
+    private let seal: RowSeal?
     /// Nil once closed, which lets the folder go.
     private let lock: Mutex<FolderLock?>
 
-    /// Opens the store, makes it when it is missing, and brings an older one up to date.
+    /// Opens the store of a folder, makes it when it is missing, and brings an older one up to date.
+    /// What was deleted and may still be in its log is erased, or, when another program reads the
+    /// file, by the next `erase`.
     ///
     /// - Parameters:
     ///   - folder: made with mode 0700 when missing.
@@ -29,7 +29,19 @@ public final class SQLiteStore: EngramStore {
     /// - Throws: `.folderInUse`, `.folderUnusable`, `.newerFormat`, `.keyMissing`, `.keyWrong`,
     ///   `.readOnly` when it could be read but not written, or SQLite's failure. Blocks while it
     ///   opens the file.
-    public init(folder: String, key: DataKey? = nil, busyTimeoutSeconds: Double = 5)
+    public static func open(folder: String, key: DataKey?, busyTimeoutSeconds: Double = 5)
+        throws(StorageError) -> any EngramStore
+    {
+        let store = try SQLiteStore(folder, key, busyTimeoutSeconds: busyTimeoutSeconds)
+        return store.seal.map { SealedStore(store, under: $0) } ?? store
+    }
+
+    /// The store of a folder that is not encrypted, as `open` does.
+    public convenience init(folder: String, busyTimeoutSeconds: Double = 5) throws(StorageError) {
+        try self.init(folder, nil, busyTimeoutSeconds: busyTimeoutSeconds)
+    }
+
+    private init(_ folder: String, _ key: DataKey?, busyTimeoutSeconds: Double)
         throws(StorageError)
     {
         let lock = try FolderLock(folder: folder)
@@ -60,259 +72,14 @@ public final class SQLiteStore: EngramStore {
             // SQLite opens a file that it may not write without a word, to read it.
             try queue.inDatabase { db in try db.inTransaction(.immediate) { .commit } }
             seal = try queue.seal(with: key, folder: folder)
-            erasureFailure = Self.finishErasing(queue, file, folder: folder)
+            // For what a process had deleted that died before it could do this. A failure is no
+            // reason not to start: what is served is right.
+            try? queue.inDatabase { [file] in try $0.erase(from: file) }
         } catch {
             throw StorageError(error, folder: folder)
         }
         self.folder = folder
         self.lock = Mutex(lock)
-    }
-
-    /// For what a process had deleted that died before it could do this. A failure is no reason not
-    /// to start: another program may be reading, and what is served is right.
-    private static func finishErasing(
-        _ queue: DatabaseQueue, _ file: DatabaseFile, folder: String
-    ) -> StorageError? {
-        do {
-            try queue.inDatabase { try $0.erase(from: file) }
-            return nil
-        } catch {
-            return StorageError(error, folder: folder)
-        }
-    }
-
-    public func user(_ id: UserID) async throws(StorageError) -> UserRecord? {
-        try await read { db in
-            try Row.fetchOne(db, sql: "SELECT * FROM users WHERE id = ?", arguments: [id.rawValue])
-                .map(UserRecord.init(row:))
-        }
-    }
-
-    // MARK: - Sessions
-
-    public func session(_ id: SessionID) async throws(StorageError) -> SessionRecord? {
-        try await read { [seal] db in try db.session(id, under: seal) }
-    }
-
-    public func sessions(of user: UserID?, after: SessionID?, limit: Int)
-        async throws(StorageError) -> [SessionRecord]
-    {
-        try await read { [seal] db in
-            let rows = try Row.fetchAll(
-                db,
-                sql: """
-                    SELECT * FROM sessions
-                    WHERE (:user IS NULL OR user = :user)
-                      AND (:afterUser IS NULL OR (user, name) > (:afterUser, :afterName))
-                    ORDER BY user, name LIMIT :limit
-                    """,
-                arguments: [
-                    "user": user?.rawValue, "afterUser": after?.user.rawValue,
-                    "afterName": after?.name.rawValue, "limit": max(0, limit),
-                ])
-            return try rows.map { try SessionRecord(row: $0, under: seal) }
-        }
-    }
-
-    public func sessionCount() async throws(StorageError) -> Int {
-        try await read { db in try Int.fetchOne(db, sql: "SELECT count(*) FROM sessions") ?? 0 }
-    }
-
-    public func createSession(_ record: SessionRecord, engram: [UInt8]?)
-        async throws(StorageError)
-    {
-        try record.requireStorable()
-        try await write { [seal] db in
-            try db.create(record, under: seal)
-            if let engram {
-                let snapshot = SnapshotRecord(sequence: 0, engram: engram)
-                try db.keep(snapshot, of: record.id, under: seal)
-            }
-        }
-    }
-
-    public func discardSession(_ id: SessionID) async throws(StorageError) {
-        try await writeAndErase { db in
-            try db.orphanCheckpoints(of: id)
-            try db.spendKeys(of: id)
-            try db.execute(
-                sql: "DELETE FROM sessions WHERE user = ? AND name = ?",
-                arguments: [id.user.rawValue, id.name.rawValue])
-            guard db.changesCount == 1 else { throw StorageError.sessionNotFound(id) }
-        }
-    }
-
-    // MARK: - The journal
-
-    public func append(_ entry: JournalEntry) async throws(StorageError) {
-        try entry.requireStorable()
-        try await write { [seal] db in try db.append(entry, under: seal) }
-    }
-
-    public func events(of session: SessionID, after sequence: Int, limit: Int)
-        async throws(StorageError) -> [EventRecord]
-    {
-        try await read { [seal] db in
-            try db.events(of: session, after: sequence, limit: limit, under: seal)
-        }
-    }
-
-    public func event(of session: SessionID, idempotencyKey: String) async throws(StorageError)
-        -> EventRecord?
-    {
-        try await read { [seal] db in
-            try Row.fetchOne(
-                db, sql: "SELECT * FROM events WHERE user = ? AND name = ? AND idempotencyKey = ?",
-                arguments: [session.user.rawValue, session.name.rawValue, idempotencyKey]
-            ).map { try EventRecord(row: $0, under: seal) }
-        }
-    }
-
-    public func event(_ id: EventID, of session: SessionID) async throws(StorageError)
-        -> EventRecord?
-    {
-        try await read { [seal] db in
-            try Row.fetchOne(
-                db, sql: "SELECT * FROM events WHERE user = ? AND name = ? AND id = ?",
-                arguments: [session.user.rawValue, session.name.rawValue, id.rawValue]
-            ).map { try EventRecord(row: $0, under: seal) }
-        }
-    }
-
-    public func isSpent(idempotencyKey: String, of session: SessionID)
-        async throws(StorageError) -> Bool
-    {
-        try await read { try $0.isSpent(idempotencyKey, of: session) }
-    }
-
-    public func snapshot(of session: SessionID) async throws(StorageError) -> SnapshotRecord? {
-        try await read { [seal] db in try db.snapshot(of: session, under: seal) }
-    }
-
-    public func keep(_ snapshot: SnapshotRecord, of session: SessionID)
-        async throws(StorageError)
-    {
-        try snapshot.requireStorable()
-        try await write { [seal] db in
-            guard let last = try db.sequence(of: session) else { return }
-            guard snapshot.sequence <= last else {
-                throw StorageError.sequenceGap(expected: last, found: snapshot.sequence)
-            }
-            try db.keep(snapshot, of: session, under: seal)
-        }
-    }
-
-    // MARK: - Checkpoints
-
-    public func checkpoint(_ id: CheckpointID, of user: UserID) async throws(StorageError)
-        -> CheckpointRecord?
-    {
-        try await read { [seal] db in
-            try Row.fetchOne(
-                db,
-                sql: """
-                    SELECT \(CheckpointRecord.columns) FROM checkpoints
-                    WHERE user = ? AND id = ? AND NOT deleted
-                    """, arguments: [user.rawValue, id.rawValue]
-            ).map { try CheckpointRecord(row: $0, under: seal) }
-        }
-    }
-
-    public func engram(of checkpoint: CheckpointID, of user: UserID)
-        async throws(StorageError) -> [UInt8]?
-    {
-        try await read { [seal] db in
-            try Data.fetchOne(
-                db,
-                sql: "SELECT engram FROM checkpoints WHERE user = ? AND id = ? AND NOT deleted",
-                arguments: [user.rawValue, checkpoint.rawValue]
-            ).map {
-                try seal.openErasable($0, at: .checkpoint(checkpoint, of: user, "engram"))
-            }
-        }
-    }
-
-    public func checkpoints(of user: UserID, after: CheckpointID?, limit: Int)
-        async throws(StorageError) -> [CheckpointRecord]
-    {
-        try await read { [seal] db in
-            var start: Int64 = 0
-            if let after {
-                guard
-                    let ordinal = try Int64.fetchOne(
-                        db, sql: "SELECT ordinal FROM checkpoints WHERE user = ? AND id = ?",
-                        arguments: [user.rawValue, after.rawValue])
-                else { throw StorageError.checkpointNotFound(after) }
-                start = ordinal
-            }
-            let rows = try Row.fetchAll(
-                db,
-                sql: """
-                    SELECT \(CheckpointRecord.columns) FROM checkpoints
-                    WHERE user = ? AND ordinal > ? AND NOT deleted ORDER BY ordinal LIMIT ?
-                    """,
-                arguments: [user.rawValue, start, max(0, limit)])
-            return try rows.map { try CheckpointRecord(row: $0, under: seal) }
-        }
-    }
-
-    public func deleteCheckpoint(_ id: CheckpointID, of user: UserID) async throws(StorageError) {
-        try await writeAndErase { db in
-            guard try db.hasCheckpoint(id, of: user) else {
-                throw StorageError.checkpointNotFound(id)
-            }
-            guard try !db.isInUse(id, of: user) else { throw StorageError.checkpointInUse(id) }
-            try db.delete(id, of: user)
-        }
-    }
-
-    public func describeCheckpoint(
-        _ id: CheckpointID, of user: UserID, name: String?, note: String?
-    ) async throws(StorageError) -> CheckpointRecord {
-        try CheckpointRecord.requireStorable(name: name, note: note)
-        return try await writeAndErase { [seal] db in
-            for (column, text) in [("name", name), ("note", note)] {
-                guard let text else { continue }
-                let sealed = try seal.seal(text, at: .checkpoint(id, of: user, column))
-                try db.execute(
-                    sql: """
-                        UPDATE checkpoints SET \(column) = ?
-                        WHERE user = ? AND id = ? AND NOT deleted
-                        """,
-                    arguments: [text.isEmpty ? nil : sealed, user.rawValue, id.rawValue])
-            }
-            let row = try Row.fetchOne(
-                db,
-                sql: """
-                    SELECT \(CheckpointRecord.columns) FROM checkpoints
-                    WHERE user = ? AND id = ? AND NOT deleted
-                    """, arguments: [user.rawValue, id.rawValue])
-            guard let row else { throw StorageError.checkpointNotFound(id) }
-            return try CheckpointRecord(row: row, under: seal)
-        }
-    }
-
-    public func pruneCheckpoints(of user: UserID, keeping count: Int)
-        async throws(StorageError) -> Int
-    {
-        try await write { db in
-            let prunable = try String.fetchAll(
-                db,
-                sql: """
-                    SELECT id FROM checkpoints
-                    WHERE user = ? AND automatic AND name IS NULL AND note IS NULL AND NOT deleted
-                    ORDER BY ordinal DESC LIMIT -1 OFFSET ?
-                    """, arguments: [user.rawValue, max(0, count)])
-            var pruned = 0
-            for id in prunable.map(CheckpointID.init(rawValue:)) {
-                guard try !db.isInUse(id, of: user), try !db.isAnchor(id, of: user) else {
-                    continue
-                }
-                try db.delete(id, of: user)
-                pruned += 1
-            }
-            return pruned
-        }
     }
 
     public func close() async {
@@ -329,54 +96,44 @@ public final class SQLiteStore: EngramStore {
         }
     }
 
+    public func erase() async throws(StorageError) {
+        try await perform { [file] db in try db.erase(from: file) }
+    }
+
+    func noteDeparture(in connection: Database) throws {
+        try connection.set(.departure, to: Data())
+    }
+
     // MARK: - The queue
 
     func read<Value: Sendable>(
         _ body: @escaping @Sendable (Database) throws -> Value
     ) async throws(StorageError) -> Value {
-        try await perform { db in
-            var value: Value?
-            try db.inTransaction(.deferred) {
-                value = try body(db)
-                return .commit
-            }
-            return value!
-        }
+        try await transaction(.deferred, body)
     }
 
-    /// One transaction: committed and synced, or rolled back.
     func write<Value: Sendable>(
-        _ body: @escaping @Sendable (Database) throws -> Value
+        to user: UserID, _ body: @escaping @Sendable (Database) throws -> Value
+    ) async throws(StorageError) -> Value {
+        try await transaction(.immediate, body)
+    }
+
+    private func transaction<Value: Sendable>(
+        _ kind: Database.TransactionKind, _ body: @escaping @Sendable (Database) throws -> Value
     ) async throws(StorageError) -> Value {
         try await perform { db in
             var value: Value?
-            try db.inTransaction(.immediate) {
+            try db.inTransaction(kind) {
                 value = try body(db)
                 return .commit
             }
             return value!
         }
-    }
-
-    /// A `write` of which what it takes away shall be in no file. What it changed is gone from every
-    /// answer already: a failure to fold the log in, which the next time makes good, is none of the
-    /// call. So the log is folded in too where the call finds nothing: it may be the second one.
-    private func writeAndErase<Value: Sendable>(
-        _ body: @escaping @Sendable (Database) throws -> Value
-    ) async throws(StorageError) -> Value {
-        let outcome: Result<Value, StorageError>
-        do throws(StorageError) {
-            outcome = .success(try await write(body))
-        } catch {
-            outcome = .failure(error)
-        }
-        try? await erase()
-        return try outcome.get()
     }
 
     /// Not GRDB's `async` calls: those are interrupted when the task is cancelled, and a caller
     /// could then not tell whether its transaction had been committed.
-    func perform<Value: Sendable>(
+    private func perform<Value: Sendable>(
         _ body: @escaping @Sendable (Database) throws -> Value
     ) async throws(StorageError) -> Value {
         guard lock.withLock({ $0 != nil }) else { throw .closed }

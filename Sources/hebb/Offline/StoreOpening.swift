@@ -11,7 +11,7 @@ struct StoreOpening {
     let newKeyFile: String?
     let journal: JournalKind
 
-    func open(logger: Logger) async throws -> SQLiteStore {
+    func open(logger: Logger) async throws -> any EngramStore {
         var key: DataKey?
         if let keyFile { key = try DataKey(contentsOf: keyFile) }
         if let newKeyFile {
@@ -34,11 +34,13 @@ struct StoreOpening {
                 "the data key lies in the data folder: who copies one has the other",
                 metadata: ["file": "\(file)"])
         }
-        let store = try SQLiteStore(folder: folder, key: key)
-        if let failure = store.erasureFailure {
+        let store = try SQLiteStore.open(folder: folder, key: key)
+        do throws(StorageError) {
+            try await store.erase()
+        } catch {
             logger.warning(
                 "what was deleted may still be in the folder's log until the next deletion",
-                metadata: ["reason": "\(failure)"])
+                metadata: ["reason": "\(error)"])
         }
         try await tellOfTheJournal(of: store, logger: logger)
         return store
@@ -49,7 +51,7 @@ struct StoreOpening {
     }
 
     /// A journal is what it was when each event was learned; changing the option changes no event.
-    private func tellOfTheJournal(of store: SQLiteStore, logger: Logger) async throws {
+    private func tellOfTheJournal(of store: any EngramStore, logger: Logger) async throws {
         let overview = try await store.overview()
         let bare = overview.learningEvents - overview.eventsWithContent
         switch journal {

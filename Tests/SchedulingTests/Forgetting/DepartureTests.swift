@@ -125,7 +125,7 @@ import Testing
     @Test("leaves neither words nor name in the folder's files", arguments: [false, true])
     func files(isSealed: Bool) async throws {
         let folder = temporaryFolder()
-        let store = try SQLiteStore(folder: folder, key: isSealed ? .random() : nil)
+        let store = try SQLiteStore.open(folder: folder, key: isSealed ? .random() : nil)
         let scheduler = makeScheduler(store)
         for id in [bob, alice, work] {
             if id == work { try await scheduler.makeWorkSession() }
