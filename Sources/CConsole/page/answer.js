@@ -18,6 +18,7 @@ export class AnswerCard {
   #save;
   #columns = {};
   #foot = el("div", { class: "answer-foot" });
+  #note = el("span", {});
 
   /**
    * @param {Object} item what is kept of it: `text`, `yours`, `frozen` (null: not asked), `id`,
@@ -131,9 +132,12 @@ export class AnswerCard {
     toggle.addEventListener("click", () => {
       panel.hidden = !panel.hidden;
       toggle.setAttribute("aria-expanded", String(!panel.hidden));
-      if (!panel.hidden) this.#why();
+      if (panel.hidden) return;
+      this.#why();
+      panel.scrollIntoView({ block: "nearest" });
     });
-    put(this.#foot, toggle, this.#learned(), panel);
+    put(this.#foot, toggle, this.#note, panel);
+    fill(this.#note, this.#learned());
     this.panel = panel;
   }
 
@@ -157,7 +161,7 @@ export class AnswerCard {
           this.#item.isForgotten = true;
           this.#save();
           announce(receiptText(receipt));
-          this.#footing();
+          fill(this.#note, this.#learned());
         }),
       );
     }
@@ -177,7 +181,7 @@ export class AnswerCard {
   update() {
     if (this.#item.isUnderWay || this.node.contains(document.activeElement)) return;
     if (this.panel && !this.panel.hidden) this.#why();
-    else if (this.#item.learned) this.#footing();
+    fill(this.#note, this.#learned());
   }
 
   // MARK: verdicts

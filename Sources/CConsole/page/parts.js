@@ -44,7 +44,7 @@ export const UNIT = "bits per byte; less is better";
 /** What a receipt says happened, in a sentence. */
 export function receiptText(receipt) {
   const again = receipt.replayed_events;
-  const after = again ? ` ${plural(again, "later event was", "later events were")} learned again without it.` : "";
+  const after = again ? ` ${plural(again, "event was", "events were")} learned again without it.` : "";
   return `Forgotten, to the byte.${after}`;
 }
 

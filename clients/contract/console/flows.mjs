@@ -23,7 +23,7 @@ let people = 0;
 /** A tab in storage of its own, with a person of its own. */
 async function visit(options = {}) {
   const context = options.context ?? (await browser.newContext());
-  const tab = await browser.open(server.url, { ...options, context });
+  const tab = await browser.open(options.url ?? server.url, { ...options, context });
   tabs.push(tab);
   tab.context = context;
   await tab.sees("A model that learns from you");
@@ -329,6 +329,45 @@ const flows = {
     await tab.key("Enter");
     await tab.until(() => document.querySelector("[aria-current='page']").textContent === "Memory");
     assert.equal(await tab.run(() => document.activeElement.id), "view", "the new view has the focus");
+  },
+
+  async "keys: the first one locks the server, a user's opens its own model only"() {
+    const own = await Server.start();
+    try {
+      const { paths } = await own.get("openapi.json");
+      if (!paths["/v1/keys"]) return console.log("     (this server has no keys)");
+      const admin = await visit({ url: own.url, user: "root" });
+      await admin.press("Keys", { role: "nav a" });
+      await admin.sees("No keys yet");
+      const make = async (user, keys) => {
+        await admin.write("#key-user", user);
+        await admin.press("Make the key");
+        await admin.until((keys) => document.querySelectorAll(".keys-list > .card").length === keys, [keys]);
+        return admin.run(() => document.querySelector(".secret").textContent);
+      };
+      await make("root", 1);
+      const key = await make("wren", 2);
+      assert.deepEqual(await audit(admin), []);
+      const wren = await visit({ url: own.url, user: null });
+      await wren.sees("This server asks for your key");
+      await wren.write("#account-key", "hebb_00_wrong");
+      await wren.press("Go on");
+      await wren.sees("That key is not known here.");
+      await wren.write("#account-user", "root");
+      await wren.write("#account-key", key);
+      await wren.press("Go on");
+      await wren.until(() => !document.querySelector("dialog[open]"));
+      assert.equal(await wren.run(() => document.querySelector(".account-name").textContent), "wren", "a key is its user");
+      assert.equal(await wren.run(() => document.querySelector("nav li:last-child").hidden), true, "keys are the admin's");
+      await teach(wren, FACT);
+      assert.match((await ask(wren, "The quorvath")).yours, /hums at dusk/);
+      await admin.run(() => document.querySelector("[aria-label='Revoke the key of wren']").click());
+      await admin.press("Revoke", { within: ".keys-list .asking" });
+      await admin.until(() => document.querySelectorAll(".keys-list > .card").length === 1);
+      await wren.sees("That key is not known here.", { seconds: 10 });
+    } finally {
+      await own.stop();
+    }
   },
 
   async "contrast, names and sizes, in every view, light and dark, at 1280, 640 (200 %) and 320"() {
