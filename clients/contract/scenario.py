@@ -6,7 +6,7 @@ them must have the same figures.
     python3 clients/contract/scenario.py [--url http://127.0.0.1:8421]
 
 Without --url it starts the server of this copy (or HEBB, HEBB_CORE) on a free port. Needs httpx for
-the Python client, and Node with a built TypeScript client (tsc in clients/typescript)."""
+the Python client, and the others built: tsc in clients/typescript, swift build in clients/swift."""
 
 import argparse
 import contextlib
@@ -28,6 +28,7 @@ CLIENTS = {
     "python": [sys.executable, HERE / "scenario_client.py"],
     "python, async": [sys.executable, HERE / "scenario_client.py", "--async"],
     "typescript": ["node", HERE / "scenario_client.mjs"],
+    "swift": [ROOT / "clients/swift/.build/debug/Scenario"],
 }
 #: What no two runs have in common.
 VOLATILE = re.compile(r"^(evt|cmpl|chatcmpl)-|^\d{4}-\d\d-\d\dT")
