@@ -58,14 +58,18 @@ export class Person extends EventTarget {
   #listed = "";
   #tabs = "BroadcastChannel" in window ? new BroadcastChannel("hebb") : null;
   #refreshing = null;
+  /** Whether the server wants another key than it was given: it is not asked again meanwhile. */
+  #isLocked = false;
 
   constructor() {
     super();
     this.api.key = tabMemo.get("hebb.key") || "";
-    this.#tabs?.addEventListener("message", ({ data }) => data === this.id && this.refresh());
+    this.#tabs?.addEventListener("message", ({ data }) => data === this.id && this.#refreshAnew());
+    this.api.addEventListener("locked", () => (this.#isLocked = true));
     this.api.addEventListener("back", () => this.refresh());
     document.addEventListener("visibilitychange", () => document.hidden || this.refresh());
-    setInterval(() => document.hidden || this.api.isAway || this.refresh(), 1000 * PULSE_SECONDS);
+    const isIdle = () => document.hidden || this.api.isAway || this.#isLocked;
+    setInterval(() => isIdle() || this.refresh(), 1000 * PULSE_SECONDS);
   }
 
   get id() {
@@ -126,6 +130,7 @@ export class Person extends EventTarget {
 
   signIn(key) {
     this.api.key = key;
+    this.#isLocked = false;
     tabMemo.set("hebb.key", key || null);
   }
 
@@ -179,7 +184,11 @@ export class Person extends EventTarget {
   /** Says here and in other tabs that the session was changed. */
   async changed() {
     this.#tabs?.postMessage(this.id);
-    // One that was under way may have asked too early.
+    await this.#refreshAnew();
+  }
+
+  async #refreshAnew() {
+    // One that is under way may have asked too early.
     await this.#refreshing;
     await this.refresh();
   }

@@ -114,10 +114,10 @@ const flows = {
     assert.equal(await second.run(() => document.querySelector(".account-name").textContent), first.user);
     await open(second, "Memory");
     await teach(first, FACT);
-    await second.until(() => document.querySelector(".event")?.textContent.includes("hums at dusk"), [], { seconds: 3 });
+    await second.until(() => document.querySelector(".event")?.textContent.includes("hums at dusk"), [], { seconds: 6 });
     await second.run(() => document.querySelector(".event button[aria-label^='Forget']").click());
     await second.press("Forget", { within: ".event .asking" });
-    await first.sees("Forgotten, to the byte.", { seconds: 3 });
+    await first.sees("Forgotten, to the byte.", { seconds: 6 });
   },
 
   async "the server goes away and comes back"() {
