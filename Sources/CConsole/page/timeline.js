@@ -53,14 +53,16 @@ export class Timeline {
 
   // MARK: now
 
-  #now() {
+  /** @param {boolean} isDone whether who is in it has done what they were there for */
+  #now(isDone = false) {
     const person = this.#person;
-    const { session } = person;
+    // Of a session that nothing has changed the server tells, too.
+    const session = person.session?.revision ? person.session : null;
     const waiting = session ? person.events.filter((event) => {
       const last = person.events.findLast((one) => ["checkpoint", "restore", "reset"].includes(one.kind));
       return !event.forgotten && event.learned_tokens > 0 && event.revision > (last?.revision ?? 0);
     }).length : 0;
-    if (this.now.contains(document.activeElement)) return;
+    if (!isDone && this.now.contains(document.activeElement)) return;
     const name = el("input", {
       id: "keep-name", type: "text", maxlength: 100, placeholder: "A name, if you like", autocomplete: "off",
     });
@@ -78,6 +80,8 @@ export class Timeline {
             });
             announce(`Kept as ${kept.name ?? kept.id}.`);
             await person.changed();
+            this.#now(true);
+            this.now.querySelector("input")?.focus();
             if (kept.fitted) notify("To pass the constitution's probes, a part of it was turned down.", { about: "Kept." });
           });
         },

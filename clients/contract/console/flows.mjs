@@ -215,6 +215,7 @@ const flows = {
     await tab.write("#keep-name", "first day");
     await tab.key("Enter");
     await tab.until(() => document.querySelector(".checkpoint.head h3")?.textContent === "first day");
+    await tab.sees("Nothing new since the last checkpoint.");
     await teach(tab, "At dawn the quorvath sleeps in the reeds by the river Orvost.");
     await open(tab, "Timeline");
     await tab.sees("1 lesson since the last checkpoint.");
