@@ -115,6 +115,25 @@ static float kl_divergence(const float *p, const float *q, size_t n) {
     return s;
 }
 
+static float mixed_divergence(const float *q, const float *p, float u, float *out, size_t n) {
+    float s = 0;
+    for (size_t i = 0; i < n; i++) {
+        float mixed;
+        mix(q + i, p + i, u, &mixed, 1);
+        s += kl_divergence(&mixed, q + i, 1);
+        if (out) out[i] = mixed;
+    }
+    return s;
+}
+
+static size_t places_above(
+    const float *a, const float *b, size_t n, float bound, int32_t *places, size_t most) {
+    size_t count = 0;
+    for (size_t i = 0; i < n && count < most; i++)
+        if (a[i] > bound || b[i] > bound) places[count++] = (int32_t)i;
+    return count;
+}
+
 static void rms_norm(const float *x, const float *w, float epsilon, float *out, size_t n) {
     float r = 1 / sqrtf(dot(x, x, n) / (float)n + epsilon);
     for (size_t i = 0; i < n; i++) out[i] = w[i] * (x[i] * r);

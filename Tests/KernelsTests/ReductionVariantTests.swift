@@ -122,6 +122,47 @@ import Testing
         }
     }
 
+    @Test(
+        "A mixture and its divergence in one pass have the bits of two", arguments: KernelTable.all)
+    func mixedDivergence(table: KernelTable) {
+        var generator = SeededGenerator(seed: 9)
+        for length in oddLengths where length > 0 {
+            let q = (0..<length).map { _ in generator.uniform() }
+            var p = (0..<length).map { _ in generator.uniform() }
+            if length > 2 { p[1] = 0 }
+            for share in [Float(0.25), 0.95, 1] {
+                var (mixed, out) = (q, q)
+                table.kernels.mix(q, p, share, &mixed, length)
+                let expected = table.kernels.kl_divergence(mixed, q, length)
+                #expect(
+                    table.kernels.mixed_divergence(q, p, share, &out, length).bitPattern
+                        == expected.bitPattern)
+                #expect(out == mixed)
+                #expect(table.kernels.mixed_divergence(q, p, share, nil, length) == expected)
+            }
+            p[length - 1] = .nan
+            #expect(table.kernels.mixed_divergence(q, p, 0.5, nil, length).isNaN)
+        }
+    }
+
+    @Test("Places above a bound are found in their order", arguments: KernelTable.all)
+    func placesAbove(table: KernelTable) {
+        var generator = SeededGenerator(seed: 10)
+        for length in oddLengths {
+            var a = (0..<length).map { _ in generator.uniform() }
+            let b = (0..<length).map { _ in generator.uniform() }
+            if length > 0 { a[length / 2] = .nan }
+            for bound in [Float(0.1), 0.9, 2] {
+                let all = a.indices.filter { a[$0] > bound || b[$0] > bound }.map { Int32($0) }
+                for most in [0, 1, 3, length] {
+                    var found = [Int32](repeating: -1, count: most)
+                    let count = table.kernels.places_above(a, b, length, bound, &found, most)
+                    #expect(found.prefix(count) == all.prefix(most))
+                }
+            }
+        }
+    }
+
     @Test("The divergence is infinite where q alone is 0, NaN for NaN", arguments: KernelTable.all)
     func divergenceSpecials(table: KernelTable) {
         for length in oddLengths where length > 1 {

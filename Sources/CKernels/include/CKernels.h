@@ -99,6 +99,13 @@ typedef struct hebb_kernels {
         const float *a, const float *w, size_t n, float *mean, float *square);
     /* sum of p ln(p / q), 0 where p is 0; +inf where q is 0 and p is not. */
     float (*kl_divergence)(const float *p, const float *q, size_t n);
+    /* kl_divergence of mix(q, p, u) and q, in one pass with the same bits; the mixture goes to `out`
+     * unless that is NULL. */
+    float (*mixed_divergence)(const float *q, const float *p, float u, float *out, size_t n);
+    /* The places i, ascending, at which a or b is above `bound`, at most `most` of them; returns how
+     * many it wrote. `a` may be `b`. */
+    size_t (*places_above)(
+        const float *a, const float *b, size_t n, float bound, int32_t *places, size_t most);
 
     /* out = w x / sqrt(mean(x^2) + epsilon) */
     void (*rms_norm)(const float *x, const float *w, float epsilon, float *out, size_t n);
