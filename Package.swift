@@ -109,6 +109,14 @@ let package = Package(
         .target(
             name: "TinyCore", dependencies: ["Kernels", "ModelFormats"], path: "Tests/TinyCore",
             swiftSettings: strict),
+        .target(name: "AllocationCounter", path: "Tests/AllocationCounter"),
+        .executableTarget(
+            name: "Ratchets",
+            dependencies: [
+                "AllocationCounter", "ModelFormats", "Engrams", "InnerCortex", "OuterCortex",
+                "TinyCore",
+            ], path: "Tests/Ratchets", swiftSettings: strict),
+        tests("RatchetTests", ["Ratchets", "AllocationCounter", "OuterCortex", "TinyCore"]),
         tests("ArchitectureTests", []),
         tests("KernelsTests", ["Kernels", "CKernels"], hasFixtures: true),
         tests("ModelFormatsTests", ["ModelFormats"], hasFixtures: true),

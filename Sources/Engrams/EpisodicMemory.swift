@@ -171,13 +171,9 @@ public struct EpisodicMemory: Sendable, Equatable {
         keys[place * keySize..<(place + 1) * keySize]
     }
 
-    /// Calls `body` with the place of every episode found by a latent, in an order that depends on
-    /// what is remembered alone; a place is in 0..<count.
-    @inline(__always)
-    public func forEach(latent: Int32, _ body: (Int) -> Void) {
-        guard let list = postings[latent] else { return }
-        for place in list { body(Int(place)) }
-    }
+    /// The episodes found by a latent: their places, each in 0..<count, in an order that depends on
+    /// what is remembered alone.
+    func places(latent: Int32) -> [Int32] { postings[latent] ?? [] }
 
     /// How many latents the widest episode is found by.
     /// - Complexity: O(episodes).
@@ -191,18 +187,23 @@ public struct EpisodicMemory: Sendable, Equatable {
     ///   - output: shape [places.count].
     /// - Complexity: O(places·key); allocates nothing.
     public func similarities(
-        at places: [Int32], to query: [Float], into output: inout [Float]
+        at places: [Int32], to query: Span<Float>, into output: inout [Float]
     ) {
         let keys = keys
         var results = output.mutableSpan
         MatrixKernels.multiplyRows(
-            keys.span, columns: keySize, rows: places.span, by: query.span, into: &results)
+            keys.span, columns: keySize, rows: places.span, by: query, into: &results)
         for index in places.indices { results[index] *= inverseNorms[Int(places[index])] }
     }
 
     /// Every episode, cohort by cohort, the oldest first, and by its hash in each: the order of
     /// files and comparisons.
     public var stored: [Stored] { cohorts.joined().map { stored(at: Int($0)) } }
+
+    /// Calls `body` with every episode, in no order that means anything, until it throws.
+    func visit<E: Error>(_ body: (Stored) throws(E) -> Void) throws(E) {
+        for place in tokens.indices { try body(stored(at: place)) }
+    }
 
     /// How many episodes each cohort has, the oldest first.
     var cohortCounts: [Int] { cohorts.map(\.count) }

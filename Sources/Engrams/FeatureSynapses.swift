@@ -20,13 +20,24 @@ public struct FeatureSynapses: Sendable, Equatable {
 
     func has(latent: Int32) -> Bool { rowOfLatent[latent] != nil }
 
-    /// Calls `body` with each synapse of one latent.
+    /// term_j ← term_j + activity·w_ij over the synapses of one latent i.
+    /// - Parameter term: logits, shape [vocabulary].
     /// - Complexity: O(synapses of that latent); allocates nothing.
-    @inline(__always)
-    public func forEach(latent: Int32, _ body: (Synapse) -> Void) {
+    public func add(latent: Int32, activity: Float, to term: inout MutableSpan<Float>) {
         guard let row = rowOfLatent[latent] else { return }
         let synapses = rows[Int(row)].synapses
-        for index in synapses.indices { body(synapses[index]) }
+        let span = synapses.span
+        for index in span.indices {
+            let synapse = span[index]
+            term[Int(synapse.token)] += activity * synapse.weight
+        }
+    }
+
+    /// Calls `body` with every synapse, in no order that means anything, until it throws.
+    func visit<E: Error>(_ body: (Int32, Synapse) throws(E) -> Void) throws(E) {
+        for row in rows {
+            for synapse in row.synapses { try body(row.latent, synapse) }
+        }
     }
 
     /// Lets `body` change one latent's synapses, a row being made where there is none. `body` must

@@ -1,7 +1,7 @@
 extension PlasticSites {
     /// Throws at the first value that is not finite, out of bounds or out of range, or that would
     /// push a protected token or begins at a protected latent.
-    /// - Complexity: O(n log n) in biases, contexts, synapses and episodes.
+    /// - Complexity: O(n) in biases, contexts, synapses and episodes.
     func check(identity: CortexIdentity, zone: SafeZone) throws(EngramError) {
         let vocabulary = identity.vocabularySize
         let protected = zone.protected
@@ -18,33 +18,11 @@ extension PlasticSites {
                 throw .outOfBounds(site: "site gains", found: gain, allowed: zone.maximumGain)
             }
         }
-        for (latent, synapse) in features.sorted() {
-            try Self.checkIndex(Int(latent), "feature synapses (latent)", identity.latentCount)
-            try Self.checkIndex(Int(synapse.token), "feature synapses (token)", vocabulary)
-            try Self.check(
-                synapse.weight, "feature synapses", Int(synapse.token), zone.weightBound)
-            guard synapse.usage.isFinite, synapse.usage >= 0 else {
-                throw .notFinite(site: "feature synapse traces", index: Int(synapse.token))
-            }
-            guard synapse.weight != 0 else { continue }
-            try protected.check(token: synapse.token, at: "feature synapses")
-            try protected.check(latent: latent, at: "feature synapses")
+        try features.visit { (latent, synapse) throws(EngramError) in
+            try Self.check(synapse, of: latent, identity: identity, zone: zone)
         }
-        for (index, context) in sequences.sorted().enumerated() {
-            guard context.targets.count <= zone.targetsPerContext else {
-                throw .outOfRange(
-                    site: "sequence synapses (targets of a context)",
-                    found: context.targets.count, limit: zone.targetsPerContext)
-            }
-            guard context.visits.isFinite, context.visits >= 0 else {
-                throw .notFinite(site: "sequence synapse traces", index: index)
-            }
-            for target in context.targets {
-                try Self.checkIndex(Int(target.token), "sequence synapses (token)", vocabulary)
-                try Self.check(target.weight, "sequence synapses", index, zone.weightBound)
-                // Whatever its weight: learning moves every target of a context that it meets.
-                try protected.check(token: target.token, at: "sequence synapses")
-            }
+        try sequences.visit { (context) throws(EngramError) in
+            try Self.check(context, vocabulary: vocabulary, zone: zone)
         }
         try checkDense(identity: identity, zone: zone)
         for latent in protected.latents
@@ -57,6 +35,40 @@ extension PlasticSites {
                 site: "familiarity", found: familiarity.count, limit: identity.latentCount)
         }
         try checkAverage()
+    }
+
+    private static func check(
+        _ synapse: Synapse, of latent: Int32, identity: CortexIdentity, zone: SafeZone
+    ) throws(EngramError) {
+        try checkIndex(Int(latent), "feature synapses (latent)", identity.latentCount)
+        try checkIndex(Int(synapse.token), "feature synapses (token)", identity.vocabularySize)
+        try check(synapse.weight, "feature synapses", Int(synapse.token), zone.weightBound)
+        guard synapse.usage.isFinite, synapse.usage >= 0 else {
+            throw .notFinite(site: "feature synapse traces", index: Int(synapse.token))
+        }
+        guard synapse.weight != 0 else { return }
+        try zone.protected.check(token: synapse.token, at: "feature synapses")
+        try zone.protected.check(latent: latent, at: "feature synapses")
+    }
+
+    private static func check(
+        _ context: SequenceContext, vocabulary: Int, zone: SafeZone
+    ) throws(EngramError) {
+        guard context.targets.count <= zone.targetsPerContext else {
+            throw .outOfRange(
+                site: "sequence synapses (targets of a context)", found: context.targets.count,
+                limit: zone.targetsPerContext)
+        }
+        let first = Int(context.targets.first?.token ?? 0)
+        guard context.visits.isFinite, context.visits >= 0 else {
+            throw .notFinite(site: "sequence synapse traces", index: first)
+        }
+        for target in context.targets {
+            try checkIndex(Int(target.token), "sequence synapses (token)", vocabulary)
+            try check(target.weight, "sequence synapses", Int(target.token), zone.weightBound)
+            // Whatever its weight: learning moves every target of a context that it meets.
+            try zone.protected.check(token: target.token, at: "sequence synapses")
+        }
     }
 
     /// Learning averages losses of at most 1000 nats; one beyond that would hold the learning gate
@@ -80,7 +92,7 @@ extension PlasticSites {
     private func checkEpisodes(
         identity: CortexIdentity, protected: ProtectedSites
     ) throws(EngramError) {
-        for episode in episodes.stored {
+        try episodes.visit { (episode) throws(EngramError) in
             try Self.checkIndex(
                 Int(episode.token), "episodes (token)", identity.vocabularySize)
             try protected.check(token: episode.token, at: "episodes")

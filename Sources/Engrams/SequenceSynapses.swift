@@ -24,6 +24,11 @@ public struct SequenceSynapses: Sendable, Equatable {
         body(&contexts[position])
     }
 
+    /// Calls `body` with every context, in no order that means anything, until it throws.
+    func visit<E: Error>(_ body: (SequenceContext) throws(E) -> Void) throws(E) {
+        for context in contexts { try body(context) }
+    }
+
     /// - Precondition: no context of this key is there.
     public mutating func insert(_ context: SequenceContext) {
         precondition(contextOfKey[context.key] == nil, "a context is inserted once")

@@ -59,7 +59,7 @@ extension InnerCortex {
             }
         }
         project(
-            [block.attentionOutput], count, workspace.attentionOutput,
+            block.attentionOutput, count, workspace.attentionOutput,
             leadingInput: shape.attentionOutput, change, &workspace.products,
             into: &workspace.output, width: hidden)
 
@@ -75,7 +75,7 @@ extension InnerCortex {
             &workspace.products, into: &workspace.feedForward, width: shape.feedForward)
         activate(count, &workspace.feedForward)
         project(
-            [block.feedForwardOutput], count, workspace.feedForward,
+            block.feedForwardOutput, count, workspace.feedForward,
             leadingInput: shape.feedForward, change, &workspace.products, into: &workspace.output,
             width: hidden)
         addToResidual(count, block.feedForwardOutputNorm, &workspace)

@@ -99,7 +99,7 @@ public final class InnerCortex: Sendable {
         workspaces.use { workspace in
             var out = logits.mutableSpan
             workspace.products.apply(
-                [weights.unembedding], to: hidden, rows: count, strideX: config.hiddenSize,
+                weights.head, to: hidden, rows: count, strideX: config.hiddenSize,
                 on: pool, into: &out, strideY: config.vocabularySize)
         }
     }
@@ -140,7 +140,15 @@ public final class InnerCortex: Sendable {
         return token.index..<token.index + 1
     }
 
+    /// Makes an array of a size, in the storage that it has where that is not far too large.
     func resize(_ array: inout [Float], _ count: Int) {
-        if array.count != count { array = [Float](repeating: 0, count: count) }
+        guard array.count != count else { return }
+        if array.capacity < count || array.capacity / 16 > count {
+            array = [Float](repeating: 0, count: count)
+        } else if array.count > count {
+            array.removeLast(array.count - count)
+        } else {
+            array.append(contentsOf: repeatElement(0, count: count - array.count))
+        }
     }
 }

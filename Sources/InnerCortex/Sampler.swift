@@ -32,32 +32,45 @@ public struct Sampler: Sendable {
     ///   - logits: shape [vocabulary], not empty. Shifted ones, such as log-probabilities, serve as
     ///     well, but not for a repetition penalty: it goes by the sign, and a log-probability is
     ///     never above 0, so that a likely token would hardly feel it.
+    ///   - offset: is added to every logit, before the penalty.
     ///   - history: tokens that the repetition penalty applies to.
     /// - Complexity: O(vocabulary), and O(kept·log kept) where top-k or top-p sorts.
-    public mutating func next(logits: Span<Float>, history: ArraySlice<TokenID>) -> TokenID {
+    public mutating func next(
+        logits: Span<Float>, offset: Float = 0, history: ArraySlice<TokenID>
+    ) -> TokenID {
         precondition(!logits.isEmpty, "Sampler: no logits")
-        prepare(logits, history)
-        if options.temperature == 0 { return TokenID(best()) }
+        prepare(logits, offset, history)
         let peak = VectorKernels.maximum(scores.span)
         // A softmax would make all tokens equally probable here.
         if peak == -.infinity { return TokenID(0) }
+        if options.temperature == 0 { return TokenID(first(of: peak)) }
         soften(peak: peak)
         if options.topK == 0 && options.topP >= 1 { return TokenID(drawFromAll()) }
         return TokenID(drawFromSorted())
     }
 
     /// Copies the logits, without NaN and with the penalty.
-    private mutating func prepare(_ logits: Span<Float>, _ history: ArraySlice<TokenID>) {
+    private mutating func prepare(
+        _ logits: Span<Float>, _ offset: Float, _ history: ArraySlice<TokenID>
+    ) {
         if scores.count != logits.count {
             scores = [Float](repeating: 0, count: logits.count)
             probabilities = scores
-            penalisedIn = [UInt32](repeating: 0, count: logits.count)
-            call = 0
+            order.reserveCapacity(64)
         }
-        for index in scores.indices {
-            scores[index] = logits[index].isNaN ? -.infinity : logits[index]
+        do {
+            var target = scores.mutableSpan
+            VectorKernels.copy(logits, into: &target)
+            if VectorKernels.maximum(logits).isNaN {
+                for index in target.indices where target[index].isNaN { target[index] = -.infinity }
+            }
+            if offset != 0 { for index in target.indices { target[index] += offset } }
         }
         guard options.repetitionPenalty != 1 else { return }
+        if penalisedIn.count != scores.count {
+            penalisedIn = [UInt32](repeating: 0, count: scores.count)
+            call = 0
+        }
         if call == .max {
             call = 0
             for index in penalisedIn.indices { penalisedIn[index] = 0 }
@@ -73,17 +86,31 @@ public struct Sampler: Sendable {
         }
     }
 
-    private mutating func best() -> Int {
-        Self.sort(scores, 1, into: &order)
+    /// The first token with the greatest score, which is no −∞.
+    private mutating func first(of peak: Float) -> Int {
+        order.removeAll(keepingCapacity: true)
+        order.append(0)
+        Self.findPlaces(in: scores, above: peak.nextDown, into: &order)
         return Int(order[0])
+    }
+
+    private static func findPlaces(
+        in values: [Float], above bound: Float, into places: inout [Int32]
+    ) {
+        var span = places.mutableSpan
+        _ = VectorKernels.places(in: values.span, or: values.span, above: bound, into: &span)
     }
 
     /// probabilities = softmax(scores / temperature).
     private mutating func soften(peak: Float) {
-        if options.temperature != 1 && peak.isFinite {
-            // From the peak down, so that a small temperature overflows to −∞ and never to +∞.
-            for index in scores.indices {
-                scores[index] = (scores[index] - peak) / options.temperature
+        let temperature = options.temperature
+        if temperature != 1 && peak.isFinite {
+            var target = scores.mutableSpan
+            if temperature >= 0.01 && abs(peak) < 1e30 {
+                VectorKernels.scale(&target, by: 1 / temperature)
+            } else {
+                // From the peak down, so that it overflows to −∞ and never to +∞.
+                for index in target.indices { target[index] = (target[index] - peak) / temperature }
             }
         }
         Self.softmax(scores, into: &probabilities)
@@ -98,15 +125,47 @@ public struct Sampler: Sendable {
         TopK.indices(of: values.span, count: count, into: &order)
     }
 
+    /// Tokens that are summed at once.
+    private static let block = 512
+
     /// Min-p needs no order: one threshold.
     private mutating func drawFromAll() -> Int {
+        guard options.minP > 0 else { return drawFromBlocks() }
         let threshold = options.minP * VectorKernels.maximum(probabilities.span)
         var total = 0.0
         for p in probabilities where p >= threshold { total += Double(p) }
+        return draw(in: 0..<probabilities.count, left: generator.uniformDouble() * total, threshold)
+    }
+
+    /// Finds the block first, and the token in it.
+    private mutating func drawFromBlocks() -> Int {
+        let count = probabilities.count
+        var total = 0.0
+        for start in stride(from: 0, to: count, by: Self.block) { total += blockSum(start) }
         var left = generator.uniformDouble() * total
-        var last = 0
-        for (index, p) in probabilities.enumerated() where p >= threshold && p > 0 {
-            left -= Double(p)
+        // Takes what rounding leaves.
+        var last = 0..<count
+        for start in stride(from: 0, to: count, by: Self.block) {
+            let sum = blockSum(start)
+            guard sum > 0 else { continue }
+            last = start..<min(count, start + Self.block)
+            if left < sum { return draw(in: last, left: left, 0) }
+            left -= sum
+        }
+        return draw(in: last, left: .infinity, 0)
+    }
+
+    private func blockSum(_ start: Int) -> Double {
+        let end = min(probabilities.count, start + Self.block)
+        return Double(VectorKernels.sum(probabilities.span.extracting(start..<end)))
+    }
+
+    /// The token of some at which `left` is used up, or the last that is possible.
+    private func draw(in range: Range<Int>, left: Double, _ threshold: Float) -> Int {
+        var left = left
+        var last = range.lowerBound
+        for index in range where probabilities[index] >= threshold && probabilities[index] > 0 {
+            left -= Double(probabilities[index])
             last = index
             if left < 0 { break }
         }

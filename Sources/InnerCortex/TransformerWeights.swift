@@ -16,12 +16,13 @@ struct BlockWeights: Sendable {
     /// Of each head's queries and keys.
     let queryNorm: NormWeights?
     let keyNorm: NormWeights?
-    let attentionOutput: Projection
+    /// One, as products take them.
+    let attentionOutput: [Projection]
     let attentionOutputNorm: NormWeights?
     let feedForwardNorm: NormWeights
     /// Gate and up, or up alone.
     let feedForwardInput: [Projection]
-    let feedForwardOutput: Projection
+    let feedForwardOutput: [Projection]
     let feedForwardOutputNorm: NormWeights?
 
     init(_ reader: WeightReader, _ index: Int) throws(ModelFormatError) {
@@ -41,16 +42,16 @@ struct BlockWeights: Sendable {
         attentionInput = try projections(architecture.attentionInput)
         queryNorm = try reader.norm(.query, of: index)
         keyNorm = try reader.norm(.key, of: index)
-        attentionOutput = try reader.projection(.attentionOutput, of: index)
+        attentionOutput = [try reader.projection(.attentionOutput, of: index)]
         attentionOutputNorm = try reader.norm(.attentionOutput, of: index)
         feedForwardNorm = try needed(.feedForward)
         feedForwardInput = try projections(architecture.feedForwardInput)
-        feedForwardOutput = try reader.projection(.down, of: index)
+        feedForwardOutput = [try reader.projection(.down, of: index)]
         feedForwardOutputNorm = try reader.norm(.feedForwardOutput, of: index)
     }
 
     var projections: [Projection] {
-        attentionInput + [attentionOutput] + feedForwardInput + [feedForwardOutput]
+        attentionInput + attentionOutput + feedForwardInput + feedForwardOutput
     }
 }
 
@@ -64,6 +65,8 @@ struct TransformerWeights: Sendable {
     let finalNorm: NormWeights
     /// Its weight is [vocabulary, hidden].
     let unembedding: Projection
+    /// It alone, as products take them.
+    let head: [Projection]
     /// Whether the unembedding is the embedding.
     let isTied: Bool
 
@@ -80,5 +83,6 @@ struct TransformerWeights: Sendable {
         finalNorm = try reader.finalNorm()
         let (head, isTied) = try reader.head(embedding)
         (unembedding, self.isTied) = (Projection(.unembedding, head), isTied)
+        self.head = [unembedding]
     }
 }

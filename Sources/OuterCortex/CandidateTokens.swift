@@ -16,42 +16,76 @@ struct CandidateTokens {
     /// Terms, shape [sites, count]; gated or not, as gathered.
     private(set) var terms: [Float] = []
     /// Place of each token in `tokens` plus 1, 0 for the others; shape [vocabulary].
-    private var place: [Int32] = []
-    private var likely: [(token: Int32, probability: Float)] = []
+    private var place: [Int32]
+    /// Places above the threshold, and the greater of the two probabilities there.
+    private var likely: [Int32]
+    private var probabilities: [Float] = []
+    /// Σ weights of N's targets, shape [vocabulary]; 0 between look-ups.
+    private var sums: [Float]
+
+    init(vocabularySize: Int, orders: Int) {
+        place = [Int32](repeating: 0, count: vocabularySize)
+        sums = [Float](repeating: 0, count: vocabularySize)
+        // Two distributions have no more tokens above the threshold.
+        likely = [Int32](
+            repeating: 0, count: min(vocabularySize, Int((2 / Self.threshold).rounded(.up)) + 1))
+        probabilities.reserveCapacity(likely.count)
+        tokens.reserveCapacity(TokenLog.slotLimit)
+        logProbabilities.reserveCapacity(TokenLog.slotLimit)
+        terms.reserveCapacity(SiteIndex.count(orders: orders) * TokenLog.slotLimit)
+    }
 
     /// N's own first, then the likeliest: where they are too many, the threshold rises by quarters
     /// until they fit.
-    /// - Complexity: O(vocabulary).
+    /// - Complexity: O(vocabulary); allocates nothing.
     mutating func select(frozen: [Float], ungated: [Float], terms: SiteTerms) {
-        if place.count != frozen.count { place = [Int32](repeating: 0, count: frozen.count) }
         for token in tokens { place[Int(token)] = 0 }
         tokens.removeAll(keepingCapacity: true)
-        var sums: [Int32: Float] = [:]
-        for term in terms.sequences {
-            for (token, weight) in zip(term.tokens, term.weights) {
-                sums[token, default: 0] += weight
-            }
+        selectSequences(terms)
+        var count: Int
+        do {
+            var places = likely.mutableSpan
+            count = VectorKernels.places(
+                in: frozen.span, or: ungated.span, above: Self.threshold, into: &places)
         }
-        for token in terms.sequences.flatMap(\.tokens)
-        where tokens.count < Self.limit && !contains(token)
-            && sums[token, default: 0] > Self.sequenceThreshold
-        {
-            append(token)
+        probabilities.removeAll(keepingCapacity: true)
+        for index in 0..<count where place[Int(likely[index])] == 0 {
+            let token = Int(likely[index])
+            likely[probabilities.count] = likely[index]
+            probabilities.append(max(frozen[token], ungated[token]))
         }
-        likely.removeAll(keepingCapacity: true)
-        let (p0, p) = (frozen.span, ungated.span)
-        for token in p0.indices {
-            let probability = max(p0[token], p[token])
-            if probability > Self.threshold, place[token] == 0 {
-                likely.append((Int32(token), probability))
-            }
-        }
+        count = probabilities.count
         var threshold = Self.threshold
-        while tokens.count + likely.count > Self.limit {
+        while tokens.count + count > Self.limit {
             threshold *= 1.25
-            likely.removeAll { $0.probability <= threshold }
+            var kept = 0
+            for index in 0..<count where probabilities[index] > threshold {
+                likely[kept] = likely[index]
+                probabilities[kept] = probabilities[index]
+                kept += 1
+            }
+            count = kept
         }
-        for (token, _) in likely { append(token) }
+        for index in 0..<count { append(likely[index]) }
+    }
+
+    private mutating func selectSequences(_ terms: SiteTerms) {
+        for term in terms.sequences {
+            for index in term.tokens.indices {
+                sums[Int(term.tokens[index])] += term.weights[index]
+            }
+        }
+        for term in terms.sequences {
+            for token in term.tokens
+            where tokens.count < Self.limit && place[Int(token)] == 0
+                && sums[Int(token)] > Self.sequenceThreshold
+            {
+                append(token)
+            }
+        }
+        for term in terms.sequences {
+            for token in term.tokens { sums[Int(token)] = 0 }
+        }
     }
 
     func contains(_ token: Int32) -> Bool { place[Int(token)] > 0 }
@@ -88,16 +122,12 @@ struct CandidateTokens {
         let sites = SiteIndex.count(orders: source.sequences.count)
         logProbabilities.removeAll(keepingCapacity: true)
         for token in tokens { logProbabilities.append(logits[Int(token)] - normalizer) }
-        if terms.count == sites * count {
-            for index in terms.indices { terms[index] = 0 }
-        } else {
-            terms = [Float](repeating: 0, count: sites * count)
-        }
+        terms.removeAll(keepingCapacity: true)
+        terms.append(contentsOf: repeatElement(0, count: sites * count))
         for site in source.dense.indices where !source.dense[site].isEmpty {
             let gain = gains?[site] ?? 1
-            let term = source.dense[site]
-            for (index, token) in tokens.enumerated() {
-                terms[site * count + index] = gain * term[Int(token)]
+            for index in 0..<count {
+                terms[site * count + index] = gain * source.dense[site][Int(tokens[index])]
             }
         }
         func add(_ term: SparseTerm, _ site: Int) {

@@ -16,7 +16,10 @@ public final class CoreReading {
     private let cortex: Cortex
     let cache: KVCache
     private var state = State.idle
+    /// Those that were asked for.
     private var tokens: [TokenID] = []
+    /// Room for one.
+    private var segments: [PassSegment] = []
     /// Places in the tokens.
     private(set) var positions: Range<Int> = 0..<0
     /// What is computed of the states, beside them.
@@ -55,7 +58,8 @@ public final class CoreReading {
         precondition(state == .idle, "a reading was not taken")
         let longest = cortex.rule.layer.isOn ? LayerRule.longestChunk : Self.longest
         self.positions = positions.prefix(longest)
-        self.tokens = tokens
+        self.tokens.removeAll(keepingCapacity: true)
+        self.tokens += tokens[self.positions]
         self.wants = wants
         let taps = cortex.taps(layer)
         // An equal set of taps keeps its storage.
@@ -66,8 +70,11 @@ public final class CoreReading {
     /// Leaves the tokens from `count` on for another time. Where the layer site learns its chunks end
     /// with a reading, so that it stays as it is.
     public func shorten(to count: Int) {
-        guard state == .asked, count > 0, !cortex.rule.layer.isOn else { return }
+        guard state == .asked, count > 0, count < self.count, !cortex.rule.layer.isOn else {
+            return
+        }
         positions = positions.prefix(count)
+        tokens.removeLast(tokens.count - count)
     }
 
     /// Has it read alone unless it was; it may be asked for more then.
@@ -78,21 +85,21 @@ public final class CoreReading {
     }
 
     fileprivate func readAlone() {
-        readAlone(into: &slice)
+        segments.append(segment())
+        cortex.inner.forward(&segments, hidden: &slice.hidden)
+        slice.taps = segments[0].taps
+        // Its tokens' storage is this one's alone again.
+        segments.removeAll(keepingCapacity: true)
+        if wants.contains(.logits) {
+            cortex.inner.unembed(slice.hidden, count: count, logits: &slice.logits)
+        }
         finish()
-    }
-
-    private func readAlone(into slice: inout FrozenSlice) {
-        cortex.inner.forward(
-            tokens[positions], cache: cache, taps: &slice.taps, hidden: &slice.hidden)
-        guard wants.contains(.logits) else { return }
-        cortex.inner.unembed(slice.hidden, count: count, logits: &slice.logits)
     }
 
     /// As a part of a pass; takes the taps along, so that their storage is used again.
     fileprivate func segment() -> PassSegment {
         defer { slice.taps = ForwardTaps() }
-        return PassSegment(tokens: tokens[positions], cache: cache, taps: slice.taps)
+        return PassSegment(tokens: tokens[...], cache: cache, taps: slice.taps)
     }
 
     /// Takes what a pass gave.

@@ -162,7 +162,8 @@ public final class Cortex: Sendable {
             slice.whitened = []
         }
         if rule.episode.isOn, let projection = rule.tensors.keyProjection {
-            projection.apply(hidden.span, count: count, into: &slice.keys)
+            projection.apply(
+                hidden.span, count: count, centred: &slice.centred, into: &slice.keys)
         } else {
             slice.keys = []
         }

@@ -260,14 +260,14 @@ struct TextPass {
     private(set) var sums = OutcomeSums()
     private let recorder: (any TokenRecorder)?
 
-    init(cortex: Cortex, tokens: [TokenID]) {
-        self.init(cortex: cortex, text: cortex.framed(tokens))
+    init(cortex: Cortex, tokens: [TokenID], keepsOutput: Bool = false) {
+        self.init(cortex: cortex, text: cortex.framed(tokens), keepsOutput: keepsOutput)
     }
 
-    init(cortex: Cortex, text: FramedText) {
+    init(cortex: Cortex, text: FramedText, keepsOutput: Bool = false) {
         self.init(
             cortex: cortex, text: text, source: .reader(FrozenReader(cortex: cortex, text: text)),
-            recorder: nil)
+            recorder: nil, keepsOutput: keepsOutput)
     }
 
     init(
@@ -282,11 +282,13 @@ struct TextPass {
     }
 
     private init(
-        cortex: Cortex, text: FramedText, source: SliceSource, recorder: (any TokenRecorder)?
+        cortex: Cortex, text: FramedText, source: SliceSource, recorder: (any TokenRecorder)?,
+        keepsOutput: Bool = false
     ) {
         self.source = source
         self.recorder = recorder
-        predictor = PersonalPredictor(cortex: cortex, logsTokens: recorder != nil)
+        predictor = PersonalPredictor(
+            cortex: cortex, logsTokens: recorder != nil, keepsOutput: keepsOutput)
         history = text.tokens.map(\.rawValue)
         bytes = text.tokens.dropFirst(text.given).reduce(0) {
             $0 + cortex.tokenizer.bytes(of: $1).count

@@ -17,11 +17,11 @@ struct EligibilityTraces {
         return matrix
     }
 
-    /// The traces of f̂ after this position, by latent in ascending order (with λ = 0: as given).
+    /// The traces of f̂ after this position, by latent in ascending order.
+    /// - Parameter eligibility: λ, above 0.
     mutating func features(
         _ latents: ArraySlice<Int32>, _ values: ArraySlice<Float>, eligibility: Float
     ) -> (latents: [Int32], values: [Float]) {
-        guard eligibility > 0 else { return (Array(latents), Array(values)) }
         features = features.compactMapValues {
             let faded = eligibility * $0
             return faded < Self.floor ? nil : faded

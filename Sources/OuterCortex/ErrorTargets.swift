@@ -1,4 +1,5 @@
 import Engrams
+import Kernels
 
 /// Which tokens carry an error at a position, and how large it is. Scratch of one learning stream.
 struct ErrorTargets {
@@ -8,11 +9,20 @@ struct ErrorTargets {
     private(set) var probabilities: [Float] = []
     /// Position + 1 in `tokens` of each token of the vocabulary, 0 for those that are not there.
     private var place: [UInt16]
+    /// Scratch: tokens above the threshold.
+    private var found: [Int32]
 
     /// At most this many tokens carry an error; with a threshold of .01 only 100 can.
     static let limit = 512
 
-    init(vocabularySize: Int) { place = [UInt16](repeating: 0, count: vocabularySize) }
+    /// - Parameter protected: how many tokens no error may reach.
+    init(vocabularySize: Int, protected: Int) {
+        place = [UInt16](repeating: 0, count: vocabularySize)
+        // The token that came and protected ones are passed over.
+        found = [Int32](repeating: 0, count: min(vocabularySize, Self.limit + protected + 1))
+        tokens.reserveCapacity(Self.limit)
+        probabilities.reserveCapacity(Self.limit)
+    }
 
     /// - Parameters:
     ///   - adapted: p, shape [vocabulary].
@@ -26,13 +36,16 @@ struct ErrorTargets {
         probabilities.removeAll(keepingCapacity: true)
         tokens.append(target)
         probabilities.append(adapted[Int(target)])
-        let all = adapted.span
-        for token in all.indices
-        where all[token] > threshold && token != Int(target) && tokens.count < Self.limit
-            && !protected.hasToken(Int32(token))
-        {
-            tokens.append(Int32(token))
-            probabilities.append(all[token])
+        let count: Int
+        do {
+            var places = found.mutableSpan
+            count = VectorKernels.places(
+                in: adapted.span, or: adapted.span, above: threshold, into: &places)
+        }
+        for token in found.prefix(count)
+        where token != target && tokens.count < Self.limit && !protected.hasToken(token) {
+            tokens.append(token)
+            probabilities.append(adapted[Int(token)])
         }
         for (index, token) in tokens.enumerated() { place[Int(token)] = UInt16(index + 1) }
     }

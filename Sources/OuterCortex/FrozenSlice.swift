@@ -18,6 +18,8 @@ struct FrozenSlice {
     var whitened: [Float] = []
     /// Episode keys of norm 1, shape [count, keySize]; empty when the episodic site is off.
     var keys: [Float] = []
+    /// Scratch of what makes them.
+    var centred: [Float] = []
     /// Active latents, strongest first, and f̂; shape [count, activeCount]; empty without an SAE.
     var latents: [Int32] = []
     var values: [Float] = []
@@ -106,9 +108,7 @@ struct FrozenSlice {
         VectorKernels.scale(&output, by: norm > 0 ? 1 / norm : 0)
     }
 
-    func key(_ row: Int) -> ArraySlice<Float> {
-        keys[row * keySize..<(row + 1) * keySize]
-    }
+    func keyRange(_ row: Int) -> Range<Int> { row * keySize..<(row + 1) * keySize }
 
     func whitened(_ row: Int) -> ArraySlice<Float> {
         whitened[row * hiddenSize..<(row + 1) * hiddenSize]

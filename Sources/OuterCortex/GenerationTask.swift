@@ -28,7 +28,9 @@ public final class GenerationTask: CortexTask {
     private let reading: CoreReading
     private var layer: LayerSite
     private let tokensLearned: Int
+    /// ln p of what leaves; not computed where nobody reads it.
     private var logProbabilities: [Float]
+    private let needsLogProbabilities: Bool
     private let promptLength: Int
     /// Nil for the frozen core, which no engram can make collapse.
     private var probe: VitalsProbe?
@@ -39,22 +41,26 @@ public final class GenerationTask: CortexTask {
         self.request = request
         sites = request.mode == .frozen ? PlasticSites() : engram.sites
         tokens = cortex.context(of: request.prompt)
-        history = tokens.map(\.rawValue)
         promptLength = tokens.count
-        let context = cortex.inner.config.contextLength
-        reading = CoreReading(
-            cortex: cortex,
-            cache: cortex.inner.makeCache(
-                capacity: min(context, promptLength + max(0, request.maxTokens))))
+        let room = min(cortex.inner.config.contextLength, promptLength + max(0, request.maxTokens))
+        // What a usual answer takes, so that a token of it allocates nothing.
+        let usual = min(4096, max(0, room - promptLength))
+        history = []
+        history.reserveCapacity(promptLength + usual)
+        history += tokens.map(\.rawValue)
+        tokens.reserveCapacity(promptLength + usual)
+        reading = CoreReading(cortex: cortex, cache: cortex.inner.makeCache(capacity: room))
         let vocabularySize = cortex.inner.config.vocabularySize
-        predictor = PersonalPredictor(cortex: cortex)
+        predictor = PersonalPredictor(cortex: cortex, keepsOutput: !sites.isSilent)
         layer = LayerSite(cortex: cortex)
         tokensLearned = engram.tokensLearned
         sampler = Sampler(options: request.sampling, seed: request.seed)
-        text = StopScanner(stop: request.stop)
+        text = StopScanner(stop: request.stop, room: 8 * usual)
         decoder = StreamingDecoder(cortex.tokenizer)
         probe = request.mode == .adapted ? VitalsProbe() : nil
-        logProbabilities = [Float](repeating: 0, count: vocabularySize)
+        needsLogProbabilities = probe != nil || request.topLogprobs != nil || !sites.isSilent
+        logProbabilities =
+            needsLogProbabilities ? [Float](repeating: 0, count: vocabularySize) : []
     }
 
     /// Whether the next step is one of the prompt's.
@@ -68,13 +74,18 @@ public final class GenerationTask: CortexTask {
     }
 
     public var asks: CoreReading? {
-        guard end == nil, !isFull, !isReadingPrompt || judged == read else { return nil }
+        guard end == nil, !isFull, isReadingPrompt ? judged == read : read < tokens.count
+        else { return nil }
         if reading.isAsked { return reading }
         // A silent engram has nothing to be judged by.
         let wants: CoreReading.Wants =
             sites.isSilent ? (isReadingPrompt ? [] : .logits) : [.logits, .features]
-        let end = isReadingPrompt ? promptLength - 1 : tokens.count
-        reading.ask(for: read..<end, of: tokens, layer: sites.layer, wants)
+        if isReadingPrompt {
+            reading.ask(for: read..<promptLength - 1, of: tokens, layer: sites.layer, wants)
+            return reading
+        }
+        reading.ask(
+            for: read..<tokens.count, of: tokens, layer: sites.layer, wants)
         return reading
     }
 
@@ -92,10 +103,10 @@ public final class GenerationTask: CortexTask {
         return end != nil
     }
 
-    /// The pieces that came since the last call.
-    public func takeOutput() -> [GeneratedPiece] {
-        defer { ready.removeAll(keepingCapacity: true) }
-        return ready
+    /// Hands out the pieces that came since the last call.
+    public func takeOutput(_ body: (GeneratedPiece) -> Void) {
+        for index in ready.indices { body(ready[index]) }
+        ready.removeAll(keepingCapacity: true)
     }
 
     /// - Precondition: `advance` returned true.
@@ -127,17 +138,20 @@ public final class GenerationTask: CortexTask {
     private func generateToken() {
         let position = tokens.count - 1
         takeReading()
-        predict(position: position, row: 0)
-        VectorKernels.logarithm(of: predictor.output, into: &logProbabilities)
-        let token = sampler.next(logits: penalizableLogits().span, history: tokens[...])
-        let outcome = settle(position: position, row: 0, target: token.rawValue)
+        let row = position - slice.positions.lowerBound
+        predict(position: position, row: row)
+        if needsLogProbabilities {
+            VectorKernels.logarithm(of: predictor.output, into: &logProbabilities)
+        }
+        let token = sample(row: row)
+        let outcome = settle(position: position, row: row, target: token.rawValue)
         if cortex.endOfText.contains(token) {
             finish(.stop)
             return
         }
         tokens.append(token)
         history.append(token.rawValue)
-        probe?.add(step(token, outcome))
+        probe?.add(step(token, outcome, row: row))
         let part = decoder.append(token)
         if let count = request.topLogprobs { waiting.append(described(token, count)) }
         emit(text.append(part))
@@ -148,14 +162,21 @@ public final class GenerationTask: CortexTask {
         }
     }
 
-    /// What the sampler draws from: ln p, which is as good as logits until a repetition penalty asks
-    /// for their sign. Then they stand on the frozen core's scale, ln p + ln Σ exp z0: z0 itself
-    /// where nothing was learned, so that a penalty does there what it does in any other server.
-    private func penalizableLogits() -> [Float] {
-        guard request.sampling.repetitionPenalty != 1 else { return logProbabilities }
-        guard !predictor.readout.isSilent else { return slice.logits }
-        let normalizer = predictor.readout.frozenNormalizer
-        return logProbabilities.map { $0 + normalizer }
+    /// Draws from what leaves. ln p is as good as logits until a repetition penalty asks for their
+    /// sign. Then they stand on the frozen core's scale, ln p + ln Σ exp z0: z0 itself where nothing
+    /// was learned, so that a penalty does there what it does in any other server.
+    private func sample(row: Int) -> TokenID {
+        guard sites.isSilent else {
+            let isPenalized = request.sampling.repetitionPenalty != 1
+            let logits = logProbabilities
+            return sampler.next(
+                logits: logits.span,
+                offset: isPenalized ? predictor.readout.frozenNormalizer : 0,
+                history: tokens[...])
+        }
+        let slice = slice
+        return sampler.next(
+            logits: slice.logits.span.extracting(slice.rowRange(row)), history: tokens[...])
     }
 
     private func takeReading() {
@@ -182,11 +203,15 @@ public final class GenerationTask: CortexTask {
     }
 
     /// What the newest token's step left behind, for the probe.
-    private func step(_ token: TokenID, _ outcome: PersonalPredictor.Outcome) -> VitalsProbe.Step {
-        let (frozen, logits) = (predictor.readout.frozen, slice.logits)
-        let meanLogit = VectorKernels.dot(frozen.span, logits.span)
+    private func step(
+        _ token: TokenID, _ outcome: PersonalPredictor.Outcome, row: Int
+    ) -> VitalsProbe.Step {
+        let (frozen, slice) = (predictor.readout.frozen, slice)
+        let meanLogit = VectorKernels.dot(
+            frozen.span, slice.logits.span.extracting(slice.rowRange(row)))
         return VitalsProbe.Step(
-            token: token.rawValue, hidden: slice.hidden, output: predictor.output,
+            token: token.rawValue, hidden: slice.hidden,
+            row: row * slice.hiddenSize..<(row + 1) * slice.hiddenSize, output: predictor.output,
             logProbabilities: logProbabilities,
             // H(p0) = −Σ p0·(z0 − ln Σ exp z0).
             frozenEntropy: Double(predictor.readout.frozenNormalizer - meanLogit),

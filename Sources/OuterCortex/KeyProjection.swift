@@ -28,21 +28,23 @@ public struct KeyProjection: Sendable, Equatable {
     /// - Parameters:
     ///   - hidden: shape [count, hidden].
     ///   - output: replaced, shape [count, keySize], rows of norm 1 (or 0).
-    /// - Complexity: O(count·hidden·keySize); a row depends on itself alone.
-    func apply(_ hidden: Span<Float>, count: Int, into output: inout [Float]) {
+    ///   - centred: scratch.
+    /// - Complexity: O(count·hidden·keySize); a row depends on itself alone. Allocates only for more
+    ///   positions than before.
+    func apply(
+        _ hidden: Span<Float>, count: Int, centred: inout [Float], into output: inout [Float]
+    ) {
+        let (width, size) = (mean.count, keySize)
+        if centred.count != width { centred = [Float](repeating: 0, count: width) }
         output.removeAll(keepingCapacity: true)
-        var centred = [Float](repeating: 0, count: mean.count)
-        var row = [Float](repeating: 0, count: keySize)
+        output.append(contentsOf: repeatElement(0, count: count * size))
+        var keys = output.mutableSpan
         for index in 0..<count {
-            for i in mean.indices { centred[i] = hidden[index * mean.count + i] - mean[i] }
-            do {
-                var product = row.mutableSpan
-                MatrixKernels.multiply(
-                    projection.span, by: centred.span, into: &product)
-            }
+            for i in 0..<width { centred[i] = hidden[index * width + i] - mean[i] }
+            var row = keys._mutatingExtracting(index * size..<(index + 1) * size)
+            MatrixKernels.multiply(projection.span, by: centred.span, into: &row)
             let norm = VectorKernels.dot(row.span, row.span).squareRoot()
-            let scale = norm > 0 ? 1 / norm : 0
-            for value in row { output.append(value * scale) }
+            VectorKernels.scale(&row, by: norm > 0 ? 1 / norm : 0)
         }
     }
 }

@@ -18,6 +18,12 @@ struct LocalStatistics {
     private var denseNormalizers: [Float?]
     private var averages: RunningAverages
     private var scratch: [Float]
+    /// Scratch: the strongest target of each order, −1 where there is none.
+    private var favourites: [Int32] = []
+    /// Scratch: how useful each site would have been.
+    private var gains: [Float] = []
+    /// Scratch: Σ of sparse terms, shape [vocabulary]; 0 between calls.
+    private var sums: [Float]
     private let orders: Int
 
     init(vocabularySize: Int, orders: Int) {
@@ -25,6 +31,10 @@ struct LocalStatistics {
         ungated = [Float](repeating: 0, count: vocabularySize)
         ungatedShift = ungated
         scratch = ungated
+        sums = ungated
+        values.reserveCapacity(Self.count(orders: orders))
+        favourites.reserveCapacity(orders)
+        gains.reserveCapacity(SiteIndex.episode + 2)
         denseNormalizers = [Float?](repeating: nil, count: SiteIndex.episode)
         averages = RunningAverages(orders: orders)
     }
@@ -52,13 +62,21 @@ struct LocalStatistics {
         appendDenseSites(terms, logits, frozen)
         appendEpisode(terms, frozen)
         let known = familiarWeight(slice, row, familiarity)
-        averages.present(hits: terms.sequences.map { !$0.isEmpty }, familiarity: known.logarithmic)
-        values += [
-            known.logarithmic, known.seen, logf(1 + Float(tokensLearned)) * 0.2,
-            logf(1 + Float(position)) * 0.2,
-        ]
-        values += averages.values
+        averages.present(terms.sequences, familiarity: known.logarithmic)
+        append(known.logarithmic, known.seen)
+        append(logf(1 + Float(tokensLearned)) * 0.2, logf(1 + Float(position)) * 0.2)
+        averages.append(to: &values)
         for index in values.indices where !values[index].isFinite { values[index] = 0 }
+    }
+
+    private mutating func append(_ first: Float, _ second: Float) {
+        values.append(first)
+        values.append(second)
+    }
+
+    private mutating func append(_ first: Float, _ second: Float, _ third: Float) {
+        append(first, second)
+        values.append(third)
     }
 
     /// Entropy and confidence of p0 and of the ungated p, and how far they are apart: 7.
@@ -71,15 +89,14 @@ struct LocalStatistics {
         let moved = VectorKernels.dot(ungated.span, ungatedShift.span)
         let entropy = ungatedNormalizer - VectorKernels.dot(ungated.span, logits) - moved
         let divergence = max(0, moved - (ungatedNormalizer - frozenNormalizer))
-        values += [
-            frozenEntropy, frozen[frozenBest], entropy, ungated[best], logf(divergence + 1e-3),
-            best == frozenBest ? 1 : 0, logits[best] - logits[frozenBest],
-        ]
+        append(frozenEntropy, frozen[frozenBest])
+        append(entropy, ungated[best], logf(divergence + 1e-3))
+        append(best == frozenBest ? 1 : 0, logits[best] - logits[frozenBest])
     }
 
     /// What each order of N knows here, 6 an order, and whether neighbouring orders agree.
     private mutating func appendSequences(_ terms: SiteTerms, _ frozen: [Float]) {
-        var favourites: [Int32] = []
+        favourites.removeAll(keepingCapacity: true)
         for term in terms.sequences {
             var (total, largest, favourite) = (Float(0), Float(0), Int32(-1))
             for (token, weight) in zip(term.tokens, term.weights) {
@@ -88,11 +105,9 @@ struct LocalStatistics {
             }
             favourites.append(favourite)
             let isHit = favourite >= 0
-            values += [
-                isHit ? 1 : 0, logf(1 + total), largest, Float(term.tokens.count) / 12,
-                Int(favourite) == frozenBest ? 1 : 0,
-                isHit ? logf(frozen[Int(favourite)] + 1e-6) : 0,
-            ]
+            append(isHit ? 1 : 0, logf(1 + total), largest)
+            append(Float(term.tokens.count) / 12, Int(favourite) == frozenBest ? 1 : 0)
+            values.append(isHit ? logf(frozen[Int(favourite)] + 1e-6) : 0)
         }
         for order in favourites.indices.dropFirst() {
             let agrees = favourites[order] >= 0 && favourites[order] == favourites[order - 1]
@@ -108,7 +123,7 @@ struct LocalStatistics {
             let term = terms.dense[site]
             guard !term.isEmpty else {
                 denseNormalizers[site] = nil
-                values += [0, 0, 0]
+                append(0, 0, 0)
                 continue
             }
             let (mean, square) = VectorKernels.weightedMoments(term.span, weights: frozen.span)
@@ -116,10 +131,9 @@ struct LocalStatistics {
             let (peak, normalizer) = VectorKernels.peakAndLogSumExp(
                 of: logits, plus: term.span, scratch: &output)
             denseNormalizers[site] = normalizer
-            values += [
+            append(
                 logf(max(0, square - mean * mean).squareRoot() + 1e-2), term[frozenBest] - mean,
-                logits[frozenBest] + term[frozenBest] >= peak ? 1 : 0,
-            ]
+                logits[frozenBest] + term[frozenBest] >= peak ? 1 : 0)
         }
     }
 
@@ -132,14 +146,14 @@ struct LocalStatistics {
             (largest, favourite) = (weight, token)
         }
         guard favourite >= 0 else {
-            values += [0, 0, 0, 0, 0, 0]
+            append(0, 0, 0)
+            append(0, 0, 0)
             return
         }
         let count = Float(terms.neighbours.count)
-        values += [
-            1, logf(1 + count), terms.neighbours.bestSimilarity, largest,
-            Int(favourite) == frozenBest ? 1 : 0, logf(frozen[Int(favourite)] + 1e-6),
-        ]
+        append(1, logf(1 + count), terms.neighbours.bestSimilarity)
+        append(
+            largest, Int(favourite) == frozenBest ? 1 : 0, logf(frozen[Int(favourite)] + 1e-6))
     }
 
     /// Σ f̂²·log(1 + count), and Σ f̂² over latents that were at work before.
@@ -165,33 +179,37 @@ struct LocalStatistics {
         func gain(_ normalizer: Float, _ term: Float) -> Float {
             frozenLoss - (normalizer - logits[target] - term)
         }
-        var gains: [Float] = terms.dense.indices.map { site in
-            denseNormalizers[site].map { gain($0, terms.dense[site][target]) } ?? 0
+        gains.removeAll(keepingCapacity: true)
+        for site in terms.dense.indices {
+            gains.append(denseNormalizers[site].map { gain($0, terms.dense[site][target]) } ?? 0)
         }
-        gains.append(Self.sparseGain([terms.episode], target: target, frozen: frozen))
-        gains.append(Self.sparseGain(terms.sequences, target: target, frozen: frozen))
+        add(terms.episode)
+        gains.append(sparseGain(CollectionOfOne(terms.episode), target: target, frozen: frozen))
+        for term in terms.sequences { add(term) }
+        gains.append(sparseGain(terms.sequences, target: target, frozen: frozen))
         averages.settle(
             siteGains: gains, jointGain: gain(ungatedNormalizer, ungatedShift[target]),
             frozenLoss: frozenLoss)
     }
 
-    /// −ln p0(y) minus the loss under p0·exp(m)/Z, with Z = 1 + Σ p0_j(exp(m_j) − 1).
-    private static func sparseGain(
-        _ terms: [SparseTerm], target: Int, frozen: [Float]
+    private mutating func add(_ term: SparseTerm) {
+        for index in term.tokens.indices { sums[Int(term.tokens[index])] += term.weights[index] }
+    }
+
+    /// −ln p0(y) minus the loss under p0·exp(m)/Z, with Z = 1 + Σ p0_j(exp(m_j) − 1); m is in `sums`,
+    /// which are 0 again afterwards.
+    private mutating func sparseGain(
+        _ terms: some Collection<SparseTerm>, target: Int, frozen: [Float]
     ) -> Float {
-        var sums: [Int32: Float] = [:]
+        guard terms.contains(where: { !$0.isEmpty }) else { return 0 }
+        let targetSum = sums[target]
+        var total: Float = 1
         for term in terms {
-            for (token, weight) in zip(term.tokens, term.weights) {
-                sums[token, default: 0] += weight
+            // A token of several terms counts where it is met first.
+            for token in term.tokens {
+                total += frozen[Int(token)] * (expf(min(sums[Int(token)], 80)) - 1)
+                sums[Int(token)] = 0
             }
-        }
-        guard !sums.isEmpty else { return 0 }
-        var (total, targetSum) = (Float(1), Float(0))
-        // In the order of the terms, since a dictionary's own differs from run to run.
-        for token in terms.flatMap(\.tokens) {
-            guard let sum = sums.removeValue(forKey: token) else { continue }
-            total += frozen[Int(token)] * (expf(min(sum, 80)) - 1)
-            if Int(token) == target { targetSum = sum }
         }
         return targetSum - logf(max(total, 1e-30))
     }
@@ -212,19 +230,28 @@ struct RunningAverages {
     private var hits: [Float]
     private var frozenLoss: Float = 0
     private var familiarity: Float = 0
-    private var newestHits: [Bool] = []
+    private var newestHits: [Bool]
     private var newestFamiliarity: Float = 0
 
     private static let share: Float = 1.0 / 32
 
-    init(orders: Int) { hits = [Float](repeating: 0, count: orders) }
-
-    var values: [Float] {
-        siteGains + [jointGain, jointGainShort] + hits + [frozenLoss, familiarity]
+    init(orders: Int) {
+        hits = [Float](repeating: 0, count: orders)
+        newestHits = [Bool](repeating: false, count: orders)
     }
 
-    mutating func present(hits: [Bool], familiarity: Float) {
-        (newestHits, newestFamiliarity) = (hits, familiarity)
+    func append(to values: inout [Float]) {
+        values += siteGains
+        values.append(jointGain)
+        values.append(jointGainShort)
+        values += hits
+        values.append(frozenLoss)
+        values.append(familiarity)
+    }
+
+    mutating func present(_ sequences: [SparseTerm], familiarity: Float) {
+        for order in newestHits.indices { newestHits[order] = !sequences[order].isEmpty }
+        newestFamiliarity = familiarity
     }
 
     mutating func settle(siteGains gains: [Float], jointGain gain: Float, frozenLoss loss: Float) {
@@ -237,7 +264,7 @@ struct RunningAverages {
         for index in siteGains.indices { move(&siteGains[index], gains[index], limit: 2) }
         move(&jointGain, gain, limit: 3)
         move(&jointGainShort, gain, limit: 3, share: 0.1)
-        for order in hits.indices where order < newestHits.count {
+        for order in hits.indices {
             move(&hits[order], newestHits[order] ? 1 : 0, limit: 1)
         }
         move(&frozenLoss, loss, limit: 10)

@@ -9,42 +9,46 @@ struct Neighbourhood {
     private(set) var probabilities: [Float] = []
     /// The largest cosine; 0 without neighbours.
     private(set) var bestSimilarity: Float = 0
-    /// Their places in the memory, and the cosine of each.
-    private var places: [Int32] = []
+    /// The cosine of each.
     private var similarities: [Float] = []
-    /// By place: how many of the position's latents it shares; 0 between look-ups.
-    private var shared: [UInt8] = []
-    private var touched: [Int32] = []
-    private var indexOfToken: [Int32: Int] = [:]
+    private var search = EpisodicMemory.Search()
+    /// Place of each token in `tokens` plus 1, 0 for the others; shape [vocabulary].
+    private var placeOfToken: [Int32]
+
+    init(vocabularySize: Int) { placeOfToken = [Int32](repeating: 0, count: vocabularySize) }
 
     /// How many neighbours there are.
-    var count: Int { places.count }
+    var count: Int { search.places.count }
 
     /// Finds the episodes that share enough of the position's strongest latents, and how they vote.
     /// - Parameter key: of the position, norm 1, shape [keySize].
-    /// - Complexity: O(entries of its latents + neighbours·key).
+    /// - Complexity: O(entries of its latents + neighbours·key); allocates only for more neighbours
+    ///   than ever before.
     mutating func find(
         in memory: EpisodicMemory, latents: ArraySlice<Int32>, values: ArraySlice<Float>,
-        key: ArraySlice<Float>, rule: EpisodeRule
+        key: Span<Float>, rule: EpisodeRule
     ) {
-        collect(memory, latents, values, rule)
+        search.run(
+            in: memory, latents: latents, values: values, atMost: rule.indexedLatents,
+            enough: UInt8(rule.sharedLatents))
         similarities.removeAll(keepingCapacity: true)
-        similarities += repeatElement(0, count: places.count)
-        memory.similarities(at: places, to: Array(key), into: &similarities)
+        similarities += repeatElement(0, count: search.places.count)
+        memory.similarities(at: search.places, to: key, into: &similarities)
+        for token in tokens { placeOfToken[Int(token)] = 0 }
         tokens.removeAll(keepingCapacity: true)
         probabilities.removeAll(keepingCapacity: true)
-        indexOfToken.removeAll(keepingCapacity: true)
         bestSimilarity = similarities.max() ?? 0
         var total: Float = 0
-        for (place, similarity) in zip(places, similarities) {
-            let vote = expf(rule.sharpness * (similarity - bestSimilarity))
+        for index in similarities.indices {
+            let vote = expf(rule.sharpness * (similarities[index] - bestSimilarity))
             total += vote
-            let token = memory.token(at: Int(place))
-            if let index = indexOfToken[token] {
-                probabilities[index] += vote
+            let token = memory.token(at: Int(search.places[index]))
+            let known = placeOfToken[Int(token)]
+            if known > 0 {
+                probabilities[Int(known) - 1] += vote
             } else {
-                indexOfToken[token] = tokens.count
                 tokens.append(token)
+                placeOfToken[Int(token)] = Int32(tokens.count)
                 probabilities.append(vote)
             }
         }
@@ -54,34 +58,5 @@ struct Neighbourhood {
     /// κ.
     func strength(_ rule: EpisodeRule) -> Float {
         rule.strength * expf(rule.confidence * (bestSimilarity - 1))
-    }
-
-    private mutating func collect(
-        _ memory: EpisodicMemory, _ latents: ArraySlice<Int32>, _ values: ArraySlice<Float>,
-        _ rule: EpisodeRule
-    ) {
-        places.removeAll(keepingCapacity: true)
-        if shared.count < memory.count {
-            shared += repeatElement(0, count: memory.count - shared.count)
-        }
-        let active = zip(latents, values).prefix(rule.indexedLatents).filter { $0.1 > 0 }
-        Self.collect(
-            memory, latents: active.map { $0.0 }, enough: UInt8(rule.sharedLatents),
-            shared: &shared, touched: &touched, places: &places)
-        for place in touched { shared[Int(place)] = 0 }
-        touched.removeAll(keepingCapacity: true)
-    }
-
-    private static func collect(
-        _ memory: EpisodicMemory, latents: [Int32], enough: UInt8, shared: inout [UInt8],
-        touched: inout [Int32], places: inout [Int32]
-    ) {
-        for latent in latents {
-            memory.forEach(latent: latent) { place in
-                shared[place] += 1
-                if shared[place] == 1 { touched.append(Int32(place)) }
-                if shared[place] == enough { places.append(Int32(place)) }
-            }
-        }
     }
 }

@@ -173,8 +173,9 @@ public struct Neuromodulator: Sendable, Equatable {
         for index in 0..<count { output[index] = 0 }
         guard readoutCount > 0, count > 0 else { return }
         if scratch.levels.count < count {
-            scratch.levels = [Float](repeating: 0, count: count)
-            scratch.units = [Float](repeating: 0, count: 2 * count)
+            let most = max(count, TokenLog.slotLimit)
+            scratch.levels = [Float](repeating: 0, count: most)
+            scratch.units = [Float](repeating: 0, count: 2 * most)
         }
         for index in 0..<count { scratch.levels[index] = Self.level(logProbabilities[index]) }
         for unit in 0..<readoutCount {

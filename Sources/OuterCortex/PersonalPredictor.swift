@@ -18,19 +18,31 @@ struct PersonalPredictor {
     }
 
     var readout: PlasticReadout
-    /// What leaves: shape [vocabulary], sums to 1.
-    private(set) var output: [Float]
+    /// The mixture, where it is kept.
+    private var mixed: [Float] = []
     private var mixture: NoHarmMixture
     private var latest = NoHarmMixture.Outcome(strength: 0, divergence: 0)
 
-    /// - Parameter logsTokens: whether `readout` is to compute what training logs.
-    init(cortex: Cortex, logsTokens: Bool = false) {
+    /// - Parameters:
+    ///   - logsTokens: whether `readout` is to compute what training logs.
+    ///   - keepsOutput: whether `output` is wanted, and not only what a token costs.
+    init(cortex: Cortex, logsTokens: Bool = false, keepsOutput: Bool = false) {
         readout = PlasticReadout(cortex: cortex, logsTokens: logsTokens)
-        output = [Float](repeating: 0, count: cortex.inner.config.vocabularySize)
+        if keepsOutput {
+            mixed = [Float](repeating: 0, count: cortex.inner.config.vocabularySize)
+        }
         mixture = NoHarmMixture(zone: cortex.zone)
     }
 
-    /// Computes `output` for the position after `history`.
+    /// What leaves: shape [vocabulary], sums to 1.
+    /// - Precondition: it is kept, or no site says anything.
+    var output: [Float] {
+        guard !readout.isSilent else { return readout.frozen }
+        precondition(!mixed.isEmpty, "an output that is not kept")
+        return mixed
+    }
+
+    /// Predicts the position after `history`.
     /// - Parameters: as `PlasticReadout.compute`.
     mutating func predict(
         _ slice: FrozenSlice, row: Int, history: ArraySlice<Int32>, sites: PlasticSites,
@@ -38,8 +50,10 @@ struct PersonalPredictor {
     ) {
         readout.compute(
             slice, row: row, history: history, sites: sites, tokensLearned: tokensLearned)
-        latest = mixture.mix(
-            frozen: readout.frozen, adapted: readout.adapted, into: &output)
+        latest =
+            readout.isSilent
+            ? mixture.keep()
+            : mixture.mix(frozen: readout.frozen, adapted: readout.adapted, into: &mixed)
     }
 
     /// Accounts for the token that came.

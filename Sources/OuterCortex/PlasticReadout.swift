@@ -17,16 +17,15 @@ import ModelFormats
 struct PlasticReadout {
     private(set) var terms: SiteTerms
     private(set) var statistics: LocalStatistics
-    /// p0 and p, shape [vocabulary].
+    /// p0, shape [vocabulary].
     private(set) var frozen: [Float]
-    private(set) var adapted: [Float]
+    /// p, where a site says something.
+    private var moved: [Float]
     /// ln Σ exp of z0 and of z, nats.
     private(set) var frozenNormalizer: Float = 0
     private(set) var adaptedNormalizer: Float = 0
     /// z − z0: logits, shape [vocabulary].
     private(set) var shift: [Float]
-    /// g_k in the order of `SiteIndex`; empty without a neuromodulator.
-    private(set) var gains: [Float] = []
     /// Whether any site says anything here: if not, p is p0.
     private(set) var isSilent = true
 
@@ -34,22 +33,31 @@ struct PlasticReadout {
     private let neuromodulator: Neuromodulator?
     private let collectsStatistics: Bool
     private var scratch: Neuromodulator.Scratch?
-    var candidates = CandidateTokens()
+    var candidates: CandidateTokens
     private var corrections: [Float] = []
 
     /// - Parameter logsTokens: whether to compute the statistics without a neuromodulator too.
     init(cortex: Cortex, logsTokens: Bool) {
         let vocabularySize = cortex.inner.config.vocabularySize
         let zeros = [Float](repeating: 0, count: vocabularySize)
-        (frozen, adapted, shift) = (zeros, zeros, zeros)
+        (frozen, moved, shift) = (zeros, zeros, zeros)
         terms = SiteTerms(cortex: cortex)
         statistics = LocalStatistics(
             vocabularySize: vocabularySize, orders: cortex.rule.orderRates.count)
+        candidates = CandidateTokens(
+            vocabularySize: vocabularySize, orders: cortex.rule.orderRates.count)
+        corrections.reserveCapacity(TokenLog.slotLimit)
         protectedTokens = cortex.zone.protected.tokens
         neuromodulator = cortex.rule.tensors.neuromodulator
         scratch = neuromodulator.map { Neuromodulator.Scratch(for: $0) }
         collectsStatistics = logsTokens || neuromodulator != nil
     }
+
+    /// p, shape [vocabulary].
+    var adapted: [Float] { isSilent ? frozen : moved }
+
+    /// g_k in the order of `SiteIndex`; empty without a neuromodulator.
+    var gains: [Float] { scratch?.gains ?? [] }
 
     /// Computes the position's distributions.
     /// - Parameters:
@@ -67,7 +75,6 @@ struct PlasticReadout {
         terms.setContexts(history: history)
         isSilent = sites.isSilent
         guard !isSilent else {
-            adapted = frozen
             adaptedNormalizer = frozenNormalizer
             return
         }
@@ -86,25 +93,24 @@ struct PlasticReadout {
         }
         // The terms say nothing of them; the neuromodulator's readout would say 0 up to rounding.
         for token in protectedTokens { shift[Int(token)] = 0 }
-        adaptedNormalizer = VectorKernels.softmaxOfSum(logits, shift, into: &adapted)
+        adaptedNormalizer = VectorKernels.softmaxOfSum(logits, shift, into: &moved)
     }
 
     private mutating func neuromodulate(_ neuromodulator: Neuromodulator, logits: Span<Float>) {
         guard var scratch else { return }
         self.scratch = nil
         neuromodulator.gains(statistics.values, scratch: &scratch)
-        gains = scratch.gains
-        terms.sum(gains: gains, into: &shift)
+        terms.sum(gains: scratch.gains, into: &shift)
         candidates.gather(
-            terms: terms, gains: gains, logits: logits, normalizer: frozenNormalizer)
-        if corrections.count < candidates.tokens.count {
-            corrections = [Float](repeating: 0, count: candidates.tokens.count)
-        }
+            terms: terms, gains: scratch.gains, logits: logits, normalizer: frozenNormalizer)
+        let count = candidates.tokens.count
+        while corrections.count < count { corrections.append(0) }
         neuromodulator.readout(
             terms: candidates.terms, logProbabilities: candidates.logProbabilities,
-            count: candidates.tokens.count, scratch: &scratch, into: &corrections)
-        for (index, token) in candidates.tokens.enumerated() {
-            shift[Int(token)] += min(corrections[index], candidates.correctionLimit(at: index))
+            count: count, scratch: &scratch, into: &corrections)
+        for index in 0..<count {
+            shift[Int(candidates.tokens[index])] += min(
+                corrections[index], candidates.correctionLimit(at: index))
         }
         self.scratch = scratch
     }
@@ -123,12 +129,14 @@ struct PlasticReadout {
         let term = terms.dense[site]
         guard !term.isEmpty else { return 0 }
         let gain = gains.isEmpty ? 1 : gains[site]
+        let adapted = adapted
         return gain * (term[target] - VectorKernels.dot(adapted.span, term.span))
     }
 
     /// The same for a site of a few tokens.
     func drive(ofSparse term: SparseTerm, site: Int, target: Int) -> Float {
         var sum: Float = 0
+        let adapted = adapted
         for (token, weight) in zip(term.tokens, term.weights) {
             sum += weight * ((Int(token) == target ? 1 : 0) - adapted[Int(token)])
         }

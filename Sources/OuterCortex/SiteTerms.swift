@@ -61,14 +61,17 @@ struct SiteTerms {
     private(set) var sequences: [SparseTerm]
     /// Contexts of the position, newest token first: keys of order 1, 2, …
     private(set) var contextKeys: [ContextKey] = []
-    private(set) var neighbours = Neighbourhood()
+    private(set) var neighbours: Neighbourhood
     /// q = A·M·ĥ, shape [hidden].
     private var direction: [Float] = []
     private var product: [Float] = []
     private let cortex: Cortex
+    private let rule: PlasticityRule
 
     init(cortex: Cortex) {
         self.cortex = cortex
+        rule = cortex.rule
+        neighbours = Neighbourhood(vocabularySize: cortex.inner.config.vocabularySize)
         dense = [[Float]](repeating: [], count: SiteIndex.episode)
         sequences = [SparseTerm](repeating: SparseTerm(), count: cortex.rule.orderRates.count)
         direction = [Float](repeating: 0, count: cortex.inner.config.hiddenSize)
@@ -87,7 +90,6 @@ struct SiteTerms {
     /// - Complexity: O(synapses of the active latents + neighbours), and O(vocabulary) for each
     ///   dense site that is not silent; M adds O(vocabulary·hidden).
     mutating func compute(_ slice: FrozenSlice, row: Int, frozen: [Float], sites: PlasticSites) {
-        let rule = cortex.rule
         readMatrix(slice, row: row, sites: sites, isOn: rule.matrix.isOn)
         readFeatures(slice, row: row, sites: sites, isOn: rule.feature.isOn)
         readBias(sites, isOn: rule.bias.isOn)
@@ -96,7 +98,8 @@ struct SiteTerms {
             sequences[order].removeAll()
             guard order < contextKeys.count, let context = sites.sequences[contextKeys[order]]
             else { continue }
-            for target in context.targets {
+            for index in context.targets.indices {
+                let target = context.targets[index]
                 sequences[order].append(target.token, target.weight * sites.gains.sequence)
             }
         }
@@ -120,14 +123,15 @@ struct SiteTerms {
     private mutating func readEpisodes(
         _ slice: FrozenSlice, row: Int, frozen: [Float], sites: PlasticSites
     ) {
-        let rule = cortex.rule
         guard !slice.keys.isEmpty, !sites.episodes.isEmpty else { return }
         neighbours.find(
             in: sites.episodes, latents: slice.latents(row), values: slice.values(row),
-            key: slice.key(row), rule: rule.episode)
+            key: slice.keys.span.extracting(slice.keyRange(row)), rule: rule.episode)
         let strength = neighbours.strength(rule.episode)
-        for (token, probability) in zip(neighbours.tokens, neighbours.probabilities) {
-            let ratio = strength * probability / max(frozen[Int(token)], 1e-9)
+        for index in neighbours.tokens.indices {
+            let token = neighbours.tokens[index]
+            let ratio =
+                strength * neighbours.probabilities[index] / max(frozen[Int(token)], 1e-9)
             let term = min(log1p(ratio), cortex.zone.weightBound)
             episode.append(token, term * sites.gains.episode)
         }
@@ -136,7 +140,7 @@ struct SiteTerms {
     private mutating func readMatrix(
         _ slice: FrozenSlice, row: Int, sites: PlasticSites, isOn: Bool
     ) {
-        guard isOn, !sites.matrix.isEmpty, let whitening = cortex.rule.tensors.whitening else {
+        guard isOn, !sites.matrix.isEmpty, let whitening = rule.tensors.whitening else {
             silence(SiteIndex.matrix)
             return
         }
@@ -158,10 +162,9 @@ struct SiteTerms {
         }
         var term = takeCleared(SiteIndex.feature)
         for (latent, value) in zip(slice.latents(row), slice.values(row)) where value > 0 {
-            let activity = value * sites.gains.feature
-            sites.features.forEach(latent: latent) { synapse in
-                term[Int(synapse.token)] += activity * synapse.weight
-            }
+            var logits = term.mutableSpan
+            sites.features.add(
+                latent: latent, activity: value * sites.gains.feature, to: &logits)
         }
         dense[SiteIndex.feature] = term
     }
@@ -171,8 +174,10 @@ struct SiteTerms {
             silence(SiteIndex.bias)
             return
         }
-        var term = takeCleared(SiteIndex.bias)
-        VectorKernels.addScaled(sites.bias, sites.gains.bias, to: &term)
+        var term: [Float] = []
+        swap(&term, &dense[SiteIndex.bias])
+        if term.count != vocabularySize { term = sites.bias }
+        Self.copy(sites.bias, scaledBy: sites.gains.bias, to: &term)
         dense[SiteIndex.bias] = term
     }
 
@@ -205,13 +210,26 @@ struct SiteTerms {
         return term
     }
 
+    private static func copy(_ x: [Float], scaledBy factor: Float, to y: inout [Float]) {
+        var target = y.mutableSpan
+        VectorKernels.copy(x.span, into: &target)
+        if factor != 1 { VectorKernels.scale(&target, by: factor) }
+    }
+
     /// shift_j = Σ_k gain_k·m_kj.
     /// - Parameter gains: the neuromodulator's, one a site; nil is 1 each.
     func sum(gains: [Float]?, into shift: inout [Float]) {
-        for index in shift.indices { shift[index] = 0 }
+        var isFirst = true
         for site in dense.indices where !dense[site].isEmpty {
-            VectorKernels.addScaled(dense[site], gains?[site] ?? 1, to: &shift)
+            let gain = gains?[site] ?? 1
+            if isFirst {
+                Self.copy(dense[site], scaledBy: gain, to: &shift)
+            } else {
+                VectorKernels.addScaled(dense[site], gain, to: &shift)
+            }
+            isFirst = false
         }
+        if isFirst { for index in shift.indices { shift[index] = 0 } }
         func add(_ term: SparseTerm, _ gain: Float) {
             for (token, weight) in zip(term.tokens, term.weights) {
                 shift[Int(token)] += gain * weight

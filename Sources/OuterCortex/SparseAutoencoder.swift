@@ -1,5 +1,6 @@
 import Kernels
 public import ModelFormats
+import Synchronization
 
 /// A TopK sparse autoencoder (Gao et al. 2024): which few features of 2,000 are at work in a
 /// position. Over the final normed hidden state it is the presynaptic side of the feature synapses,
@@ -18,6 +19,21 @@ public final class SparseAutoencoder: Sendable {
     /// b_enc − b_dec·W_enc when the decoder bias is taken off the input, so that encoding is one
     /// product; [latentCount].
     private let encoderBias: [Float]
+    /// What waits for the next call, so that concurrent ones each have their own and nobody allocates
+    /// twice. The lock is held for a push or a pop only.
+    private let waiting = Mutex<[Scratch]>([])
+
+    /// The buffers of one call.
+    private struct Scratch: Sendable {
+        /// Latents of some rows, [rows, latentCount].
+        var activations: [Float] = []
+        var rows: [Float] = []
+        var top: [Int32] = []
+    }
+
+    /// Rows that are encoded together: enough for efficient products, and what they come to stays
+    /// in the processor's cache.
+    private static let chunk = 32
 
     /// - Parameter folder: What to call it in an error.
     /// - Throws: When it is not a TopK SAE over `inputSize` values, or normalises its input.
@@ -68,40 +84,67 @@ public final class SparseAutoencoder: Sendable {
     ///     strongest first.
     ///   - values: receives f̂ = relu(f)/‖relu(f)‖ beside them, same shape, dimensionless.
     /// - Complexity: One product [count, inputSize]·[inputSize, latentCount] and a selection;
-    ///   allocates the product.
+    ///   allocates nothing once as many positions have been encoded.
     func encode(
         _ hidden: Span<Float>, count: Int, latents: inout [Int32], values: inout [Float]
     ) {
-        var activations = [Float](repeating: 0, count: count * latentCount)
-        var scratch = [Float](repeating: 0, count: count > 1 ? count * inputSize : 0)
+        latents.removeAll(keepingCapacity: true)
+        values.removeAll(keepingCapacity: true)
+        var scratch = waiting.withLock { $0.popLast() } ?? makeScratch(rows: min(count, Self.chunk))
+        for start in stride(from: 0, to: count, by: Self.chunk) {
+            let rows = min(Self.chunk, count - start)
+            if scratch.activations.count < rows * latentCount {
+                scratch = makeScratch(rows: rows)
+            }
+            activate(
+                hidden.extracting(start * inputSize..<(start + rows) * inputSize), rows,
+                &scratch.rows, into: &scratch.activations)
+            for row in 0..<rows {
+                select(row, scratch.activations, &scratch.top, &latents, &values)
+            }
+        }
+        waiting.withLock { [scratch] in $0.append(scratch) }
+    }
+
+    private func makeScratch(rows: Int) -> Scratch {
+        Scratch(
+            activations: [Float](repeating: 0, count: rows * latentCount),
+            rows: [Float](repeating: 0, count: rows * inputSize))
+    }
+
+    private func activate(
+        _ hidden: Span<Float>, _ rows: Int, _ scratch: inout [Float],
+        into activations: inout [Float]
+    ) {
         var output = activations.mutableSpan
         var room = scratch.mutableSpan
         encoder.multiply(
-            hidden, rows: count, strideX: inputSize, scratch: &room, into: &output,
+            hidden, rows: rows, strideX: inputSize, scratch: &room, into: &output,
             strideY: latentCount)
         let encoderBias = encoderBias
-        for row in 0..<count {
+        for row in 0..<rows {
             var all = output._mutatingExtracting(row * latentCount..<(row + 1) * latentCount)
             VectorKernels.addScaled(encoderBias.span, 1, to: &all)
         }
-        latents.removeAll(keepingCapacity: true)
-        values.removeAll(keepingCapacity: true)
-        var top: [Int32] = []
-        for row in 0..<count {
-            let start = row * latentCount
-            let whole = activations.span
-            let all = whole.extracting(start..<(start + latentCount))
-            TopK.indices(of: all, count: activeCount, into: &top)
-            var squares: Float = 1e-9
-            for latent in top {
-                let value = max(0, all[Int(latent)])
-                squares += value * value
-            }
-            let scale = 1 / squares.squareRoot()
-            for latent in top {
-                latents.append(latent)
-                values.append(max(0, all[Int(latent)]) * scale)
-            }
+    }
+
+    private func select(
+        _ row: Int, _ activations: [Float], _ top: inout [Int32], _ latents: inout [Int32],
+        _ values: inout [Float]
+    ) {
+        let start = row * latentCount
+        TopK.indices(
+            of: activations.span.extracting(start..<start + latentCount), count: activeCount,
+            into: &top)
+        var squares: Float = 1e-9
+        for latent in top {
+            let value = max(0, activations[start + Int(latent)])
+            squares += value * value
+        }
+        let scale = 1 / squares.squareRoot()
+        for latent in top {
+            latents.append(latent)
+            values.append(max(0, activations[start + Int(latent)]) * scale)
         }
     }
 }

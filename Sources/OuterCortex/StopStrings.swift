@@ -58,8 +58,11 @@ struct StopScanner {
     private(set) var emitted = ""
     private(set) var isStopped = false
 
-    init(stop: StopStrings) {
+    /// - Parameter room: bytes that the text will likely have.
+    init(stop: StopStrings, room: Int = 0) {
         patterns = stop.patterns
+        held.reserveCapacity(64)
+        emitted.reserveCapacity(room)
         matched = [Int](repeating: 0, count: patterns.count)
     }
 

@@ -14,6 +14,10 @@ struct SynapticLearner {
     private var layer: LayerLearner?
     /// Scratch of the matrix site, shape [hidden].
     private var post: [Float]
+    /// Scratch of the feature site: post_j of each token with an error, and whether the latent has a
+    /// synapse onto it.
+    private var posts: [Float] = []
+    private var seen: [Bool] = []
 
     /// A latent above this was at work, for familiarity.
     private static let activityThreshold: Float = 0.05
@@ -24,7 +28,11 @@ struct SynapticLearner {
         self.rule = rule ?? cortex.rule
         zone = cortex.zone
         layer = self.rule.layer.isOn ? LayerLearner(cortex: cortex) : nil
-        errors = ErrorTargets(vocabularySize: cortex.inner.config.vocabularySize)
+        errors = ErrorTargets(
+            vocabularySize: cortex.inner.config.vocabularySize,
+            protected: zone.protected.tokens.count)
+        posts.reserveCapacity(ErrorTargets.limit)
+        seen.reserveCapacity(ErrorTargets.limit)
         post = [Float](repeating: 0, count: cortex.inner.config.hiddenSize)
     }
 
@@ -126,9 +134,31 @@ struct SynapticLearner {
         guard site.isOn else { return }
         let strength = reward * surprise(site)
         let change = site.change(reward: strength)
+        posts.removeAll(keepingCapacity: true)
+        for index in errors.tokens.indices {
+            posts.append(errors.post(index, prediction: site.prediction))
+        }
+        guard site.eligibility > 0 else {
+            learn(
+                &sites.features, slice.latents(row), slice.values(row), change: change,
+                strength: strength)
+            return
+        }
+        let traced = traces.features(
+            slice.latents(row), slice.values(row), eligibility: site.eligibility)
+        learn(
+            &sites.features, traced.latents[...], traced.values[...], change: change,
+            strength: strength)
+    }
+
+    private mutating func learn(
+        _ features: inout FeatureSynapses, _ latents: ArraySlice<Int32>,
+        _ values: ArraySlice<Float>,
+        change: SynapticChange, strength: Float
+    ) {
+        let site = rule.feature
         let slowing = site.usageScale > 0 ? 1 / site.usageScale : 0
-        let errors = errors
-        let posts = errors.tokens.indices.map { errors.post($0, prediction: site.prediction) }
+        let (errors, posts, zone) = (errors, posts, zone)
         func learn(_ synapse: inout Synapse, _ pre: Float, _ post: Float) {
             let use = strength * pre * post
             synapse.usage += use * use
@@ -136,13 +166,11 @@ struct SynapticLearner {
             let step = slowed * change(weight: synapse.weight, pre: pre, post: post)
             synapse.weight = zone.squashed(synapse.weight, adding: step, cap: site.cap)
         }
-        var seen = [Bool](repeating: false, count: posts.count)
-        let active = traces.features(
-            slice.latents(row), slice.values(row), eligibility: site.eligibility)
-        for (latent, value) in zip(active.latents, active.values)
+        for (latent, value) in zip(latents, values)
         where value > 0 && !zone.protected.hasLatent(latent) {
-            for index in seen.indices { seen[index] = false }
-            sites.features.update(latent: latent) { synapses in
+            seen.removeAll(keepingCapacity: true)
+            seen.append(contentsOf: repeatElement(false, count: posts.count))
+            features.update(latent: latent) { synapses in
                 for position in synapses.indices {
                     guard let index = errors.index(of: synapses[position].token) else { continue }
                     seen[index] = true
@@ -230,7 +258,8 @@ struct SynapticLearner {
         let active = zip(slice.latents(row), slice.values(row)).prefix(site.indexedLatents)
         sites.episodes.append(
             Episode(
-                key: Array(slice.key(row)), latents: active.filter { $0.1 > 0 }.map { $0.0 },
+                key: Array(slice.keys[slice.keyRange(row)]),
+                latents: active.filter { $0.1 > 0 }.map { $0.0 },
                 token: target), capacity: site.capacity, isKept: site.isPersisted)
     }
 

@@ -266,7 +266,7 @@ struct Completion: Sendable {
             with: session.engram)
         var work = CortexWork<Generation> {
             let isFinished = task.advance()
-            for piece in task.takeOutput() {
+            task.takeOutput { piece in
                 let piece = described(piece, of: choice, cortex.tokenizer)
                 transcript?.note(piece)
                 events.yield(.piece(piece))

@@ -86,9 +86,9 @@ struct EpisodicMemoryTests {
     }
 
     private func tokens(_ memory: EpisodicMemory, latent: Int32) -> [Int32] {
-        var found: [Int32] = []
-        memory.forEach(latent: latent) { found.append(memory.token(at: $0)) }
-        return found
+        var search = EpisodicMemory.Search()
+        search.run(in: memory, latents: [latent], values: [1], atMost: 1, enough: 1)
+        return search.places.map { memory.token(at: Int($0)) }
     }
 
     @Test(
@@ -163,7 +163,8 @@ struct EpisodicMemoryTests {
                 Episode(key: key, latents: [0], token: Int32(number)), capacity: 8, isKept: false)
         }
         var found = [Float](repeating: 9, count: 4)
-        memory.similarities(at: [0, 1, 2, 3], to: [0.6, 0.8, 0], into: &found)
+        let query: [Float] = [0.6, 0.8, 0]
+        memory.similarities(at: [0, 1, 2, 3], to: query.span, into: &found)
         for (value, expected) in zip(found, [Float(1), 0, -1, 0]) {
             #expect(abs(value - expected) < 0.01)
         }

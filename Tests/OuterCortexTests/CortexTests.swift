@@ -12,6 +12,15 @@ extension CortexTask {
     func run() { while !advance() {} }
 }
 
+extension GenerationTask {
+    /// The pieces that came since the last call.
+    func output() -> [GeneratedPiece] {
+        var pieces: [GeneratedPiece] = []
+        takeOutput { pieces.append($0) }
+        return pieces
+    }
+}
+
 extension Cortex {
     func encode(_ text: String) -> [TokenID] {
         tokenizer.encode(text)

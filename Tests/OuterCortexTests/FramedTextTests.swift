@@ -97,7 +97,7 @@ struct FramedTextTests {
                     with: cortex.emptyEngram())
                 task.run()
                 #expect(task.result.promptTokens == prompt.count)
-                return try #require(task.takeOutput().flatMap(\.tokens).first)
+                return try #require(task.output().flatMap(\.tokens).first)
             }
             for prompt in [text, before + text] {
                 let token = try first(prompt)

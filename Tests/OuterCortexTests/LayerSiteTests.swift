@@ -192,8 +192,8 @@ final class LayerSiteTests {
                 prompt: prompt, maxTokens: 16, sampling: SamplingOptions(temperature: 0), seed: 1,
                 topLogprobs: 0), with: engram)
         var generated: [GeneratedToken] = []
-        while !task.advance() { generated += task.takeOutput().flatMap(\.tokens) }
-        generated += task.takeOutput().flatMap(\.tokens)
+        while !task.advance() { generated += task.output().flatMap(\.tokens) }
+        generated += task.output().flatMap(\.tokens)
         #expect(generated.count > 4)
         let scoring = cortex.startScoring(prompt + generated.map(\.token), with: engram)
         scoring.run()

@@ -33,7 +33,7 @@ final class RepetitionPenaltyTests {
                 topLogprobs: size),
             with: engram)
         task.run()
-        let described = task.takeOutput().flatMap(\.tokens)
+        let described = task.output().flatMap(\.tokens)
         let rows = described.map { token in
             var row = [Float](repeating: 0, count: size)
             for (token, logprob) in token.top { row[token.index] = Float(logprob) }

@@ -83,7 +83,8 @@ struct VitalsTests {
     private func step(_ token: Int32, hidden: [Float]) -> VitalsProbe.Step {
         let output: [Float] = [0.5, 0.25, 0.25]
         return VitalsProbe.Step(
-            token: token, hidden: hidden, output: output, logProbabilities: output.map { log($0) },
+            token: token, hidden: hidden, row: hidden.indices, output: output,
+            logProbabilities: output.map { log($0) },
             frozenEntropy: 0.75, drift: Double(token), divergence: 0.5 * Double(token))
     }
 

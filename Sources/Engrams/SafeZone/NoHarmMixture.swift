@@ -47,35 +47,44 @@ public struct NoHarmMixture: Sendable {
     /// - Parameters:
     ///   - frozen: p0, shape [vocabulary], sums to 1.
     ///   - adapted: p, shape [vocabulary]; when it holds NaN or an infinity, the output is p0.
-    ///   - output: receives the mixture, shape [vocabulary].
-    /// - Complexity: O(vocabulary), 12 times that when the KL cap binds; allocates nothing.
+    ///   - output: receives the mixture, shape [vocabulary]; nothing where it is empty.
+    /// - Complexity: One pass over the vocabulary, 12 when the KL cap binds; allocates nothing.
     public mutating func mix(
         frozen: [Float], adapted: [Float], into output: inout [Float]
     ) -> Outcome {
-        var share = Float(min(trust, zone.maximumTrust))
-        if !VectorKernels.isFinite(adapted.span) { share = 0 }
-        func divergence(at share: Float, _ output: inout [Float]) -> Float {
+        func divergence(at share: Float, of other: [Float], _ output: inout [Float]) -> Float {
             var mixed = output.mutableSpan
-            guard share > 0 else {
-                VectorKernels.mix(frozen.span, frozen.span, weight: 0, into: &mixed)
-                return 0
-            }
-            VectorKernels.mix(frozen.span, adapted.span, weight: share, into: &mixed)
-            return max(0, VectorKernels.klDivergence(mixed.span, frozen.span))
+            return VectorKernels.mixedDivergence(
+                frozen.span, other.span, weight: share, into: &mixed)
         }
+        var share = Float(min(trust, zone.maximumTrust))
         // The margin is for the rounding of a sum over the vocabulary.
         let limit = Float(zone.maximumDivergence) * 0.9999
-        var found = divergence(at: share, &output)
-        if !(found <= limit) {
+        var found = divergence(at: share, of: adapted, &output)
+        if !(found <= limit), !VectorKernels.isFinite(adapted.span) { share = 0 }
+        if share > 0, !(found <= limit) {
             var (low, high) = (Float(0), share)
             for _ in 0..<10 {
                 let middle = (low + high) / 2
-                if divergence(at: middle, &output) <= limit { low = middle } else { high = middle }
+                let isWithin = divergence(at: middle, of: adapted, &output) <= limit
+                if isWithin { low = middle } else { high = middle }
             }
             share = low
-            found = divergence(at: share, &output)
+            found = divergence(at: share, of: adapted, &output)
         }
-        let outcome = Outcome(strength: share, divergence: found)
+        if share == 0 {
+            // Weight 0 would still take in what is not finite.
+            _ = divergence(at: 0, of: frozen, &output)
+            found = 0
+        }
+        return outcome(share, max(0, found))
+    }
+
+    /// What `mix` comes to where the adapted distribution is the frozen one.
+    public mutating func keep() -> Outcome { outcome(Float(min(trust, zone.maximumTrust)), 0) }
+
+    private mutating func outcome(_ strength: Float, _ divergence: Float) -> Outcome {
+        let outcome = Outcome(strength: strength, divergence: divergence)
         mixed = outcome
         return outcome
     }

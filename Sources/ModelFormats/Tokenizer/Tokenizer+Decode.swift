@@ -35,6 +35,7 @@ public struct StreamingDecoder: Sendable {
     public init(_ tokenizer: Tokenizer, skippingSpecialTokens: Bool = true) {
         self.tokenizer = tokenizer
         skipsSpecialTokens = skippingSpecialTokens
+        pending.reserveCapacity(64)
     }
 
     /// Whether bytes of an unfinished character are held back.
@@ -47,8 +48,9 @@ public struct StreamingDecoder: Sendable {
         let bytes = tokenizer.byteSlice(of: token)
         if !pending.isEmpty, let first = bytes.first {
             // An unfinished character that the token does not go on with becomes one U+FFFD.
-            let both = String(decoding: pending + [first], as: UTF8.self)
-            tokenStart += both.unicodeScalars.count - 1
+            pending.append(first)
+            tokenStart += String(decoding: pending, as: UTF8.self).unicodeScalars.count - 1
+            pending.removeLast()
         }
         pending.append(contentsOf: bytes)
         let complete = pending.count - Self.unfinishedCount(pending)
@@ -69,7 +71,7 @@ public struct StreamingDecoder: Sendable {
         for count in 1...3 where count <= bytes.count {
             let tail = bytes[(bytes.count - count)...]
             guard let first = tail.first, first & 0xc0 != 0x80 else { continue }
-            return isProperPrefix(Array(tail)) ? count : 0
+            return isProperPrefix(tail) ? count : 0
         }
         return 0
     }
@@ -78,10 +80,10 @@ public struct StreamingDecoder: Sendable {
     ///
     /// The second byte's range excludes overlong forms, surrogates and values over U+10FFFF
     /// (Unicode, table 3-7): such a beginning is broken already and is not waited for.
-    private static func isProperPrefix(_ bytes: [UInt8]) -> Bool {
+    private static func isProperPrefix(_ bytes: ArraySlice<UInt8>) -> Bool {
         let length: Int
         let second: ClosedRange<UInt8>
-        switch bytes[0] {
+        switch bytes[bytes.startIndex] {
         case 0xc2...0xdf: (length, second) = (2, 0x80...0xbf)
         case 0xe0: (length, second) = (3, 0xa0...0xbf)
         case 0xed: (length, second) = (3, 0x80...0x9f)
@@ -91,6 +93,7 @@ public struct StreamingDecoder: Sendable {
         case 0xf4: (length, second) = (4, 0x80...0x8f)
         default: return false
         }
-        return bytes.count < length && (bytes.count < 2 || second.contains(bytes[1]))
+        return bytes.count < length
+            && (bytes.count < 2 || second.contains(bytes[bytes.startIndex + 1]))
     }
 }

@@ -244,7 +244,7 @@ public final class AdapterExportTask: CortexTask {
         let alone = frozenReader()
         alone.constant = content.direction
         return Reading(
-            pass: TextPass(cortex: cortex, tokens: texts[current]), alone: alone,
+            pass: TextPass(cortex: cortex, tokens: texts[current], keepsOutput: true), alone: alone,
             slice: FrozenSlice(cortex: cortex), aloneSlice: FrozenSlice(cortex: cortex))
     }
 

@@ -2,14 +2,15 @@ import Kernels
 
 /// Gathers the vitals of one answer while it is generated, from what decoding has at hand.
 ///
-/// Memory: one entry per token for the 3-grams, 16 KB for the rank. Time a token: three passes over
+/// Memory: 4 KB for the 3-grams, 16 KB for the rank; allocates nothing later. Time a token: three passes over
 /// the vocabulary, about 1 % of decoding on the shipped core.
 struct VitalsProbe {
     /// What one step of decoding computed.
     struct Step {
         var token: Int32
-        /// The final hidden state, shape [hidden].
+        /// Where the final hidden state is, shape [hidden], among those of other positions.
         var hidden: [Float]
+        var row: Range<Int>
         /// p and ln p of what left, shape [vocabulary].
         var output: [Float]
         var logProbabilities: [Float]
@@ -36,7 +37,7 @@ struct VitalsProbe {
     mutating func add(_ step: Step) {
         tokens += 1
         repetition.add(step.token)
-        addDirection(step.hidden)
+        addDirection(step.hidden, step.row)
         entropy -= Double(VectorKernels.dot(step.output.span, step.logProbabilities.span))
         frozenEntropy += step.frozenEntropy
         drift += step.drift
@@ -45,12 +46,18 @@ struct VitalsProbe {
         rank.add(step.output)
     }
 
-    private mutating func addDirection(_ hidden: [Float]) {
-        if directions.isEmpty { directions = [Float](repeating: 0, count: hidden.count) }
-        let norm = VectorKernels.dot(hidden.span, hidden.span).squareRoot()
+    private mutating func addDirection(_ states: [Float], _ row: Range<Int>) {
+        if directions.isEmpty { directions = [Float](repeating: 0, count: row.count) }
+        let hidden = states.span.extracting(row)
+        let norm = VectorKernels.dot(hidden, hidden).squareRoot()
         guard norm > 0, norm.isFinite else { return }
-        VectorKernels.addScaled(hidden, 1 / norm, to: &directions)
+        Self.add(hidden, 1 / norm, to: &directions)
         directionCount += 1
+    }
+
+    private static func add(_ x: Span<Float>, _ scale: Float, to sum: inout [Float]) {
+        var all = sum.mutableSpan
+        VectorKernels.addScaled(x, scale, to: &all)
     }
 
     /// Mean cosine over pairs, from the sum alone: ‖Σû‖² = n + Σ_{i≠j} cos(h_i, h_j).
@@ -80,21 +87,26 @@ struct RepetitionCount {
     /// may come back to its subject.
     static let window = 256
 
-    private struct Trigram: Hashable { var first, second, third: Int32 }
+    private typealias Trigram = SIMD4<Int32>
 
-    private var last: [Trigram: Int] = [:]
+    /// The newest `window` of them, in a ring.
+    private var ring: [Trigram] = []
     private var newest: (Int32, Int32) = (0, 0)
     private var tokens = 0
     private var repeated = 0
 
+    init() { ring.reserveCapacity(Self.window) }
+
+    /// - Complexity: O(window); allocates nothing.
     mutating func add(_ token: Int32) {
         tokens += 1
         if tokens >= 3 {
-            let trigram = Trigram(first: newest.0, second: newest.1, third: token)
-            if let earlier = last.updateValue(tokens, forKey: trigram),
-                tokens - earlier <= Self.window
-            {
-                repeated += 1
+            let trigram = Trigram(newest.0, newest.1, token, 0)
+            if ring.contains(trigram) { repeated += 1 }
+            if ring.count < Self.window {
+                ring.append(trigram)
+            } else {
+                ring[(tokens - 3) % Self.window] = trigram
             }
         }
         newest = (newest.1, token)
@@ -119,36 +131,50 @@ struct DistributionRank {
     static let samplesMinimum = 8
     private static let sketchSize = 256
 
-    private var samples: [[Float]] = []
+    /// Shape [sampleCount, sketchSize]; room for all from the start.
+    private var samples: [Float] = []
     private var spacing = 4
     private var steps = 0
 
-    var sampleCount: Int { samples.count }
+    init() { samples.reserveCapacity(Self.samplesMaximum * Self.sketchSize) }
+
+    var sampleCount: Int { samples.count / Self.sketchSize }
 
     /// - Parameter distribution: p, shape [vocabulary].
     /// - Complexity: O(vocabulary) for a step that is sampled, O(1) for the others.
     mutating func add(_ distribution: [Float]) {
         defer { steps += 1 }
         guard steps % spacing == 0 else { return }
-        if samples.count == Self.samplesMaximum {
-            samples = stride(from: 0, to: samples.count, by: 2).map { samples[$0] }
+        if sampleCount == Self.samplesMaximum {
+            thin()
             spacing *= 2
             guard steps % spacing == 0 else { return }
         }
-        samples.append(Self.sketch(of: distribution))
+        addSketch(of: distribution)
+    }
+
+    /// Keeps every second sample.
+    private mutating func thin() {
+        let size = Self.sketchSize
+        for kept in 1..<Self.samplesMaximum / 2 {
+            for index in 0..<size {
+                samples[kept * size + index] = samples[2 * kept * size + index]
+            }
+        }
+        samples.removeLast(Self.samplesMaximum / 2 * size)
     }
 
     /// Each entry's square root, added with a sign to one of 256 places; both from a hash of its
     /// index, the same in every sample. A plain product would give neighbours opposite signs and
     /// cancel what all distributions share.
-    private static func sketch(of distribution: [Float]) -> [Float] {
-        var sketch = [Float](repeating: 0, count: sketchSize)
+    private mutating func addSketch(of distribution: [Float]) {
+        let start = samples.count
+        samples.append(contentsOf: repeatElement(0, count: Self.sketchSize))
         for index in distribution.indices {
-            let hash = mixed(UInt32(truncatingIfNeeded: index))
+            let hash = Self.mixed(UInt32(truncatingIfNeeded: index))
             let root = distribution[index].squareRoot()
-            sketch[Int(hash >> 24)] += hash & 0x80_0000 == 0 ? root : -root
+            samples[start + Int(hash >> 24)] += hash & 0x80_0000 == 0 ? root : -root
         }
-        return sketch
     }
 
     /// MurmurHash3's finalizer (Appleby 2011).
@@ -160,15 +186,20 @@ struct DistributionRank {
 
     /// 1 to `sampleCount`; nil below eight samples.
     var effectiveRank: Double? {
-        guard samples.count >= Self.samplesMinimum else { return nil }
+        let (count, size) = (sampleCount, Self.sketchSize)
+        guard count >= Self.samplesMinimum else { return nil }
         var (trace, squares) = (0.0, 0.0)
-        for (row, one) in samples.enumerated() {
-            for (column, other) in samples[...row].enumerated() {
-                let product = Double(VectorKernels.dot(one.span, other.span))
+        let all = samples.span
+        for row in 0..<count {
+            for column in 0...row {
+                let product = Double(
+                    VectorKernels.dot(
+                        all.extracting(row * size..<(row + 1) * size),
+                        all.extracting(column * size..<(column + 1) * size)))
                 if column == row { trace += product }
                 squares += (column == row ? 1 : 2) * product * product
             }
         }
-        return squares > 0 ? min(Double(samples.count), trace * trace / squares) : nil
+        return squares > 0 ? min(Double(count), trace * trace / squares) : nil
     }
 }
