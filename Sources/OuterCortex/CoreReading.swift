@@ -16,8 +16,10 @@ public final class CoreReading {
     private let cortex: Cortex
     let cache: KVCache
     private var state = State.idle
-    /// Those that were asked for.
+    /// Those that were asked for, drafted ones last.
     private var tokens: [TokenID] = []
+    /// How many of them are guesses: read so that what follows them is known if they come.
+    private(set) var draftCount = 0
     /// Room for one.
     private var segments: [PassSegment] = []
     /// Places in the tokens.
@@ -38,6 +40,7 @@ public final class CoreReading {
         self.cortex = cortex
         self.cache = cache
         slice = FrozenSlice(cortex: cortex)
+        tokens.reserveCapacity(1 + Drafter.longest)
     }
 
     /// Whether something is asked for, read or not.
@@ -46,20 +49,27 @@ public final class CoreReading {
     public var isDone: Bool { state == .done }
     /// How many tokens.
     public var count: Int { positions.count }
+    /// How many of them are needed.
+    public var neededCount: Int { positions.count - draftCount }
 
     /// Asks for the tokens behind those in the cache.
     /// - Parameters:
     ///   - positions: places in `tokens`, at least one; cut to the `longest` that may be.
+    ///   - drafts: guesses of what stands behind `tokens`; only where `positions` end there.
     ///   - layer: the synapses under which they will be read.
     /// - Precondition: what was asked for before has been taken.
     func ask(
-        for positions: Range<Int>, of tokens: [TokenID], layer: LayerSynapses, _ wants: Wants
+        for positions: Range<Int>, of tokens: [TokenID], drafts: [TokenID] = [],
+        layer: LayerSynapses, _ wants: Wants
     ) {
         precondition(state == .idle, "a reading was not taken")
         let longest = cortex.rule.layer.isOn ? LayerRule.longestChunk : Self.longest
-        self.positions = positions.prefix(longest)
+        let needed = positions.prefix(longest)
+        draftCount = needed == positions ? min(drafts.count, longest - needed.count) : 0
+        self.positions = needed.lowerBound..<needed.upperBound + draftCount
         self.tokens.removeAll(keepingCapacity: true)
-        self.tokens += tokens[self.positions]
+        self.tokens += tokens[needed]
+        self.tokens += drafts.prefix(draftCount)
         self.wants = wants
         let taps = cortex.taps(layer)
         // An equal set of taps keeps its storage.
@@ -73,9 +83,16 @@ public final class CoreReading {
         guard state == .asked, count > 0, count < self.count, !cortex.rule.layer.isOn else {
             return
         }
+        draftCount = max(0, draftCount - (self.count - count))
         positions = positions.prefix(count)
         tokens.removeLast(tokens.count - count)
     }
+
+    /// Leaves the guesses out: where many share a pass, a row is no longer nearly free.
+    public func dropDrafts() { shorten(to: neededCount) }
+
+    /// The token that was read at a position.
+    func token(at position: Int) -> TokenID { tokens[position - positions.lowerBound] }
 
     /// Has it read alone unless it was; it may be asked for more then.
     func take() {
@@ -85,6 +102,7 @@ public final class CoreReading {
     }
 
     fileprivate func readAlone() {
+        let start = ContinuousClock.now
         segments.append(segment())
         cortex.inner.forward(&segments, hidden: &slice.hidden)
         slice.taps = segments[0].taps
@@ -94,6 +112,9 @@ public final class CoreReading {
             cortex.inner.unembed(slice.hidden, count: count, logits: &slice.logits)
         }
         finish()
+        if wants.contains(.logits) {
+            cortex.rowCost.note(rows: count, took: start.duration(to: .now))
+        }
     }
 
     /// As a part of a pass; takes the taps along, so that their storage is used again.

@@ -22,6 +22,8 @@ public final class Cortex: Sendable {
     /// The places in the middle of the network whose residual stream every reading brings along
     /// (`FrozenSlice.streams`), each by the number of blocks before it; none cost nothing.
     public let tappedBlocks: [Int]
+    /// What rows of small passes take on this machine.
+    let rowCost = RowCost()
     /// nil while the rule has the layer site off.
     let layerHook: LayerHook?
     /// What stands before a text that is observed or measured; never empty.

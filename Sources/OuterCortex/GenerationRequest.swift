@@ -5,6 +5,16 @@ public import ModelFormats
 public struct GenerationRequest: Sendable {
     public enum Mode: Sendable { case adapted, frozen }
 
+    /// Whether to read guesses of the next tokens along, by the engram's sequence synapses. The answer
+    /// is the same in any case.
+    public enum Drafting: Sendable {
+        /// Where it pays on this machine.
+        case whenFaster
+        case off
+        /// Wherever the engram has a guess.
+        case always
+    }
+
     /// What the tokenizer puts before a text is put before it, unless it is there.
     public var prompt: [TokenID]
     /// At most this many tokens; fewer where the context ends.
@@ -16,10 +26,12 @@ public struct GenerationRequest: Sendable {
     public var mode: Mode
     /// Likeliest tokens to report per token; nil reports no log-probabilities at all.
     public var topLogprobs: Int?
+    public var drafting: Drafting
 
     public init(
         prompt: [TokenID], maxTokens: Int, sampling: SamplingOptions, seed: UInt64,
-        stop: StopStrings = StopStrings(), mode: Mode = .adapted, topLogprobs: Int? = nil
+        stop: StopStrings = StopStrings(), mode: Mode = .adapted, topLogprobs: Int? = nil,
+        drafting: Drafting = .whenFaster
     ) {
         self.prompt = prompt
         self.maxTokens = maxTokens
@@ -28,6 +40,7 @@ public struct GenerationRequest: Sendable {
         self.stop = stop
         self.mode = mode
         self.topLogprobs = topLogprobs
+        self.drafting = drafting
     }
 }
 
@@ -63,4 +76,7 @@ public struct Generation: Sendable {
     public var adaptation: Adaptation
     /// Nil in mode frozen, and for an answer without a token.
     public var vitals: GenerationVitals?
+    /// Guesses of the answer's tokens that were read along, and those that came true.
+    public var draftedTokens = 0
+    public var acceptedTokens = 0
 }

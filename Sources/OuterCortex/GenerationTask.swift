@@ -5,7 +5,7 @@ import Kernels
 import ModelFormats
 
 /// Generates one answer: a slice of the prompt or one of its positions, then one token, at each
-/// `advance`.
+/// `advance`. A token that was read along as a guess, and came, needs no pass of its own.
 public final class GenerationTask: CortexTask {
     private let cortex: Cortex
     private let request: GenerationRequest
@@ -17,8 +17,13 @@ public final class GenerationTask: CortexTask {
     /// The prompt in its context, then the completion.
     private var tokens: [TokenID]
     private var history: [Int32]
-    /// Tokens whose hidden states are in the cache.
+    /// Tokens whose hidden states are in the cache, guesses of the next ones included.
     private var read = 0
+    private var drafter: Drafter
+    /// Whether guesses are read along: a layer site would have to read them too.
+    private let drafts: Bool
+    private var draftedTokens = 0
+    private var acceptedTokens = 0
     /// Of the prompt's positions that are read, those that the mixture has judged.
     private var judged = 0
     private var text: StopScanner
@@ -40,6 +45,8 @@ public final class GenerationTask: CortexTask {
         self.cortex = cortex
         self.request = request
         sites = request.mode == .frozen ? PlasticSites() : engram.sites
+        drafts = !sites.sequences.isEmpty && sites.layer.isEmpty && !cortex.rule.layer.isOn
+        drafter = Drafter(policy: request.drafting)
         tokens = cortex.context(of: request.prompt)
         promptLength = tokens.count
         let room = min(cortex.inner.config.contextLength, promptLength + max(0, request.maxTokens))
@@ -84,8 +91,13 @@ public final class GenerationTask: CortexTask {
             reading.ask(for: read..<promptLength - 1, of: tokens, layer: sites.layer, wants)
             return reading
         }
+        if drafts {
+            drafter.draft(
+                after: history, atMost: max(0, reading.cache.capacity - 1 - tokens.count),
+                from: sites.sequences, orders: cortex.rule.orderRates.count, cost: cortex.rowCost)
+        }
         reading.ask(
-            for: read..<tokens.count, of: tokens, layer: sites.layer, wants)
+            for: read..<tokens.count, of: tokens, drafts: drafter.tokens, layer: sites.layer, wants)
         return reading
     }
 
@@ -115,7 +127,7 @@ public final class GenerationTask: CortexTask {
         return Generation(
             text: text.emitted, tokens: Array(tokens[promptLength...]),
             promptTokens: request.prompt.count, end: end, adaptation: sums.adaptation,
-            vitals: probe?.vitals)
+            vitals: probe?.vitals, draftedTokens: draftedTokens, acceptedTokens: acceptedTokens)
     }
 
     /// Reads a slice of the prompt, and lets the mixture judge the adapted model on it: an engram
@@ -137,7 +149,12 @@ public final class GenerationTask: CortexTask {
 
     private func generateToken() {
         let position = tokens.count - 1
-        takeReading()
+        if position >= read {
+            takeReading()
+        } else if drafts {
+            drafter.continueGuessing(
+                after: history, from: sites.sequences, orders: cortex.rule.orderRates.count)
+        }
         let row = position - slice.positions.lowerBound
         predict(position: position, row: row)
         if needsLogProbabilities {
@@ -149,6 +166,7 @@ public final class GenerationTask: CortexTask {
             finish(.stop)
             return
         }
+        if drafts { judgeDraft(token) }
         tokens.append(token)
         history.append(token.rawValue)
         probe?.add(step(token, outcome, row: row))
@@ -179,8 +197,22 @@ public final class GenerationTask: CortexTask {
             logits: slice.logits.span.extracting(slice.rowRange(row)), history: tokens[...])
     }
 
+    /// Of the guesses that were read along, the first must be the token that came; else all of them
+    /// are given back.
+    private func judgeDraft(_ token: TokenID) {
+        drafter.judge(token)
+        guard read > tokens.count else { return }
+        if reading.token(at: tokens.count) == token {
+            acceptedTokens += 1
+        } else {
+            reading.cache.truncate(to: tokens.count)
+            read = tokens.count
+        }
+    }
+
     private func takeReading() {
         guard let reading = asks else { preconditionFailure("nothing to read") }
+        draftedTokens += reading.draftCount
         reading.take()
         read = reading.positions.upperBound
         layer.read(

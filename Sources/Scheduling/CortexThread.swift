@@ -265,12 +265,20 @@ final class CortexThread: Sendable {
         guard reader != nil, let first = begun[task]?.asks(), !first.isDone else { return [] }
         let others = state.withLock { $0.planner.others(than: task) }
         if !others.isEmpty { first.shorten(to: Self.rowsOfOne) }
+        let decodes = first.neededCount == 1
         var readings = [first]
         var sharers: [Int] = []
         var rows = first.count
         for other in others where rows < Self.rowsMaximum {
             guard let reading = begun[other]?.asks(), !reading.isDone else { continue }
-            if first.count > 1 { reading.shorten(to: min(first.count, Self.rowsMaximum - rows)) }
+            if decodes, reading.neededCount == 1 {
+                // A pass that several share has rows enough: guesses would only cost.
+                rows -= first.count - first.neededCount
+                first.dropDrafts()
+                reading.dropDrafts()
+            } else if !decodes {
+                reading.shorten(to: min(first.count, Self.rowsMaximum - rows))
+            }
             guard reading.count <= first.count, rows + reading.count <= Self.rowsMaximum
             else { continue }
             rows += reading.count

@@ -108,6 +108,9 @@ public struct Statistics: Sendable {
     public var scoredTokens = 0
     public var promptTokens = 0
     public var generatedTokens = 0
+    /// Guesses of answers' tokens that were read along, and those of them that came true.
+    public var draftedTokens = 0
+    public var acceptedTokens = 0
     public var learningEvents = 0
     /// Of these, verdicts on answers.
     public var feedbackEvents = 0

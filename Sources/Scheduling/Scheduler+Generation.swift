@@ -156,6 +156,8 @@ extension Scheduler {
                 for try await (number, answer) in group {
                     answers[number] = answer
                     counts.generatedTokens += answer.tokens.count
+                    counts.draftedTokens += answer.draftedTokens
+                    counts.acceptedTokens += answer.acceptedTokens
                 }
             }
         }

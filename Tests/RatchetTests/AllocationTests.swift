@@ -12,12 +12,12 @@ struct AllocationTests {
 
     /// The share of a reading's few, and what a longer text and more synapses take.
     private static let ofShippedCore: [Workload: Double] = [
-        .prefill: 0.05, .decodeFrozen: 0, .decodeAdapted: 0, .score: 0.1,
+        .prefill: 0.05, .decodeFrozen: 0, .decodeAdapted: 0, .decodeDrafted: 0, .score: 0.1,
         .learn: 9.5,
     ]
     /// Its random bytes are no characters, which take room to mend.
     private static let ofTinyCore: [Workload: Double] = [
-        .prefill: 0.2, .decodeFrozen: 0.5, .decodeAdapted: 1.5, .score: 0.1,
+        .prefill: 0.2, .decodeFrozen: 0.5, .decodeAdapted: 1.5, .decodeDrafted: 1.5, .score: 0.1,
         .learn: 0.1,
     ]
 

@@ -9,6 +9,8 @@ public enum Workload: String, CaseIterable, Sendable {
     case prefill
     case decodeFrozen = "decode_frozen"
     case decodeAdapted = "decode_adapted"
+    /// Every guess that the engram has is read along, whether it pays or not.
+    case decodeDrafted = "decode_drafted"
     case score
     case learn
 
@@ -55,12 +57,13 @@ public enum Workload: String, CaseIterable, Sendable {
                 cortex.inner.forward(part, cache: cache, hidden: &hidden)
                 return part.count
             }
-        case .decodeFrozen, .decodeAdapted:
+        case .decodeFrozen, .decodeAdapted, .decodeDrafted:
             var sampling = SamplingOptions()
             (sampling.temperature, sampling.topP) = (0.8, 0.95)
             let request = GenerationRequest(
                 prompt: Self.text(cortex, count: 16), maxTokens: min(count, context - 18),
-                sampling: sampling, seed: 7, mode: self == .decodeFrozen ? .frozen : .adapted)
+                sampling: sampling, seed: 7, mode: self == .decodeFrozen ? .frozen : .adapted,
+                drafting: self == .decodeDrafted ? .always : .off)
             let task = cortex.startGenerating(request, with: engram)
             while task.isReadingPrompt, !task.advance() {}
             return {

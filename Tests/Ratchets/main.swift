@@ -4,11 +4,18 @@ import TinyCore
 
 // Ratchets CORE allocations|time [WORK [TOKENS]]: what each kind of work takes, one "name figure" a
 // line. `run` does it and says nothing, for a program that counts from outside (deploy/bench).
+// Ratchets CORE drafting TEXT: what guesses of the next tokens are worth on a text.
 
 let arguments = CommandLine.arguments.dropFirst()
 guard arguments.count >= 2, let place = arguments.first else {
     print("usage: Ratchets CORE|tiny allocations|time|run [WORK|all [TOKENS]]")
     exit(2)
+}
+if arguments.dropFirst().first == "drafting", let path = arguments.dropFirst(2).first {
+    let cortex = try Cortex(at: CoreLocation(place))
+    let text = try String(contentsOfFile: path, encoding: .utf8)
+    try DraftingComparison(cortex: cortex, text: text).run(repeats: 5)
+    exit(0)
 }
 let (what, rest) = (arguments.dropFirst().first ?? "", Array(arguments.dropFirst(2)))
 let works = rest.first.flatMap(Workload.init(rawValue:)).map { [$0] } ?? Workload.allCases

@@ -23,6 +23,12 @@ struct MetricsPage {
         counter("scored_tokens", "Tokens measured.", models.scoredTokens)
         counter("prompt_tokens", "Tokens of prompts.", models.promptTokens)
         counter("generated_tokens", "Tokens generated.", models.generatedTokens)
+        counter(
+            "drafted_tokens", "Guesses of answers' tokens that were read along.",
+            models.draftedTokens)
+        counter(
+            "accepted_tokens", "Guesses that came true, so that no pass was needed for them.",
+            models.acceptedTokens)
         counter("learning_events", "Changes of engrams.", models.learningEvents)
         counter("feedback_events", "Verdicts on answers learned.", models.feedbackEvents)
         counter("forgotten_events", "Events forgotten.", models.forgottenEvents)
