@@ -3,15 +3,26 @@
 import { ApiError } from "./api.js";
 
 /** Refusals by which a server says that its core has no form for conversations. */
-const CANNOT_CHAT = new Set(["unknown_url", "not_available", "no_chat_template", "chat_unavailable"]);
+const CANNOT_CHAT = new Set(["unknown_url", "no_chat_template"]);
 
-/** Whether the core is known to chat: true, false, or null before the first try. */
-let chats = null;
+let chats = false;
 
-/** What is known of that without trying. */
-export function canChat(person) {
-  if (!person.offers("POST /v1/chat/completions")) return false;
-  return person.model?.chat ?? chats ?? true;
+/** Whether the core answers conversations; else it continues texts. */
+export const canChat = () => chats;
+
+/** Finds that out. Nothing says it but an answer, so a single token is asked for. */
+export async function askWhetherItChats(person) {
+  chats = person.offers("POST /v1/chat/completions");
+  if (!chats) return;
+  const json = {
+    messages: [{ role: "user", content: "?" }], max_tokens: 1,
+    plasticity: { session: person.id, mode: "frozen", learn: "none" },
+  };
+  try {
+    await person.api.call("POST", "v1/chat/completions", { json });
+  } catch (error) {
+    if (CANNOT_CHAT.has(error.code)) chats = false;
+  }
 }
 
 /**
@@ -23,11 +34,9 @@ export function canChat(person) {
  * @returns {Promise<{id: string, plasticity: Object, reasons: Object, isContinuation: boolean}>}
  */
 export async function answer(person, question, onPiece, signal) {
-  if (canChat(person)) {
+  if (chats) {
     try {
-      const result = await run(person, question, onPiece, signal, true);
-      chats = true;
-      return result;
+      return await run(person, question, onPiece, signal, true);
     } catch (error) {
       if (!(error instanceof ApiError) || !CANNOT_CHAT.has(error.code)) throw error;
       chats = false;

@@ -2,6 +2,7 @@
 // several views show.
 
 import { Api, freshKey } from "./api.js";
+import { askWhetherItChats } from "./generation.js";
 
 const NAME = /^(?!\.{1,2}$)[A-Za-z0-9._@:+=-]+$/;
 export const isName = (text, longest = 256) => text.length <= longest && NAME.test(text);
@@ -98,6 +99,7 @@ export class Person extends EventTarget {
     }
     this.identity = await this.#identify();
     if (this.identity?.role === "user") this.user = this.identity.user;
+    await askWhetherItChats(this);
     this.dispatchEvent(new Event("person"));
     await this.refresh();
   }

@@ -82,14 +82,14 @@ export class Talk {
   #welcome() {
     const person = this.#person;
     const name = person.model?.id ?? "The model";
-    const asks = canChat(person)
+    const asks = canChat()
       ? "Ask it something, in your words."
       : `${name} continues texts. Begin a sentence, and it goes on.`;
     const example = (text, isLesson) =>
       el(
         "button",
         { type: "button", class: "example", onclick: () => this.#begin(text, isLesson) },
-        el("span", { class: "example-kind" }, isLesson ? "Teach" : canChat(person) ? "Ask" : "Continue"),
+        el("span", { class: "example-kind" }, isLesson ? "Teach" : canChat() ? "Ask" : "Continue"),
         el("span", { class: "words" }, text),
       );
     return empty(
@@ -99,7 +99,7 @@ export class Talk {
         "div",
         { class: "examples" },
         example("The quorvath hums at dusk. A struck bell is answered by the quorvath.", true),
-        example(canChat(person) ? "What hums at dusk?" : "The quorvath", false),
+        example(canChat() ? "What hums at dusk?" : "The quorvath", false),
       ),
       el("p", { class: "quiet-text" }, "What it learned, it keeps on this machine. You can look at all of it, and make it forget any of it, to the byte."),
     );
@@ -204,7 +204,7 @@ export class Talk {
 
   /** Says on the controls what they do now. */
   #words() {
-    const ask = canChat(this.#person) ? "Ask" : "Continue";
+    const ask = canChat() ? "Ask" : "Continue";
     this.askLabel.textContent = ask;
     const isBusy = this.#controller !== null;
     const name = isBusy ? "Stop" : this.#teaches ? "Teach" : ask;
@@ -258,7 +258,7 @@ export class Talk {
         compare: this.compares.isOn,
         learn: this.learns.isOn,
         temperature: Number(this.daring.value),
-        tokens: canChat(person) ? 200 : 60,
+        tokens: canChat() ? 200 : 60,
       },
       this.#controller.signal,
     );
