@@ -20,7 +20,7 @@ export class Account {
       { type: "button", class: "account", "aria-haspopup": "dialog", onclick: () => this.open() },
       icon("person"), this.label,
     );
-    this.dialog = el("dialog", { class: "dialog", "aria-labelledby": "account-title" });
+    this.dialog = el("dialog", { class: "dialog", "aria-label": "Who are you?" });
     document.body.append(this.dialog);
     person.addEventListener("person", () => this.#show());
     // A server with keys asks for one; the dialog asks the person.
@@ -53,7 +53,7 @@ export class Account {
           during(go, () => this.#submit(user.input, key.input, session.input, trouble));
         },
       },
-      el("h2", { id: "account-title" }, "Who are you?"),
+      el("h2", {}, "Who are you?"),
       el("p", { class: "quiet-text" }, said || "Each name has a model of its own. Another name, another model."),
       trouble, user.node, key.node, session.node, sessions,
       el("p", { class: "quiet-text" }, "Sessions of one person begin from the same model and learn apart, until one is kept."),
