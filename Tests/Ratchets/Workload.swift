@@ -84,6 +84,24 @@ public enum Workload: String, CaseIterable, Sendable {
         { task.advance() ? 0 : 1 }
     }
 
+    /// Does the work, all of it within `hebb_counted`.
+    /// - Returns: Of how many tokens.
+    public func countedRun(_ cortex: Cortex, _ engram: Engram, tokens count: Int) -> Int {
+        struct Run {
+            var step: () -> Int
+            var done = 0
+        }
+        var run = Run(step: prepared(cortex, engram, tokens: count))
+        withUnsafeMutablePointer(to: &run) { run in
+            hebb_counted(
+                { context in
+                    guard let run = context?.assumingMemoryBound(to: Run.self) else { return }
+                    while case let more = run.pointee.step(), more > 0 { run.pointee.done += more }
+                }, run)
+        }
+        return run.done
+    }
+
     /// Allocations a token once it runs: over the second half of the tokens.
     /// - Parameter tokens: at least 2.
     public func allocations(_ cortex: Cortex, _ engram: Engram, tokens count: Int) -> Double {

@@ -3,7 +3,7 @@ import OuterCortex
 import TinyCore
 
 // Ratchets CORE allocations|time [WORK [TOKENS]]: what each kind of work takes, one "name figure" a
-// line. `run` does it and says nothing, for a program that counts from outside (deploy/bench).
+// line. `run` says of how many tokens, for a program that counts from outside (deploy/bench).
 // Ratchets CORE drafting TEXT: what guesses of the next tokens are worth on a text.
 
 let arguments = CommandLine.arguments.dropFirst()
@@ -31,8 +31,7 @@ for work in works {
         let count = work.allocations(cortex, engram, tokens: tokens)
         print(work.rawValue, (count * 100).rounded() / 100)
     case "run":
-        let step = work.prepared(cortex, engram, tokens: tokens)
-        while step() > 0 {}
+        print(work.rawValue, work.countedRun(cortex, engram, tokens: tokens))
     case "time":
         // The best of five: what else the machine does only ever adds.
         let rates = (0..<5).map { _ in

@@ -13,4 +13,7 @@ bool hebb_counts_allocations(void);
 /* How often the calling thread has asked since it began. */
 uint64_t hebb_allocation_count(void);
 
+/* Calls `body`: a function of its own, so that a profiler can count what is done in it alone. */
+void hebb_counted(void (*body)(void *), void *context);
+
 #endif
