@@ -121,7 +121,9 @@ let package = Package(
         tests("KernelsTests", ["Kernels", "CKernels"], hasFixtures: true),
         tests("ModelFormatsTests", ["ModelFormats"], hasFixtures: true),
         tests("EngramsTests", ["Engrams", "Kernels", "ModelFormats"]),
-        tests("InnerCortexTests", ["InnerCortex", "ModelFormats", "Kernels"], hasFixtures: true),
+        tests(
+            "InnerCortexTests", ["InnerCortex", "ModelFormats", "Kernels", "TinyCore"],
+            hasFixtures: true),
         tests("EngramStorageTests", ["EngramStorage", "Engrams", "TinyCore", grdb]),
         tests(
             "OuterCortexTests",
@@ -141,7 +143,9 @@ let package = Package(
         tests(
             "ServingTests",
             ["Serving", "Scheduling", "Engrams", "InnerCortex", "ModelFormats", logging]),
-        tests("HebbTests", ["hebb", "MetaLearning", "OuterCortex", argumentParser, logging]),
+        tests(
+            "HebbTests",
+            ["hebb", "MetaLearning", "OuterCortex", "Engrams", "TinyCore", argumentParser, logging]),
         tests("EndToEndTests", ["hebb", "TinyCore"]),
     ] + fuzzing
 )

@@ -1,7 +1,7 @@
 import Kernels
 public import ModelFormats
 
-/// Draws tokens from logits: repetition penalty, temperature, top-k, top-p, min-p, in the order of
+/// Draws tokens from logits: bias, penalties, temperature, top-k, top-p, min-p, in the order of
 /// Hugging Face's `generate`.
 ///
 /// The same options, seed and calls give the same tokens. Its buffers are allocated at the first
@@ -34,12 +34,17 @@ public struct Sampler: Sendable {
     ///     never above 0, so that a likely token would hardly feel it.
     ///   - offset: is added to every logit, before the penalty.
     ///   - history: tokens that the repetition penalty applies to.
+    ///   - answer: those that the frequency and presence penalties apply to.
+    ///   - allowed: those that may be drawn, at least one; nil: all.
     /// - Complexity: O(vocabulary), and O(kept·log kept) where top-k or top-p sorts.
     public mutating func next(
-        logits: Span<Float>, offset: Float = 0, history: ArraySlice<TokenID>
+        logits: Span<Float>, offset: Float = 0, history: ArraySlice<TokenID>,
+        answer: ArraySlice<TokenID> = [], allowed: TokenMask? = nil
     ) -> TokenID {
         precondition(!logits.isEmpty, "Sampler: no logits")
         prepare(logits, offset, history)
+        penalise(answer)
+        if let allowed { keep(allowed) }
         let peak = VectorKernels.maximum(scores.span)
         // A softmax would make all tokens equally probable here.
         if peak == -.infinity { return TokenID(0) }
@@ -49,7 +54,28 @@ public struct Sampler: Sendable {
         return TokenID(drawFromSorted())
     }
 
-    /// Copies the logits, without NaN and with the penalty.
+    /// Leaves only these tokens a score, which is a number: one of them is drawn in any case.
+    private mutating func keep(_ allowed: TokenMask) {
+        for index in scores.indices {
+            scores[index] =
+                allowed.contains(index)
+                ? max(scores[index], -.greatestFiniteMagnitude) : -.infinity
+        }
+    }
+
+    /// Takes the frequency and presence penalties from the scores.
+    private mutating func penalise(_ answer: ArraySlice<TokenID>) {
+        guard options.frequencyPenalty != 0 || options.presencePenalty != 0 else { return }
+        var counts: [TokenID: Float] = [:]
+        for token in answer where scores.indices.contains(token.index) {
+            counts[token, default: 0] += 1
+        }
+        for (token, count) in counts {
+            scores[token.index] -= options.presencePenalty + count * options.frequencyPenalty
+        }
+    }
+
+    /// Copies the logits, without NaN, with the biases and the repetition penalty.
     private mutating func prepare(
         _ logits: Span<Float>, _ offset: Float, _ history: ArraySlice<TokenID>
     ) {
@@ -65,6 +91,9 @@ public struct Sampler: Sendable {
                 for index in target.indices where target[index].isNaN { target[index] = -.infinity }
             }
             if offset != 0 { for index in target.indices { target[index] += offset } }
+        }
+        for (token, bias) in options.logitBias where scores.indices.contains(token.index) {
+            scores[token.index] += bias
         }
         guard options.repetitionPenalty != 1 else { return }
         if penalisedIn.count != scores.count {

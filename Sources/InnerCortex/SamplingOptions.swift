@@ -1,3 +1,5 @@
+public import ModelFormats
+
 /// How the next token is drawn.
 public struct SamplingOptions: Sendable, Equatable {
     /// Divides the logits; 0 takes the most probable token. 0...100.
@@ -12,18 +14,28 @@ public struct SamplingOptions: Sendable, Equatable {
     /// Divides positive and multiplies negative logits of tokens that came before (Keskar et al.
     /// 2019); 1 changes nothing. 0.01...100.
     public var repetitionPenalty: Float
+    /// Taken from a logit for each time that its token is in the answer so far; −2...2.
+    public var frequencyPenalty: Float
+    /// Taken once from the logits of tokens that are in the answer so far; −2...2.
+    public var presencePenalty: Float
+    /// Added to the logits of these tokens, before all else; −100...100 each.
+    public var logitBias: [TokenID: Float]
     /// For drawing the same text again; nil when the caller does not mind.
     public var seed: UInt64?
 
     public init(
         temperature: Float = 1, topK: Int = 0, topP: Float = 1, minP: Float = 0,
-        repetitionPenalty: Float = 1, seed: UInt64? = nil
+        repetitionPenalty: Float = 1, frequencyPenalty: Float = 0, presencePenalty: Float = 0,
+        logitBias: [TokenID: Float] = [:], seed: UInt64? = nil
     ) {
         self.temperature = temperature
         self.topK = topK
         self.topP = topP
         self.minP = minP
         self.repetitionPenalty = repetitionPenalty
+        self.frequencyPenalty = frequencyPenalty
+        self.presencePenalty = presencePenalty
+        self.logitBias = logitBias
         self.seed = seed
     }
 
@@ -38,6 +50,12 @@ public struct SamplingOptions: Sendable, Equatable {
         try check(
             "repetitionPenalty", repetitionPenalty,
             repetitionPenalty >= 0.01 && repetitionPenalty <= 100, "0.01...100")
+        try check(
+            "frequencyPenalty", frequencyPenalty, abs(frequencyPenalty) <= 2, "-2...2")
+        try check("presencePenalty", presencePenalty, abs(presencePenalty) <= 2, "-2...2")
+        for bias in logitBias.values {
+            try check("logitBias", bias, abs(bias) <= 100, "-100...100")
+        }
     }
 
     private func check<Value: CustomStringConvertible>(

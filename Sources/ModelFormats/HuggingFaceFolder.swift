@@ -28,6 +28,10 @@ public struct HuggingFaceFolder: ModelSource {
         try Tokenizer(folder: name, embeddingRows: embeddingRows)
     }
 
+    public func chatTemplates() throws(ModelFormatError) -> ChatTemplateSet? {
+        try ChatTemplateSet.read(folder: name)
+    }
+
     public func tensor(_ name: String) throws(ModelFormatError) -> ModelTensor {
         ModelTensor(try checkpoint.tensor(name))
     }

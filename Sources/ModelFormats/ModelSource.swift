@@ -14,6 +14,10 @@ public protocol ModelSource: Sendable {
     /// - Parameter embeddingRows: how many tokens the model has rows for; nil: for all of them.
     func tokenizer(embeddingRows: Int?) throws(ModelFormatError) -> Tokenizer
 
+    /// What makes texts of conversations; nil for a model that has no such thing. A stranger's
+    /// programs, of which a broken one is an error here and of no consequence elsewhere.
+    func chatTemplates() throws(ModelFormatError) -> ChatTemplateSet?
+
     /// A view of one tensor. Copies nothing.
     ///
     /// - Throws: `ModelFormatError.missing`.

@@ -27,6 +27,13 @@ public struct CoreLocation: Sendable, Equatable {
         name = URL(fileURLWithPath: folder).lastPathComponent
     }
 
+    /// A model with what Hebb keeps for it elsewhere.
+    public init(model: String, folder: String, name: String) {
+        self.model = model
+        self.folder = folder
+        self.name = name
+    }
+
     private static func model(in folder: String) throws(ModelFormatError) -> String {
         let files = FileManager.default
         guard !files.fileExists(atPath: folder + "/config.json") else { return folder }

@@ -18,6 +18,9 @@ extension Cortex {
                     + "\(inner.config.vocabularySize) rows; they are read as text: " + shown
                     + (names.count > 5 ? " and \(names.count - 5) more" : ""))
         }
+        if let chatFault {
+            notices.append("the chat template is of no use, so there is no chat: \(chatFault)")
+        }
         return notices
     }
 }

@@ -18,6 +18,10 @@ public final class Cortex: Sendable {
     public let identity: CortexIdentity
     /// As clients see it.
     public let modelName: String
+    /// What makes texts of conversations; nil where the model has nothing that does, and then
+    /// `chatFault` says so of what it has.
+    public let chatTemplates: ChatTemplateSet?
+    public let chatFault: ModelFormatError?
     public let autoencoder: SparseAutoencoder?
     /// The places in the middle of the network whose residual stream every reading brings along
     /// (`FrozenSlice.streams`), each by the number of blocks before it; none cost nothing.
@@ -32,6 +36,7 @@ public final class Cortex: Sendable {
     let endOfText: Set<TokenID>
     /// The files' hashes, and the constitution under which engrams are read and changed.
     public let seal: CoreSeal
+    private let orders: SharedTokenOrder
     private let folder: String
     private let files: CoreFiles
 
@@ -39,6 +44,11 @@ public final class Cortex: Sendable {
 
     /// The bounds that act: the constitution's, else the rule's.
     public var zone: SafeZone { seal.zone }
+    /// The vocabulary as constraints on answers look at it.
+    /// - Complexity: O(n log n) at the first time.
+    public var tokenOrder: TokenOrder {
+        orders.get { TokenOrder(tokenizer, vocabularySize: inner.config.vocabularySize) }
+    }
     /// The instruction set whose kernels compute here; another may round differently.
     public var kernelClass: String { KernelClass.current }
 
@@ -77,6 +87,8 @@ public final class Cortex: Sendable {
         self.tappedBlocks = tappedBlocks
         tokenizer = try source.tokenizer(embeddingRows: inner.config.vocabularySize)
         modelName = location.name
+        orders = SharedTokenOrder()
+        (chatTemplates, chatFault) = Self.chatTemplates(of: source)
         opening = try Self.opening(tokenizer, inner.config, model: location.model)
         // A start token begins another text, so it ends this one.
         endOfText = Set(
@@ -111,6 +123,17 @@ public final class Cortex: Sendable {
             layerLatentCount: layerHook?.autoencoder?.latentCount ?? 0,
             constitution: seal.hash, projections: inner.projections)
         if let constitution = seal.constitution { try checkFit(of: constitution) }
+    }
+
+    /// A broken template is no reason not to serve a model to those who bring texts.
+    private static func chatTemplates(
+        of source: any ModelSource
+    ) -> (ChatTemplateSet?, ModelFormatError?) {
+        do throws(ModelFormatError) {
+            return (try source.chatTemplates(), nil)
+        } catch {
+            return (nil, error)
+        }
     }
 
     private static func opening(
@@ -192,6 +215,9 @@ public final class Cortex: Sendable {
         tappedBlocks = other.tappedBlocks
         tokenizer = other.tokenizer
         modelName = other.modelName
+        chatTemplates = other.chatTemplates
+        chatFault = other.chatFault
+        orders = other.orders
         opening = other.opening
         endOfText = other.endOfText
         autoencoder = other.autoencoder
@@ -236,15 +262,17 @@ public final class Cortex: Sendable {
     /// Starts learning a text.
     /// - Parameters:
     ///   - tokens: the text; each within the vocabulary.
+    ///   - ranges: which of the tokens are learned, ascending and disjoint; nil: all. The others
+    ///     are what stands before them, and are neither predicted nor accounted for.
     ///   - reward: the third factor, −1...1; 1 is plain learning from the prediction error.
     ///   - spared: sites that speak and do not learn.
     public func startObserving(
-        _ tokens: [TokenID], from engram: Engram, reward: Float = 1,
-        sparing spared: Set<PlasticSite> = []
+        _ tokens: [TokenID], only ranges: [Range<Int>]? = nil, from engram: Engram,
+        reward: Float = 1, sparing spared: Set<PlasticSite> = []
     ) -> ObserveTask {
         let pass = TextPass(cortex: self, tokens: tokens)
         return ObserveTask(
-            cortex: self, pass: pass, engram: engram, reward: reward, sparing: spared)
+            cortex: self, pass: pass, engram: engram, reward: reward, only: ranges, sparing: spared)
     }
 
     /// Starts measuring a text.

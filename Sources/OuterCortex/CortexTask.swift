@@ -100,12 +100,14 @@ public struct Scoring: Sendable {
     public var perToken: [Token]
 }
 
-/// Learns a text on a draft of an engram; nothing is changed until its proposal is committed.
+/// Learns a text, or some of its tokens, on a draft of an engram; nothing is changed until its
+/// proposal is committed.
 public final class ObserveTask: CortexTask {
     private let cortex: Cortex
     private let reward: Float
     private var pass: TextPass
     private var slice: FrozenSlice
+    private var lesson: LearnedTokens
     /// The next to learn, in `slice` or behind it.
     private var position = 0
     private let base: Revision
@@ -126,11 +128,12 @@ public final class ObserveTask: CortexTask {
 
     init(
         cortex: Cortex, pass: TextPass, engram: Engram, reward: Float,
-        sparing spared: Set<PlasticSite> = []
+        only ranges: [Range<Int>]? = nil, sparing spared: Set<PlasticSite> = []
     ) {
         self.cortex = cortex
         self.reward = reward
         self.pass = pass
+        lesson = LearnedTokens(ranges, behind: pass.lead)
         slice = FrozenSlice(cortex: cortex)
         base = engram.revision
         draft = engram.sites
@@ -169,6 +172,7 @@ public final class ObserveTask: CortexTask {
             learner.finishChunk(&draft, slice: &slice)
             pass.source.readLayer(&slice, rows: chunk, synapses: draft.layer)
         }
+        guard lesson.hasToken(at: position + 1) else { return }
         let outcome = pass.step(
             slice, position: position, sites: draft,
             tokensLearned: tokensBefore + learnedTokens + learnedHere)
@@ -194,8 +198,9 @@ public final class ObserveTask: CortexTask {
     /// - Precondition: `advance` returned true.
     public var result: Observation {
         Observation(
-            tokens: pass.sums.tokens, bytes: pass.bytes, bits: pass.bits,
-            adaptation: pass.sums.adaptation, gains: gains, learnedTokens: learnedTokens,
+            tokens: pass.sums.tokens, bytes: lesson.bytes(of: pass, cortex.tokenizer),
+            bits: pass.bits, adaptation: pass.sums.adaptation, gains: gains,
+            learnedTokens: learnedTokens,
             proposal: Proposal(base: base, sites: draft, tokens: learnedTokens))
     }
 }
@@ -256,12 +261,17 @@ struct TextPass {
     var predictor: PersonalPredictor
     /// The text behind its opening, as the kernels' integers.
     let history: [Int32]
+    /// How many of them are no tokens of the text that was given.
+    let lead: Int
     let bytes: Int
     private(set) var sums = OutcomeSums()
     private let recorder: (any TokenRecorder)?
 
     init(cortex: Cortex, tokens: [TokenID], keepsOutput: Bool = false) {
-        self.init(cortex: cortex, text: cortex.framed(tokens), keepsOutput: keepsOutput)
+        let text = cortex.framed(tokens)
+        self.init(
+            cortex: cortex, text: text, source: .reader(FrozenReader(cortex: cortex, text: text)),
+            recorder: nil, lead: text.tokens.count - tokens.count, keepsOutput: keepsOutput)
     }
 
     init(cortex: Cortex, text: FramedText, keepsOutput: Bool = false) {
@@ -283,9 +293,10 @@ struct TextPass {
 
     private init(
         cortex: Cortex, text: FramedText, source: SliceSource, recorder: (any TokenRecorder)?,
-        keepsOutput: Bool = false
+        lead: Int = 0, keepsOutput: Bool = false
     ) {
         self.source = source
+        self.lead = lead
         self.recorder = recorder
         predictor = PersonalPredictor(
             cortex: cortex, logsTokens: recorder != nil, keepsOutput: keepsOutput)

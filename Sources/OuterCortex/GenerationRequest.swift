@@ -24,14 +24,16 @@ public struct GenerationRequest: Sendable {
     /// End the answer, and are not part of it.
     public var stop: StopStrings
     public var mode: Mode
+    /// What the answer must be; nil: anything.
+    public var grammar: ByteGrammar?
     /// Likeliest tokens to report per token; nil reports no log-probabilities at all.
     public var topLogprobs: Int?
     public var drafting: Drafting
 
     public init(
         prompt: [TokenID], maxTokens: Int, sampling: SamplingOptions, seed: UInt64,
-        stop: StopStrings = StopStrings(), mode: Mode = .adapted, topLogprobs: Int? = nil,
-        drafting: Drafting = .whenFaster
+        stop: StopStrings = StopStrings(), mode: Mode = .adapted, grammar: ByteGrammar? = nil,
+        topLogprobs: Int? = nil, drafting: Drafting = .whenFaster
     ) {
         self.prompt = prompt
         self.maxTokens = maxTokens
@@ -39,6 +41,7 @@ public struct GenerationRequest: Sendable {
         self.seed = seed
         self.stop = stop
         self.mode = mode
+        self.grammar = grammar
         self.topLogprobs = topLogprobs
         self.drafting = drafting
     }

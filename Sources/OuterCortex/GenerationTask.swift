@@ -13,6 +13,8 @@ public final class GenerationTask: CortexTask {
     private let sites: PlasticSites
     private var predictor: PersonalPredictor
     private var sampler: Sampler
+    /// Nil where the answer may be anything.
+    private var constraint: AnswerConstraint?
     private var sums = OutcomeSums()
     /// The prompt in its context, then the completion.
     private var tokens: [TokenID]
@@ -62,6 +64,10 @@ public final class GenerationTask: CortexTask {
         layer = LayerSite(cortex: cortex)
         tokensLearned = engram.tokensLearned
         sampler = Sampler(options: request.sampling, seed: request.seed)
+        constraint = request.grammar.map {
+            AnswerConstraint(
+                $0, order: cortex.tokenOrder, tokenizer: cortex.tokenizer, ends: cortex.endOfText)
+        }
         text = StopScanner(stop: request.stop, room: 8 * usual)
         decoder = StreamingDecoder(cortex.tokenizer)
         probe = request.mode == .adapted ? VitalsProbe() : nil
@@ -149,6 +155,9 @@ public final class GenerationTask: CortexTask {
 
     private func generateToken() {
         let position = tokens.count - 1
+        let allowed = constraint?.allowed()
+        // A vocabulary that lacks a byte cannot say everything.
+        guard allowed?.isEmpty != true else { return finish(.length) }
         if position >= read {
             takeReading()
         } else if drafts {
@@ -160,7 +169,7 @@ public final class GenerationTask: CortexTask {
         if needsLogProbabilities {
             VectorKernels.logarithm(of: predictor.output, into: &logProbabilities)
         }
-        let token = sample(row: row)
+        let token = sample(row: row, allowed)
         let outcome = settle(position: position, row: row, target: token.rawValue)
         if cortex.endOfText.contains(token) {
             finish(.stop)
@@ -173,7 +182,8 @@ public final class GenerationTask: CortexTask {
         let part = decoder.append(token)
         if let count = request.topLogprobs { waiting.append(described(token, count)) }
         emit(text.append(part))
-        if text.isStopped {
+        constraint?.accept(token)
+        if text.isStopped || constraint?.isComplete == true {
             finish(.stop)
         } else if tokens.count - promptLength >= request.maxTokens {
             finish(.length)
@@ -183,18 +193,19 @@ public final class GenerationTask: CortexTask {
     /// Draws from what leaves. ln p is as good as logits until a repetition penalty asks for their
     /// sign. Then they stand on the frozen core's scale, ln p + ln Σ exp z0: z0 itself where nothing
     /// was learned, so that a penalty does there what it does in any other server.
-    private func sample(row: Int) -> TokenID {
+    private func sample(row: Int, _ allowed: TokenMask?) -> TokenID {
         guard sites.isSilent else {
             let isPenalized = request.sampling.repetitionPenalty != 1
             let logits = logProbabilities
             return sampler.next(
                 logits: logits.span,
                 offset: isPenalized ? predictor.readout.frozenNormalizer : 0,
-                history: tokens[...])
+                history: tokens[...], answer: tokens[promptLength...], allowed: allowed)
         }
         let slice = slice
         return sampler.next(
-            logits: slice.logits.span.extracting(slice.rowRange(row)), history: tokens[...])
+            logits: slice.logits.span.extracting(slice.rowRange(row)), history: tokens[...],
+            answer: tokens[promptLength...], allowed: allowed)
     }
 
     /// Of the guesses that were read along, the first must be the token that came; else all of them

@@ -3,6 +3,17 @@ public import InnerCortex
 
 public enum CompletionMode: String, Sendable { case adapted, frozen, compare }
 
+/// What an answer must be.
+public struct AnswerFormat: Sendable {
+    public var grammar: ByteGrammar
+    /// Tells another format from it.
+    public var key: String
+    public init(grammar: ByteGrammar, key: String) {
+        self.grammar = grammar
+        self.key = key
+    }
+}
+
 public struct CompleteRequest: Sendable {
     /// How many texts may end an answer, and the longest of them, UTF-8 bytes. OpenAI allows as many.
     public static let stopsMaximum = 4
@@ -24,6 +35,8 @@ public struct CompleteRequest: Sendable {
     public var topLogprobs: Int?
     /// Independent answers, 1...16.
     public var count: Int
+    /// Nil: anything.
+    public var format: AnswerFormat?
     /// Of a request that learns: a repeated one gets the first one's answer, and teaches nothing.
     public var idempotencyKey: String?
     public var ifMatch: Revision?

@@ -79,27 +79,6 @@ public protocol PersonalModels: Sendable {
         -> AsyncThrowingStream<CompletionEvent, any Error>
 }
 
-/// The core that is served.
-public struct ModelDescription: Sendable {
-    public var name: String
-    public var created: Int
-    public var contextLength: Int
-    public var vocabularySize: Int
-    public var identity: CortexIdentity
-    public var kernelClass: String
-    public init(
-        name: String, created: Int, contextLength: Int, vocabularySize: Int,
-        identity: CortexIdentity, kernelClass: String
-    ) {
-        self.name = name
-        self.created = created
-        self.contextLength = contextLength
-        self.vocabularySize = vocabularySize
-        self.identity = identity
-        self.kernelClass = kernelClass
-    }
-}
-
 public enum Health: String, Sendable { case loading, ready, draining }
 
 /// Counters and gauges for `/metrics`; counts since start.
@@ -155,8 +134,17 @@ public enum ResetTarget: Sendable, Equatable {
     case checkpoint(CheckpointID)
 }
 
-/// Which text of a completion is learned from.
-public enum LearnMode: String, Sendable, Codable { case prompt, completion, both, none }
+/// Which text of a completion, or of a conversation, is learned from.
+public enum LearnMode: String, Sendable, Codable, CaseIterable {
+    /// What the user said; of a text, the prompt.
+    case user
+    /// What anybody but the model said.
+    case prompt
+    /// What the model said.
+    case completion
+    case both
+    case none
+}
 
 public struct CreateSession: Sendable {
     public var user: UserID
@@ -208,19 +196,24 @@ public struct SessionState: Sendable {
 public enum ObservedContent: Sendable, Equatable {
     case text(String)
     case tokens([TokenID])
+    /// For cores with a chat template.
+    case conversation(Conversation)
 }
 
 public struct ObserveRequest: Sendable {
     public var content: ObservedContent
+    /// Whose messages of a conversation are learned.
+    public var learn: LearnMode
     /// Scales the third factor, in -1...1; nil is plain prediction-error learning (1).
     public var reward: Float?
     public var idempotencyKey: String?
     public var ifMatch: Revision?
     public init(
-        content: ObservedContent, reward: Float? = nil, idempotencyKey: String? = nil,
-        ifMatch: Revision? = nil
+        content: ObservedContent, learn: LearnMode = .both, reward: Float? = nil,
+        idempotencyKey: String? = nil, ifMatch: Revision? = nil
     ) {
         self.content = content
+        self.learn = learn
         self.reward = reward
         self.idempotencyKey = idempotencyKey
         self.ifMatch = ifMatch

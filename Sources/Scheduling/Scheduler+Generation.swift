@@ -29,6 +29,13 @@ extension Scheduler {
             try check(request)
             let learn = try await learnMode(of: request, in: id)
             let prompt = try await prompt(of: request, learn: learn, for: id.user)
+            let talk =
+                request.prompt.isConversation
+                ? ConversationRecord(prompt, learning: learn, onlyNew: true) : nil
+            if request.format != nil {
+                // Sorting a vocabulary is nothing for the thread that computes.
+                _ = try await atDesk(for: id.user) { [cortex] in cortex.tokenOrder.isEmpty }
+            }
             if learn != .none {
                 try await lease(.session(id), for: id)
                 undo.append { self.leases.release(.session(id)) }
@@ -42,8 +49,9 @@ extension Scheduler {
             let (stream, continuation) = AsyncThrowingStream<CompletionEvent, any Error>
                 .makeStream()
             let completion = Completion(
-                request: request, stop: StopStrings(request.stop), prompt: prompt, learn: learn,
-                session: session, seed: request.seed ?? .random(in: 0...(.max)),
+                request: request, stop: StopStrings(request.stop), prompt: prompt.tokens,
+                conversation: talk, learn: learn, session: session,
+                seed: request.seed ?? .random(in: 0...(.max)),
                 events: continuation,
                 transcript: request.idempotencyKey == nil ? nil : CompletionTranscript())
             let task = Task {
@@ -75,20 +83,20 @@ extension Scheduler {
     /// tokens; one that is learned from is what somebody wrote.
     private func prompt(
         of request: CompleteRequest, learn: LearnMode, for user: UserID
-    ) async throws -> [TokenID] {
-        let isLearned = learn == .prompt || learn == .both
+    ) async throws -> EncodedChat {
+        let isLearned = learn.takesPrompt
         guard !isLearned || request.parsesSpecialTokens != true else {
             throw ServiceError.invalidParameter(
                 name: "parse_special",
                 reason: "must be false for a prompt that is learned from: a text teaches its "
                     + "letters. Send token ids to teach control tokens")
         }
-        let prompt = try await tokens(
-            of: request.prompt,
-            parsingSpecialTokens: request.parsesSpecialTokens ?? !isLearned, for: user)
-        guard cortex.hasRoom(after: prompt) else {
+        let prompt = try await encoded(
+            request.prompt, parsingSpecialTokens: request.parsesSpecialTokens ?? !isLearned,
+            isPrompt: true, for: user)
+        guard cortex.hasRoom(after: prompt.tokens) else {
             throw ServiceError.contextExceeded(
-                promptTokens: prompt.count, maxTokens: request.maxTokens,
+                promptTokens: prompt.tokens.count, maxTokens: request.maxTokens,
                 contextLength: model.contextLength)
         }
         return prompt
@@ -115,7 +123,8 @@ extension Scheduler {
         } catch {
             let names = [
                 "topK": "top_k", "topP": "top_p", "minP": "min_p",
-                "repetitionPenalty": "repetition_penalty",
+                "repetitionPenalty": "repetition_penalty", "logitBias": "logit_bias",
+                "frequencyPenalty": "frequency_penalty", "presencePenalty": "presence_penalty",
             ]
             throw ServiceError.invalidParameter(
                 name: names[error.option] ?? error.option,
@@ -176,21 +185,22 @@ extension Scheduler {
             adaptation: completion.adaptation(of: answers), event: nil)
         let monitor = note(answers.compactMap(\.vitals), of: session)
         var mode = completion.learn
-        if mode == .completion || mode == .both, !monitor.firing.isEmpty {
+        if mode.takesAnswer, !monitor.firing.isEmpty {
             mode = mode == .both ? .prompt : .none
             summary.paused = monitor.firing
             counts.safety.pausedCompletions += 1
         }
-        let text = try await learnedText(completion, mode, answers[0])
-        guard !text.isEmpty else { return summary }
+        let (text, talk) = try await learned(of: completion, mode, answers[0])
+        guard !text.isEmpty, talk?.learned.isEmpty != true else { return summary }
         var lesson = try await learn(
-            text, reward: nil, on: session.engram, for: session.id,
+            text, only: talk?.learned, reward: nil, on: session.engram, for: session.id,
             sparing: configuration.journal.spared)
-        let written = mode == .completion ? 0 : completion.prompt.count
-        lesson.gains.removeSubrange(written...)
+        lesson.gains.removeSubrange(
+            min(lesson.gains.count, completion.askedTokens(mode, talk))...)
         var change = SessionChange(.completion, engram: lesson.engram, base: session.record.base)
         change.tokens = text.map(\.rawValue)
         change.learnedTokens = lesson.learnedTokens
+        change.conversation = talk
         change.ledger = try await ledger(of: session, after: lesson)
         summary.learnedTokens = lesson.learnedTokens
         summary.event = change.event
@@ -210,14 +220,22 @@ extension Scheduler {
         }
     }
 
-    private func learnedText(
-        _ completion: Completion, _ mode: LearnMode, _ answer: Generation
-    ) async throws -> [TokenID] {
-        guard mode == .completion || mode == .both else {
-            return mode == .prompt ? completion.prompt : []
+    /// What is read to learn from, and which of it is learned. A text is learned as a text of its
+    /// own; of a conversation, what was said in it.
+    private func learned(
+        of completion: Completion, _ mode: LearnMode, _ answer: Generation
+    ) async throws -> ([TokenID], ConversationRecord?) {
+        guard mode != .none else { return ([], nil) }
+        let shown =
+            mode.takesAnswer
+            ? try await shownTokens(of: answer, for: completion.session.id.user) : []
+        if var talk = completion.conversation {
+            if !shown.isEmpty {
+                talk.addAnswer(shown.count, behind: completion.prompt.count, isLearned: true)
+            }
+            return (completion.prompt + shown, talk)
         }
-        let shown = try await shownTokens(of: answer, for: completion.session.id.user)
-        return mode == .both ? completion.prompt + shown : shown
+        return ((mode.takesPrompt ? completion.prompt : []) + shown, nil)
     }
 }
 
@@ -232,6 +250,8 @@ struct Completion: Sendable {
     let request: CompleteRequest
     let stop: StopStrings
     let prompt: [TokenID]
+    /// Whose the prompt's tokens are, and which are learned; nil for a text.
+    let conversation: ConversationRecord?
     let learn: LearnMode
     /// As it was when the request came.
     let session: ResidentSession
@@ -239,6 +259,12 @@ struct Completion: Sendable {
     let events: AsyncThrowingStream<CompletionEvent, any Error>.Continuation
     /// Of a completion that may be asked for again.
     let transcript: CompletionTranscript?
+
+    /// How many of the tokens that are learned somebody else than the model wrote.
+    func askedTokens(_ mode: LearnMode, _ talk: ConversationRecord?) -> Int {
+        guard let talk else { return mode.takesPrompt ? prompt.count : 0 }
+        return talk.learned.reduce(0) { $0 + ($1.lowerBound < prompt.count ? $1.count : 0) }
+    }
 
     var choices: [Choice] {
         (0..<request.count).flatMap { index -> [Choice] in
@@ -264,7 +290,7 @@ struct Completion: Sendable {
             GenerationRequest(
                 prompt: prompt, maxTokens: request.maxTokens, sampling: request.sampling,
                 seed: choice.seed, stop: stop, mode: choice.mode,
-                topLogprobs: request.topLogprobs),
+                grammar: request.format?.grammar, topLogprobs: request.topLogprobs),
             with: session.engram)
         var work = CortexWork<Generation> {
             let isFinished = task.advance()

@@ -22,6 +22,8 @@ struct SessionChange: Sendable {
     var learnedTokens = 0
     var reward: Float?
     var feedback: FeedbackRecord?
+    /// Of an observation or a completion that was learned from a conversation.
+    var conversation: ConversationRecord?
     var importedFile: [UInt8]?
     var merge: MergeRecord?
     var target: CheckpointID?
@@ -58,9 +60,11 @@ struct SessionChange: Sendable {
     /// Whether its total comes from nothing that the session had.
     var replacesTotal: Bool { kind == .import || merge?.mode == .replace }
 
-    /// What the journal keeps of a feedback or a merge, to do it again.
+    /// What the journal keeps of a feedback, a merge or a conversation, to do it again.
     func payload() throws -> [UInt8]? {
         let encoder = JSONEncoder()
+        encoder.outputFormatting = .sortedKeys
+        if let conversation { return Array(try encoder.encode(conversation)) }
         if let feedback { return Array(try encoder.encode(feedback)) }
         return try merge.map { Array(try encoder.encode($0)) }
     }
@@ -146,7 +150,8 @@ extension Scheduler {
             superseded: change.kind == .reset ? change.superseded : nil,
             idempotencyKey: change.idempotencyKey, requestHash: change.requestHash,
             answer: change.answer,
-            payload: try change.payload(), keepsContent: keepsContent, created: moment)
+            payload: keepsContent || change.conversation == nil ? try change.payload() : nil,
+            keepsContent: keepsContent, created: moment)
         let tokensSinceSnapshot = session.tokensSinceSnapshot + change.tokens.count
         let isSnapshotDue =
             change.needsSnapshot(configuration)

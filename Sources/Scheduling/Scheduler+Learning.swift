@@ -29,8 +29,13 @@ extension Scheduler {
                     name: "reward", reason: "must be between -1 and 1")
             }
             try Self.checkIdempotencyKey(request.idempotencyKey)
-            let tokens = try await tokens(of: request.content, for: id.user)
+            let content = try await encoded(request.content, for: id.user)
+            let tokens = content.tokens
+            let talk =
+                request.content.isConversation
+                ? ConversationRecord(content, learning: request.learn, onlyNew: false) : nil
             try requirePredictions(tokens)
+            guard talk?.learned.isEmpty != true else { throw ServiceError.emptyText }
             let session = try await resident(id)
             let hash = try await atDesk(for: id.user, .ofText(bytes: tokens.count)) {
                 Self.hash(of: request)
@@ -42,13 +47,14 @@ extension Scheduler {
             }
             try requireMatch(request.ifMatch, session.revision)
             let lesson = try await learn(
-                tokens, reward: request.reward, on: session.engram, for: id,
+                tokens, only: talk?.learned, reward: request.reward, on: session.engram, for: id,
                 sparing: configuration.journal.spared)
             var change = SessionChange(
                 .observe, engram: lesson.engram, base: session.record.base)
             change.tokens = tokens.map(\.rawValue)
             change.learnedTokens = lesson.learnedTokens
             change.reward = request.reward
+            change.conversation = talk
             let ledger = try await ledger(of: session, after: lesson)
             change.ledger = ledger
             var result = ObserveResult(
@@ -83,9 +89,10 @@ extension Scheduler {
         try await serveQueued(for: id) {
             // First of all: who comes beside a writer sees the engram as it is now.
             let session = try await present(id)
-            let tokens = try await tokens(
-                of: .text(request.text), parsingSpecialTokens: request.parsesSpecialTokens,
-                for: id.user)
+            let tokens = try await encoded(
+                .text(request.text), parsingSpecialTokens: request.parsesSpecialTokens,
+                for: id.user
+            ).tokens
             try requirePredictions(tokens)
             let engram = request.frozenOnly ? cortex.emptyEngram() : session.engram
             let scoring = try await thread.run(for: id) { [cortex] in
@@ -114,15 +121,18 @@ extension Scheduler {
 
     /// Learns a text on a copy of an engram. Live learning and recovery both come here, and only
     /// what is passed in matters, so both get the same bytes.
-    /// - Parameter spared: sites that do not learn.
+    /// - Parameters:
+    ///   - ranges: which tokens are learned; nil: all.
+    ///   - spared: sites that do not learn.
     func learn(
-        _ tokens: [TokenID], reward: Float?, on engram: Engram, for id: SessionID,
+        _ tokens: [TokenID], only ranges: [Range<Int>]? = nil, reward: Float?,
+        on engram: Engram, for id: SessionID,
         sparing spared: Set<PlasticSite> = []
     ) async throws -> Lesson {
         do {
             return try await thread.run(for: id) { [cortex] in
                 cortex.startObserving(
-                    tokens, from: engram, reward: reward ?? 1, sparing: spared)
+                    tokens, only: ranges, from: engram, reward: reward ?? 1, sparing: spared)
             } output: { [cortex] task in
                 let observation = task.result
                 var learned = engram
@@ -143,12 +153,17 @@ extension Scheduler {
     /// The content as tokens, within the bounds.
     /// - Parameter parsingSpecialTokens: whether names of control tokens in a text are those tokens.
     ///   Never where it will be learned from: what somebody wrote teaches the letters.
-    func tokens(
-        of content: ObservedContent, parsingSpecialTokens: Bool = false, for user: UserID
-    ) async throws -> [TokenID] {
+    /// - Parameter isPrompt: whether an answer is to follow it.
+    /// - Returns: with spans for a conversation.
+    func encoded(
+        _ content: ObservedContent, parsingSpecialTokens: Bool = false, isPrompt: Bool = false,
+        for user: UserID
+    ) async throws -> EncodedChat {
         let limit = configuration.textBytesMaximum
         let tokens: [TokenID]
         switch content {
+        case .conversation(let conversation):
+            return try await encoded(conversation, isPrompt: isPrompt, for: user)
         case .text(let text):
             let bytes = text.utf8.count
             guard bytes <= limit else {
@@ -168,7 +183,7 @@ extension Scheduler {
             }
             tokens = given
         }
-        return tokens
+        return EncodedChat(tokens: tokens)
     }
 
     /// Throws for a text without a token to predict.
@@ -187,6 +202,8 @@ extension Scheduler {
         case .text(let text): bytes = Array("text:".utf8) + Array(text.utf8)
         case .tokens(let tokens):
             bytes = Array("tokens:\(tokens.map(\.description).joined(separator: ","))".utf8)
+        case .conversation(let conversation):
+            bytes = Array("conversation:\(request.learn):\(conversation.key)".utf8)
         }
         bytes += Array(":\(request.reward.map { String($0.bitPattern) } ?? "")".utf8)
         return ContentDigest.of(bytes)

@@ -99,7 +99,8 @@ extension Scheduler {
         var parts = [
             "\(request.maxTokens)", "\(sampling.temperature.bitPattern)", "\(sampling.topK)",
             "\(sampling.topP.bitPattern)", "\(sampling.minP.bitPattern)",
-            "\(sampling.repetitionPenalty.bitPattern)", request.seed.map { "\($0)" } ?? "",
+            "\(sampling.repetitionPenalty.bitPattern)",
+            request.seed.map { "\($0)" } ?? "",
             request.parsesSpecialTokens.map { "\($0)" } ?? "", request.mode.rawValue,
             request.learn?.rawValue ?? "",
             request.topLogprobs.map { "\($0)" } ?? "", "\(request.count)",
@@ -107,7 +108,17 @@ extension Scheduler {
         switch request.prompt {
         case .text(let text): parts += ["text", text]
         case .tokens(let tokens): parts += ["tokens"] + tokens.map(\.description)
+        case .conversation(let conversation): parts += ["conversation", conversation.key]
         }
+        // Only where they say something: requests of before they were there keep their hashes.
+        if sampling.frequencyPenalty != 0 || sampling.presencePenalty != 0
+            || !sampling.logitBias.isEmpty
+        {
+            let biases = sampling.logitBias.sorted { $0.key.index < $1.key.index }
+            parts += ["\(sampling.frequencyPenalty)", "\(sampling.presencePenalty)"]
+            parts += ["biases"] + biases.map { "\($0.key.index) \($0.value)" }
+        }
+        if let format = request.format { parts += ["format", format.key] }
         parts += request.stop
         return ContentDigest.of(
             Array(parts.map { "\($0.utf8.count):\($0)" }.joined(separator: ",").utf8))

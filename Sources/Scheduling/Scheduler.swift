@@ -84,7 +84,7 @@ public actor Scheduler: PersonalModels {
             name: cortex.modelName, created: Int(Self.believable(now())),
             contextLength: cortex.inner.config.contextLength,
             vocabularySize: cortex.inner.config.vocabularySize, identity: cortex.identity,
-            kernelClass: cortex.kernelClass)
+            kernelClass: cortex.kernelClass, tools: Self.toolForm(of: cortex))
     }
 
     deinit { thread.stop() }

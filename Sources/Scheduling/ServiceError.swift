@@ -36,6 +36,10 @@ public enum ServiceError: Error, Sendable, Equatable {
     /// The request with this key was carried out, and its answer was not kept (`JournalKind.deltas`).
     case answerNotKept(EventID)
     case emptyText
+    /// The core has no chat template. `fault` is a sentence that says why what it has is none.
+    case chatUnavailable(model: String, fault: String?)
+    /// The core's chat template does not take these messages; `reason` is its own sentence.
+    case conversationRefused(reason: String)
     case textTooLarge(bytes: Int, limit: Int)
     case contextExceeded(promptTokens: Int, maxTokens: Int, contextLength: Int)
     case tokenOutOfRange(found: Int, vocabularySize: Int)

@@ -214,6 +214,18 @@ struct ErrorAnswer {
                 parameter: "Idempotency-Key", code: "answer_not_kept")
         case .emptyText:
             self.init(status: 400, "The text is empty.", parameter: "text", code: "empty_text")
+        case .chatUnavailable(let model, let fault):
+            self.init(
+                status: 422,
+                "The core '\(model)' has no chat template"
+                    + (fault.map { ": \($0)" } ?? "; it completes texts, POST /v1/completions."),
+                parameter: "messages", code: "no_chat_template")
+        case .conversationRefused(let reason):
+            self.init(
+                status: 400,
+                "The core's chat template does not take these messages: "
+                    + String(String.UnicodeScalarView(reason.unicodeScalars.prefix(500))),
+                parameter: "messages", code: "messages_refused")
         case .textTooLarge(let bytes, let limit):
             self.init(
                 status: 413, "The text has \(bytes) bytes; \(limit) are allowed.",

@@ -64,12 +64,12 @@ enum CommandSuggestion {
         (["stop", "kill", "down", "quit"], "Ctrl-C, or SIGTERM, ends `hebb serve` cleanly."),
         (
             ["models", "model", "cores", "tags", "search"],
-            "A server has one core: `hebb doctor` shows it, and `hebb serve --core FOLDER` takes "
+            "A server has one core: `hebb doctor` shows it, and `hebb serve --core NAME` takes "
                 + "another. `hebb sessions` lists whose models it holds."
         ),
         (
-            ["pull", "download", "get", "install"],
-            "A core is a folder on this machine: `hebb serve --core FOLDER`."
+            ["download", "get", "install", "fetch"],
+            "`hebb pull NAME` fetches a core, `hebb pull --list` says which."
         ),
         (
             ["list", "ls", "ps", "users", "user"],

@@ -17,7 +17,8 @@ struct HebbCommand: AsyncParsableCommand {
         subcommands: [ManualCommand.self],
         groupedSubcommands: [
             CommandGroup(
-                name: "Server:", subcommands: [ServeCommand.self, DoctorCommand.self]),
+                name: "Server:",
+                subcommands: [ServeCommand.self, PullCommand.self, DoctorCommand.self]),
             CommandGroup(
                 name: "With a running server:",
                 subcommands: [

@@ -134,7 +134,7 @@ struct CommandLineTests {
     @Test(
         "Every command has help with an example",
         arguments: [
-            "serve", "doctor", "observe", "score", "complete", "feedback", "sessions",
+            "serve", "pull", "doctor", "observe", "score", "complete", "feedback", "sessions",
             "checkpoint", "reset", "export", "import", "train-sae", "evaluate", "bench",
         ])
     func help(command: String) async throws {

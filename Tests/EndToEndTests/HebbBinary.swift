@@ -41,7 +41,9 @@ enum HebbBinary {
         process.executableURL = try url()
         process.arguments = arguments
         process.environment = ProcessInfo.processInfo.environment
-            .merging(["XDG_STATE_HOME": try state.get().path]) { $1 }
+            .merging([
+                "XDG_STATE_HOME": try state.get().path, "XDG_CACHE_HOME": try state.get().path,
+            ]) { $1 }
             .merging(environment) { $1 }
         let output = try folder.file("stdout")
         let errors = try folder.file("stderr")

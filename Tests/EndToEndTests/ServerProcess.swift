@@ -31,6 +31,9 @@ final class ServerProcess: Sendable {
             + ["--data", dataPath] + arguments
         process.executableURL = URL(fileURLWithPath: command[0])
         process.arguments = Array(command.dropFirst())
+        // Not a core that somebody fetched on this machine.
+        process.environment = ProcessInfo.processInfo.environment
+            .merging(["XDG_CACHE_HOME": logs.path]) { $1 }
         process.standardInput = FileHandle.nullDevice
         let output = try logs.file("stdout")
         let errors = try logs.file("stderr")

@@ -7,6 +7,8 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case adapter
     /// An SAE: `cfg.json`, a NUL byte, `sae_weights.safetensors`.
     case autoencoder
+    /// A chat template, and after a NUL byte what people say.
+    case chat
     /// A model's `config.json`.
     case config
     /// `constitution.yaml`, and after a NUL byte `constitution.sig`.
@@ -33,6 +35,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         switch self {
         case .adapter: try AdapterReading.read(input)
         case .autoencoder: try AutoencoderReading.read(input)
+        case .chat: try ChatReading.read(input)
         case .config: try ConfigReading.read(input)
         case .constitution: try ConstitutionReading.read(input)
         case .engram: try EngramReading.read(input)
@@ -49,6 +52,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         switch self {
         case .adapter: try AdapterReading.seeds()
         case .autoencoder: try AutoencoderReading.seeds()
+        case .chat: ChatReading.seeds()
         case .config: ConfigReading.seeds()
         case .constitution: ConstitutionReading.seeds()
         case .engram: try EngramReading.seeds()

@@ -12,7 +12,7 @@ enum GGUFReading {
             try expect(tensor.floats().count == tensor.count, "tensor \(name) has another count")
         }
         _ = try? model.config()
-        _ = try? model.chatTemplate()
+        _ = try? model.chatTemplates()
         guard let tokenizer = try? model.tokenizer(embeddingRows: nil) else { return true }
         let texts = [Array(TokenizerReading.text.utf8), input]
         try TokenizerReading.use(tokenizer, texts)

@@ -10,7 +10,7 @@ struct CommandSuggestionTests {
         "Who types what there is not is told what there is",
         arguments: [
             (["run"], "hebb complete"), (["chat", "--user", "a"], "hebb complete"),
-            (["models"], "hebb doctor"), (["pull", "x"], "hebb serve --core"),
+            (["models"], "hebb doctor"), (["download", "x"], "hebb pull"),
             (["list"], "hebb sessions"), (["ps"], "hebb sessions"), (["start"], "hebb serve"),
             (["status"], "hebb doctor"), (["train"], "hebb observe"), (["learn"], "hebb observe"),
             (["delete"], "hebb forget"), (["rm"], "hebb forget"), (["undo"], "hebb reset"),
@@ -42,7 +42,7 @@ struct CommandSuggestionTests {
                 $0.configuration.commandName
             })
         let words = [
-            "run", "start", "stop", "models", "pull", "list", "show", "status", "learn", "rm",
+            "run", "start", "stop", "models", "download", "list", "show", "status", "learn", "rm",
             "undo", "save", "load", "dump", "log", "diff", "ppl", "benchmark", "like", "sign",
         ]
         for word in words {

@@ -122,6 +122,7 @@ struct FamilyConfigTests {
         var tensorNames: Set<String> { Set(shapes.keys) }
 
         func config() throws(ModelFormatError) -> ModelConfig { throw missing("config") }
+        func chatTemplates() throws(ModelFormatError) -> ChatTemplateSet? { nil }
         func tokenizer(embeddingRows: Int?) throws(ModelFormatError) -> Tokenizer {
             throw missing("tokenizer")
         }

@@ -66,7 +66,7 @@ import TinyCore
 
     @Test(
         "A completion teaches what it is told to, as one event",
-        arguments: [LearnMode.prompt, .completion, .both])
+        arguments: [LearnMode.user, .prompt, .completion, .both])
     func learns(mode: LearnMode) async throws {
         let store = InMemoryStore()
         let scheduler = makeScheduler(store)
@@ -82,7 +82,7 @@ import TinyCore
         let prompt = cortex.tokenizer.encode("The heron").map(\.rawValue)
         let learned = events[0].tokens
         switch mode {
-        case .prompt: #expect(learned == prompt)
+        case .prompt, .user: #expect(learned == prompt)
         case .completion: #expect(learned.count == summary.completionTokens)
         case .both, .none:
             #expect(learned.prefix(prompt.count).elementsEqual(prompt))

@@ -143,7 +143,7 @@ struct CompletionTests {
             TokenLogprob(text: text, bytes: Array(text.utf8), logprob: logprob)
         }
         func top(_ sampled: TokenLogprob, _ others: [TokenLogprob]) -> JSONValue? {
-            var logprobs = CompletionLogprobs()
+            var logprobs = CompletionLogprobs(.text, top: 1)
             logprobs.append(
                 CompletionPiece(
                     choice: 0, text: "",

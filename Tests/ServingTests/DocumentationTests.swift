@@ -10,7 +10,8 @@ struct DocumentationTests {
     private static let promised: Set<String> = [
         "GET /", "GET /console/{file}", "GET /health", "GET /metrics", "GET /openapi.json",
         "GET /v1/constitution",
-        "GET /v1/models", "GET /v1/models/{model}", "POST /v1/completions", "POST /v1/sessions",
+        "GET /v1/models", "GET /v1/models/{model}", "POST /v1/completions",
+        "POST /v1/chat/completions", "POST /v1/sessions",
         "GET /v1/sessions",
         "GET /v1/sessions/{user}/{name}", "DELETE /v1/sessions/{user}/{name}",
         "POST /v1/sessions/{user}/{name}/observe", "POST /v1/sessions/{user}/{name}/score",

@@ -139,6 +139,7 @@ final class FakeModels: PersonalModels {
         switch request.content {
         case .text(let text): size = text.utf8.count
         case .tokens(let tokens): size = tokens.count
+        case .conversation(let conversation): size = conversation.messages.count
         }
         guard size <= 1 << 20 else { throw ServiceError.textTooLarge(bytes: size, limit: 1 << 20) }
         let session = try change(id, ifMatch: request.ifMatch) { session in

@@ -77,8 +77,9 @@ struct InvalidInputTests {
         (#"{"prompt":"a","best_of":2}"#, "best_of", "unsupported_parameter"),
         (#"{"prompt":"a","echo":true}"#, "echo", "unsupported_parameter"),
         (#"{"prompt":"a","suffix":"z"}"#, "suffix", "unsupported_parameter"),
-        (#"{"prompt":"a","logit_bias":{"1":5}}"#, "logit_bias", "unsupported_parameter"),
-        (#"{"prompt":"a","frequency_penalty":1}"#, "frequency_penalty", "unsupported_parameter"),
+        (#"{"prompt":"a","logit_bias":{"1":500}}"#, "logit_bias", "invalid_value"),
+        (#"{"prompt":"a","frequency_penalty":3}"#, "frequency_penalty", "invalid_value"),
+        (#"{"prompt":"a","grammar":"root ::= x"}"#, "grammar", "unsupported_parameter"),
         (#"{"prompt":"a","user":"a b"}"#, "user", "invalid_value"),
         (#"{"prompt":"a","user":7}"#, "user", "invalid_type"),
         (#"{"prompt":"a","plasticity":"on"}"#, "plasticity", "invalid_type"),
@@ -94,14 +95,22 @@ struct InvalidInputTests {
         ("", "text", "missing_required_parameter"),
         (#"{"text":""}"#, "text", "empty_text"),
         (#"{"tokens":[]}"#, "text", "empty_text"),
-        (#"{"messages":[]}"#, "text", "empty_text"),
+        (#"{"messages":[]}"#, "messages", "invalid_value"),
+        (
+            #"{"messages":[{"role":"a","content":"b"}]}"#, "messages[0].role", "invalid_value"
+        ),
+        (#"{"text":"a","learn":"user"}"#, "learn", "invalid_value"),
+        (
+            #"{"messages":[{"role":"user","content":"b"}],"learn":"none"}"#, "learn",
+            "invalid_value"
+        ),
         (#"{"text":["a"]}"#, "text", "invalid_type"),
         (#"{"text":"a","tokens":[1]}"#, "tokens", "unsupported_parameter"),
         (#"{"tokens":[1,"a"]}"#, "tokens", "invalid_type"),
         (#"{"tokens":[1000]}"#, "tokens", "invalid_value"),
         (#"{"messages":[{"content":"a"}]}"#, "messages[0].role", "missing_required_parameter"),
         (
-            #"{"messages":[{"role":"a","content":[{"type":"image"}]}]}"#,
+            #"{"messages":[{"role":"user","content":[{"type":"image"}]}]}"#,
             "messages[0].content[0].type", "unsupported_parameter"
         ),
         (#"{"text":"a","reward":1.01}"#, "reward", "invalid_value"),

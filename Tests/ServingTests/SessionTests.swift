@@ -90,7 +90,7 @@ struct SessionTests {
         }
     }
 
-    @Test("Messages become lines and tokens stay tokens", arguments: Transport.allCases)
+    @Test("Messages stay messages and tokens stay tokens", arguments: Transport.allCases)
     func contents(transport: Transport) async throws {
         try await withClient(transport) { client in
             let bodies = [
@@ -104,8 +104,17 @@ struct SessionTests {
             }
             #expect(
                 client.models.state.withLock { $0.observed.map(\.content) } == [
-                    .text("user: Hi\nassistant: Ho!\n"), .tokens([TokenID(1), TokenID(999)]),
+                    .conversation(
+                        Conversation(messages: [
+                            .message(role: "user", content: "Hi"),
+                            .message(role: "assistant", content: "Ho\n!"),
+                        ])), .tokens([TokenID(1), TokenID(999)]),
                 ])
+            #expect(client.models.state.withLock { $0.observed.map(\.learn) } == [.both, .both])
+            let user = #"{"messages":[{"role":"user","content":"Hi"}],"learn":"user"}"#
+            #expect(
+                try await client.send("POST", path + "/observe", body: user).status == 200)
+            #expect(client.models.state.withLock { $0.observed.last?.learn } == .user)
         }
     }
 

@@ -16,10 +16,11 @@ public enum TinyCore {
     /// - Parameters:
     ///   - withLayerAutoencoder: whether there is an SAE before block 1 as well.
     ///   - prefix: tokens that the tokenizer puts before a text.
+    ///   - chatTemplate: `chat_template.jinja`.
     /// - Returns: Its path; it goes away with the process at the latest.
     public static func make(
         seed: UInt64 = 1, withAutoencoder: Bool = true, withLayerAutoencoder: Bool = false,
-        rule: String? = nil, prefix: [Int] = [0]
+        rule: String? = nil, prefix: [Int] = [0], chatTemplate: String? = nil
     ) throws -> String {
         let folder = TemporaryPlace.path("tiny") + "/tiny-core"
         try FileManager.default.createDirectory(
@@ -31,6 +32,7 @@ public enum TinyCore {
             tensors(using: &generator), metadata: ["format": "pt"])
         try Data(weights).write(to: URL(fileURLWithPath: "\(folder)/model.safetensors"))
         if let rule { try write(Data(rule.utf8), "\(folder)/rule.json") }
+        if let chatTemplate { try write(Data(chatTemplate.utf8), "\(folder)/chat_template.jinja") }
         if withAutoencoder {
             try autoencoder(hook: "model.norm", using: &generator).write(folder: "\(folder)/sae")
         }

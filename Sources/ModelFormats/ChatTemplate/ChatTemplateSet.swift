@@ -60,11 +60,18 @@ public struct ChatTemplateSet: Sendable {
             texts.removeAll { $0.name == Self.defaultName }
             texts.append((Self.defaultName, text, file))
         }
+        try self.init(texts, specialTokens: tokens, limits: limits)
+    }
+
+    init?(
+        _ texts: [(name: String, text: String, file: String)], specialTokens: [String: String],
+        limits: ChatTemplateLimits
+    ) throws(ModelFormatError) {
         guard !texts.isEmpty else { return nil }
         var templates: [String: ChatTemplate] = [:]
         for (name, text, file) in texts {
             templates[name] = try ChatTemplate(
-                text, specialTokens: tokens, file: file, limits: limits)
+                text, specialTokens: specialTokens, file: file, limits: limits)
         }
         self.templates = templates
     }

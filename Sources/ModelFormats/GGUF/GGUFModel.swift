@@ -127,9 +127,8 @@ public struct GGUFModel: ModelSource {
         Tokenizer(try TokenizerSource(gguf: metadata, embeddingRows: embeddingRows))
     }
 
-    /// The Jinja template of a conversation; nil where the file has none. A stranger's program.
-    public func chatTemplate() throws(ModelFormatError) -> String? {
-        try metadata.string("tokenizer.chat_template")
+    public func chatTemplates() throws(ModelFormatError) -> ChatTemplateSet? {
+        try ChatTemplateSet(gguf: metadata)
     }
 
     public func tensor(_ name: String) throws(ModelFormatError) -> ModelTensor {

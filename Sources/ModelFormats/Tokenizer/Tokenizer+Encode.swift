@@ -20,7 +20,10 @@ extension Tokenizer {
             parsingSpecialTokens: parsingSpecialTokens)
     }
 
-    private func encode(valid text: [UInt8], parsingSpecialTokens: Bool) -> [TokenID] {
+    /// - Parameter beginsText: whether nothing stands before it.
+    func encode(
+        valid text: [UInt8], parsingSpecialTokens: Bool, beginsText: Bool = true
+    ) -> [TokenID] {
         var encoder = PieceEncoder(tokenizer: self, textLength: text.count)
         let skipping = !parsingSpecialTokens
         for segment in verbatimMatcher.segments(of: text, skippingSpecial: skipping) {
@@ -35,7 +38,8 @@ extension Tokenizer {
                 } else {
                     encoder.append(
                         normal[part.range],
-                        beginsText: segment.range.lowerBound == 0 && part.range.lowerBound == 0)
+                        beginsText: beginsText && segment.range.lowerBound == 0
+                            && part.range.lowerBound == 0)
                 }
             }
         }

@@ -28,6 +28,8 @@ public struct Tokenizer: Sendable {
     let verbatimMatcher: AddedTokenMatcher
     /// The added tokens that are looked for in the normalised text.
     let normalizedMatcher: AddedTokenMatcher
+    /// The control tokens, by their names as written.
+    let controlMatcher: AddedTokenMatcher
     let pieces: PieceModel
     let vocabulary: Vocabulary
 
@@ -77,6 +79,9 @@ public struct Tokenizer: Sendable {
         }
         normalizedMatcher = AddedTokenMatcher(source.addedTokens.filter(\.isNormalized)) {
             normalizer.normalize(Array($0.utf8)[...])
+        }
+        controlMatcher = AddedTokenMatcher(source.addedTokens.filter(\.isSpecial)) {
+            Array($0.utf8)
         }
         pieces = source.pieces
         vocabulary = source.vocabulary

@@ -37,6 +37,18 @@ public struct EventState: Sendable {
         }
     }
 
+    /// A message of a conversation.
+    public struct Message: Sendable, Equatable {
+        public var role: String
+        public var text: String
+        public var isLearned: Bool
+        public init(role: String, text: String, isLearned: Bool) {
+            self.role = role
+            self.text = text
+            self.isLearned = isLearned
+        }
+    }
+
     public var id: EventID
     /// observe, completion, feedback, import, merge, reset, restore, checkpoint or forget.
     public var kind: String
@@ -57,6 +69,9 @@ public struct EventState: Sendable {
     /// What was learned, whole or its beginning; nil for kinds that learn no text, and where none is
     /// kept.
     public var text: JournalText?
+    /// Of a conversation, all that was said in it; empty where only the beginning of `text`, which
+    /// then is what was learned, is shown.
+    public var messages: [Message]
     /// Whether `text` is only the beginning.
     public var isPreview: Bool
     public var verdicts: [Verdict]
@@ -67,7 +82,8 @@ public struct EventState: Sendable {
         id: EventID, kind: String, revision: Revision, created: Double, tokens: Int = 0,
         learnedTokens: Int = 0, reward: Float? = nil, bitsPerByte: BitsPerByte? = nil,
         target: CheckpointID? = nil, forgottenBy: EventID? = nil, text: JournalText? = nil,
-        isPreview: Bool = false, verdicts: [Verdict] = [], receipt: ForgetReceipt? = nil
+        messages: [Message] = [], isPreview: Bool = false, verdicts: [Verdict] = [],
+        receipt: ForgetReceipt? = nil
     ) {
         self.id = id
         self.kind = kind
@@ -80,6 +96,7 @@ public struct EventState: Sendable {
         self.target = target
         self.forgottenBy = forgottenBy
         self.text = text
+        self.messages = messages
         self.isPreview = isPreview
         self.verdicts = verdicts
         self.receipt = receipt

@@ -67,6 +67,10 @@ extension Scheduler {
         switch event.kind {
         case .observe, .completion:
             guard !event.tokens.isEmpty else { break }
+            if let talk = try Self.conversation(of: event) {
+                try await show(talk, of: event, limit, in: &state)
+                break
+            }
             state.text = try await decoded(
                 event.tokens.map { TokenID(rawValue: $0) }, limit, for: event.session.user)
             state.isPreview = event.tokens.count > limit
@@ -91,6 +95,30 @@ extension Scheduler {
         case .import, .merge, .reset, .restore, .checkpoint: break
         }
         return state
+    }
+
+    /// What was learned of a conversation, and all that was said where the whole text is asked for.
+    private func show(
+        _ talk: ConversationRecord, of event: EventRecord, _ limit: Int, in state: inout EventState
+    ) async throws {
+        let tokens = event.tokens.map { TokenID(rawValue: $0) }
+        let learned = talk.learned.flatMap { tokens[$0] }
+        state.text = try await decoded(learned, limit, for: event.session.user)
+        state.isPreview = limit < Int.max && learned.count > limit
+        guard limit == Int.max else { return }
+        var message: Int?
+        for part in talk.parts {
+            let text = try await decoded(
+                Array(tokens[part.range]), limit, for: event.session.user
+            ).text
+            if part.message == message, !state.messages.isEmpty {
+                state.messages[state.messages.count - 1].text += text
+            } else {
+                state.messages.append(
+                    .init(role: part.role, text: text, isLearned: part.isLearned))
+            }
+            message = part.message
+        }
     }
 
     private func decoded(

@@ -26,8 +26,10 @@ extension Scheduler {
         switch event.kind {
         case .observe, .completion:
             let tokens = try known(event.tokens)
+            let talk = try Self.conversation(of: event)
             let lesson = try await learn(
-                tokens, reward: event.reward, on: try await content(before), for: event.session)
+                tokens, only: talk?.learned, reward: event.reward, on: try await content(before),
+                for: event.session)
             return Replayed(engram: lesson.engram, learnedTokens: lesson.learnedTokens)
         case .feedback:
             let record = try Self.payload(FeedbackRecord.self, of: event)
@@ -64,6 +66,14 @@ extension Scheduler {
             throw .outOfRange(site: "token", found: Int(wrong), limit: Int(limit))
         }
         return tokens.map { TokenID(rawValue: $0) }
+    }
+
+    /// Whose the tokens of an event are; nil where it learned from a text.
+    static func conversation(of event: EventRecord) throws -> ConversationRecord? {
+        guard event.payload != nil else { return nil }
+        let record = try payload(ConversationRecord.self, of: event)
+        guard record.fits(event.tokens.count) else { throw StorageError.corrupt(code: 0) }
+        return record
     }
 
     static func payload<Record: Decodable>(

@@ -72,6 +72,15 @@ extension JSONValue {
             "forgotten_by": state.forgottenBy.map { .string($0.rawValue) },
             state.isPreview ? "preview" : "text": state.text.map { .string($0.text) },
             "token_ids": .tokens(state.text),
+            "messages": state.messages.isEmpty
+                ? nil
+                : .array(
+                    state.messages.map {
+                        [
+                            "role": .string($0.role), "content": .string($0.text),
+                            "learned": .bool($0.isLearned),
+                        ]
+                    }),
             "verdicts": state.verdicts.isEmpty
                 ? nil : .array(state.verdicts.map { verdict($0, isPreview: state.isPreview) }),
             "receipt": state.receipt.map { .forgetReceipt($0, isErased: nil) },

@@ -34,7 +34,8 @@ struct LearningEndpoints: Sendable {
         let result = try await models.observe(
             id,
             ObserveRequest(
-                content: try content(fields), reward: reward.map { Float($0) },
+                content: try content(fields), learn: try learn(fields),
+                reward: reward.map { Float($0) },
                 idempotencyKey: try request.idempotencyKey(), ifMatch: try request.ifMatch()))
         return .json(
             .observation(result, session: id),
@@ -51,9 +52,8 @@ struct LearningEndpoints: Sendable {
             guard !text.isEmpty else { throw ServiceError.emptyText }
             return .text(text)
         }
-        if let messages = try fields.objects("messages") {
-            guard !messages.isEmpty else { throw ServiceError.emptyText }
-            return .text(try messages.map(Self.line).joined())
+        if fields.value("messages") != nil {
+            return .conversation(Conversation(messages: try ChatMessages.messages(fields)))
         }
         if let tokens = try fields.array("tokens") {
             guard !tokens.isEmpty else { throw ServiceError.emptyText }
@@ -64,26 +64,15 @@ struct LearningEndpoints: Sendable {
         throw RequestError.missing(parameter: "text")
     }
 
-    /// `role: content` and a line feed: how a core without a chat template reads a conversation.
-    private static func line(_ message: JSONFields) throws -> String {
-        guard let role = try message.string("role") else {
-            throw RequestError.missing(parameter: message.path("role"))
+    /// Whose messages are learned.
+    private func learn(_ fields: JSONFields) throws -> LearnMode {
+        guard let learn = try fields.learnMode("learn") else { return .both }
+        guard fields.value("messages") != nil, learn != .none else {
+            throw RequestError.outOfRange(
+                parameter: "learn", found: "another word",
+                allowed: "user, prompt, completion or both, with messages")
         }
-        switch message.value("content") {
-        case .string(let text)?: return "\(role): \(text)\n"
-        case .array?:
-            let parts = try (message.objects("content") ?? []).map { part in
-                guard let text = try part.string("text") else {
-                    throw RequestError.unsupported(
-                        parameter: part.path("type"), reason: "only parts of text are read")
-                }
-                return text
-            }
-            return "\(role): \(parts.joined())\n"
-        case let other?:
-            throw message.wrongType("content", expected: "a string or an array", found: other)
-        case nil: throw RequestError.missing(parameter: message.path("content"))
-        }
+        return learn
     }
 
     private enum ScoreMode: String { case adapted, frozen, compare }

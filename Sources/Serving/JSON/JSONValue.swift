@@ -32,6 +32,12 @@ package enum JSONValue: Sendable, Equatable {
         return .object(members + [Member(name: name, value: value)])
     }
 
+    /// This object with another one's members behind its own.
+    func with(_ other: JSONValue) -> JSONValue {
+        guard case .object(let own) = self, case .object(let more) = other else { return self }
+        return .object(own + more)
+    }
+
     /// The string, or null.
     static func optional(_ value: String?) -> JSONValue { value.map(JSONValue.string) ?? .null }
 

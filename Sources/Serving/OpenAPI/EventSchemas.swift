@@ -53,6 +53,18 @@ enum EventSchemas {
             "text": described("string", "What was learned, whole."),
             "preview": described("string", "Its beginning, where there is more."),
             "token_ids": tokens,
+            "messages": [
+                "type": "array",
+                "description": .string(
+                    "Where it learned from a conversation and is shown whole: its text is what was "
+                        + "learned, these are what it was learned in."),
+                "items": [
+                    "type": "object", "required": ["role", "content", "learned"],
+                    "properties": [
+                        "role": string, "content": string, "learned": ["type": "boolean"],
+                    ],
+                ],
+            ],
             "verdicts": [
                 "type": "array",
                 "items": [

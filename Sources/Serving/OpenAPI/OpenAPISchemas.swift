@@ -1,8 +1,11 @@
+import Scheduling
+
 /// The named schemas of the OpenAPI document. Only what a client must know to call: fields that
 /// OpenAI's clients send without effect are let pass and are not listed.
 enum OpenAPISchemas {
     static let all: JSONValue = .object(
-        requests + answers + service + SafetySchemas.all + ConstitutionSchemas.all
+        CompletionSchemas.all + requests + answers + service + SafetySchemas.all
+            + ConstitutionSchemas.all
             + MergeSchemas.all + FeatureSchemas.all + EventSchemas.all)
 
     /// - Precondition: the document has a schema of that name.
@@ -19,7 +22,7 @@ enum OpenAPISchemas {
         return self.schema(named: String(name))
     }
 
-    private static func object(
+    static func object(
         _ name: String, required: [String] = [], _ properties: JSONValue
     ) -> JSONValue.Member {
         .init(
@@ -45,14 +48,21 @@ enum OpenAPISchemas {
         return .init(name: name, value: schema.value.with("x-misspellings", "refused"))
     }
 
-    private static let string: JSONValue = ["type": "string"]
-    private static let integer: JSONValue = ["type": "integer"]
-    private static let number: JSONValue = ["type": "number"]
-    private static let boolean: JSONValue = ["type": "boolean"]
+    static let string: JSONValue = ["type": "string"]
+    static let integer: JSONValue = ["type": "integer"]
+    static let number: JSONValue = ["type": "number"]
+    static let boolean: JSONValue = ["type": "boolean"]
     private static let time: JSONValue = ["type": "string", "format": "date-time"]
-    private static let nullableString: JSONValue = ["type": ["string", "null"]]
-    private static let integers: JSONValue = ["type": "array", "items": integer]
-    private static let learn: JSONValue = ["enum": ["prompt", "completion", "both", "none"]]
+    static let nullableString: JSONValue = ["type": ["string", "null"]]
+    static let integers: JSONValue = ["type": "array", "items": integer]
+    static let learn: JSONValue = [
+        "enum": .strings(LearnMode.allCases.map(\.rawValue)),
+        "description": .string(
+            "What is learned: what the user said, what anybody but the model said (prompt), what "
+                + "the model said (completion), both, or nothing. Of a text that is completed, "
+                + "user and prompt are the prompt. In chat only what came after the model's last "
+                + "message is new; all before it is read as context."),
+    ]
     private static let bitsPerByte: JSONValue = [
         "type": "object", "required": ["frozen", "adapted"],
         "properties": ["frozen": number, "adapted": number],
@@ -62,7 +72,7 @@ enum OpenAPISchemas {
         "properties": ["kl_mean": number, "kl_max": number, "strength_min": number],
     ]
 
-    private static func bounded(
+    static func bounded(
         _ type: String, _ minimum: JSONValue, _ maximum: JSONValue, default value: JSONValue? = nil
     ) -> JSONValue {
         .object(compact: [
@@ -70,14 +80,13 @@ enum OpenAPISchemas {
         ])
     }
 
-    private static func array(of name: String) -> JSONValue {
+    static func array(of name: String) -> JSONValue {
         ["type": "array", "items": ["$ref": .string("#/components/schemas/\(name)")]]
     }
 
     // MARK: requests
 
     private static let requests: [JSONValue.Member] = [
-        object("CreateCompletion", required: ["prompt"], completionProperties),
         request(
             "CreateSession",
             [
@@ -94,6 +103,10 @@ enum OpenAPISchemas {
             "Observe",
             [
                 "text": string, "messages": array(of: "Message"), "tokens": integers,
+                "learn": [
+                    "enum": ["user", "prompt", "completion", "both"], "default": "both",
+                    "description": "Whose messages are learned; the others are their context.",
+                ],
                 "reward": bounded("number", -1, 1),
             ]),
         request(
@@ -115,12 +128,11 @@ enum OpenAPISchemas {
                     ],
                 ],
             ]),
-        object("Message", required: ["role", "content"], ["role": string, "content": string]),
         request(
             "ScoreRequest", required: ["text"],
             [
                 "text": string, "mode": ["enum": ["adapted", "frozen", "compare"]],
-                "per_token": boolean, "parse_special": parsesSpecial("true"),
+                "per_token": boolean, "parse_special": CompletionSchemas.parsesSpecial("true"),
             ]),
         request(
             "Reset",
@@ -137,107 +149,9 @@ enum OpenAPISchemas {
             "CreateCheckpoint", ["name": FeatureSchemas.name, "note": FeatureSchemas.note]),
     ]
 
-    private static func parsesSpecial(_ fallback: String) -> JSONValue {
-        [
-            "type": "boolean",
-            "description": .string(
-                "Whether names of control tokens (<|endoftext|>) in a text are those tokens, as "
-                    + "templates mean them, or letters, as people write them. Default: "
-                    + fallback + "."),
-        ]
-    }
-
-    private static let completionProperties: JSONValue = [
-        "model": string,
-        "prompt": [
-            "description": .string(
-                "Several prompts are answered one after another. Where the request learns, by its "
-                    + "own word or its session's, they are refused (400) and have to be sent one by "
-                    + "one, so that an error status always means that nothing was learned."),
-            "oneOf": [
-                string, ["type": "array", "items": string], integers,
-                ["type": "array", "items": integers],
-            ],
-        ],
-        "parse_special": parsesSpecial(
-            "true, unless the prompt is learned from: what is learned from a text are its letters, "
-                + "and true is refused then"),
-        "max_tokens": bounded("integer", 1, 1_000_000, default: 16),
-        "temperature": bounded("number", 0, 2, default: 1),
-        "top_p": bounded("number", 0, 1, default: 1),
-        "top_k": bounded("integer", -1, 1_000_000, default: 0),
-        "min_p": bounded("number", 0, 1, default: 0),
-        "repetition_penalty": bounded("number", 0.01, 10, default: 1),
-        "seed": integer,
-        "n": bounded("integer", 1, 16, default: 1),
-        "stop": [
-            "oneOf": [string, ["type": "array", "items": string, "maxItems": 4]],
-            "description": .string(
-                "At most 1,024 UTF-8 bytes each. The answer ends before the first of these that is "
-                    + "complete in it, compared code point by code point."),
-        ],
-        "logprobs": bounded("integer", 0, 20),
-        "stream": ["type": "boolean", "default": false],
-        "stream_options": ["type": "object", "properties": ["include_usage": boolean]],
-        "user": ["type": "string", "description": "Empty: nobody in particular."],
-        "plasticity": [
-            "type": "object", "additionalProperties": false,
-            "properties": [
-                "session": string, "mode": ["enum": ["adapted", "frozen", "compare"]],
-                "learn": learn,
-            ],
-        ],
-    ]
-
     // MARK: answers
 
-    private static let usage: JSONValue = ["$ref": "#/components/schemas/Usage"]
-
-    private static func completion(_ name: String, usage: JSONValue) -> JSONValue.Member {
-        object(
-            name, required: ["id", "object", "created", "model", "choices"],
-            [
-                "id": string, "object": ["const": "text_completion"], "created": integer,
-                "model": string, "choices": array(of: "Choice"), "usage": usage,
-                "plasticity": ["$ref": "#/components/schemas/Plasticity"],
-            ])
-    }
-
     private static let answers: [JSONValue.Member] = [
-        completion("Completion", usage: usage),
-        completion(
-            "CompletionChunk",
-            usage: [
-                "description":
-                    "With include_usage: null in every chunk but the last; without it there is none.",
-                "oneOf": [usage, ["type": "null"]],
-            ]),
-        object(
-            "Choice", required: ["index", "text", "logprobs", "finish_reason"],
-            [
-                "index": integer, "text": string, "logprobs": ["type": ["object", "null"]],
-                "finish_reason": ["enum": ["stop", "length", nil]],
-                "plasticity_mode": ["enum": ["adapted", "frozen"]],
-            ]),
-        object(
-            "Usage", required: ["prompt_tokens", "completion_tokens", "total_tokens"],
-            ["prompt_tokens": integer, "completion_tokens": integer, "total_tokens": integer]),
-        object(
-            "Plasticity",
-            required: [
-                "session", "revision", "learned_tokens", "kl_mean", "kl_max", "strength_min",
-                "revision_after",
-            ],
-            [
-                "session": string, "mode": string, "revision": integer, "learned_tokens": integer,
-                "kl_mean": number, "kl_max": number, "strength_min": number,
-                "revision_after": integer, "paused": ["type": "array", "items": string],
-                "event": string,
-                "replayed": [
-                    "type": "boolean",
-                    "description": "An earlier request's answer, by its Idempotency-Key.",
-                ],
-            ]),
         object(
             "Session", required: ["id", "object", "user", "name", "revision"],
             [

@@ -154,6 +154,6 @@ extension JSONFields {
 
     func learnMode(_ name: String) throws(RequestError) -> LearnMode? {
         try choice(
-            name, of: LearnMode.self, allowed: ["prompt", "completion", "both", "none"])
+            name, of: LearnMode.self, allowed: LearnMode.allCases.map(\.rawValue))
     }
 }

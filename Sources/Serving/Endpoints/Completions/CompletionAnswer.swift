@@ -9,6 +9,8 @@ struct CompletionAnswer: Sendable {
 
     private(set) var totals = CompletionTotals()
     private var choices: [Int: CompletionChoice] = [:]
+    /// Choices of which a chunk has been sent.
+    private var begun: Set<Int> = []
     /// The newest chunk that ends a choice. It waits for what follows it: the last one of all
     /// carries the account of the whole request.
     private var held: CompletionChoice?
@@ -42,8 +44,15 @@ struct CompletionAnswer: Sendable {
     var whole: JSONValue {
         let ordered = choices.values.sorted { $0.index < $1.index }
         return object(
-            choices: ordered.map(\.json), usage: totals.usage,
+            choices: ordered.map(whole), usage: totals.usage,
             plasticity: totals.plasticity(mode: call.mode))
+    }
+
+    private func whole(_ choice: CompletionChoice) -> JSONValue {
+        guard call.shape == .chat else { return choice.textJSON }
+        var choice = choice
+        choice.take(call.tools)
+        return choice.messageJSON
     }
 
     // MARK: a stream
@@ -56,16 +65,32 @@ struct CompletionAnswer: Sendable {
             return []
         case .piece(let piece):
             if piece.text.isEmpty && piece.logprobs.isEmpty { return [] }
+            // Whether it is a call is seen when it is whole.
+            if call.tools != nil {
+                collect(event, prompt: prompt)
+                return []
+            }
             var choice = empty(piece.choice, prompt: prompt)
             choice.text = piece.text
             choice.logprobs?.append(piece)
-            return release() + [chunk(choice)]
+            return release() + opening(choice.index, of: piece.choice, prompt) + [chunk(choice)]
         case .choiceFinished(let number, let reason):
             var choice = empty(number, prompt: prompt)
             choice.finishReason = reason
             choice.logprobs = nil
-            defer { held = choice }
-            return release()
+            var before = release() + opening(choice.index, of: number, prompt)
+            if var said = choices.removeValue(forKey: choice.index) {
+                said.take(call.tools)
+                choice.calls = said.calls
+                (said.calls, before) = ([], before + (said.text.isEmpty ? [] : [chunk(said)]))
+                if !choice.calls.isEmpty {
+                    var calls = empty(number, prompt: prompt)
+                    calls.calls = choice.calls
+                    before.append(chunk(calls))
+                }
+            }
+            held = choice
+            return before
         case .finished(let summary):
             totals.add(summary)
             return []
@@ -76,11 +101,14 @@ struct CompletionAnswer: Sendable {
     mutating func lastChunks() -> [JSONValue] {
         let plasticity = totals.plasticity(mode: call.mode)
         if call.includesUsage {
-            return release() + [object(choices: [], usage: totals.usage, plasticity: plasticity)]
+            return release() + [
+                object(
+                    choices: [], usage: totals.usage, plasticity: plasticity, isChunk: true)
+            ]
         }
-        let last = held.map { [$0.json] } ?? []
+        let last = held.map { [part($0)] } ?? []
         held = nil
-        return [object(choices: last, usage: nil, plasticity: plasticity)]
+        return [object(choices: last, usage: nil, plasticity: plasticity, isChunk: true)]
     }
 
     private mutating func release() -> [JSONValue] {
@@ -88,9 +116,20 @@ struct CompletionAnswer: Sendable {
         return held.map { [chunk($0)] } ?? []
     }
 
-    private func chunk(_ choice: CompletionChoice) -> JSONValue {
+    /// In chat a choice begins with who speaks.
+    private mutating func opening(_ index: Int, of choice: Int, _ prompt: Int) -> [JSONValue] {
+        guard call.shape == .chat, begun.insert(index).inserted else { return [] }
+        return [chunk(empty(choice, prompt: prompt), isFirst: true)]
+    }
+
+    private func chunk(_ choice: CompletionChoice, isFirst: Bool = false) -> JSONValue {
         object(
-            choices: [choice.json], usage: call.includesUsage ? .null : nil, plasticity: nil)
+            choices: [part(choice, isFirst: isFirst)], usage: call.includesUsage ? .null : nil,
+            plasticity: nil, isChunk: true)
+    }
+
+    private func part(_ choice: CompletionChoice, isFirst: Bool = false) -> JSONValue {
+        call.shape == .chat ? choice.deltaJSON(isFirst: isFirst) : choice.textJSON
     }
 
     // MARK: shapes
@@ -102,16 +141,19 @@ struct CompletionAnswer: Sendable {
     private func empty(_ choice: Int, prompt: Int) -> CompletionChoice {
         CompletionChoice(
             index: index(choice, prompt: prompt),
-            logprobs: call.requests[prompt].topLogprobs == nil ? nil : CompletionLogprobs(),
+            logprobs: call.requests[prompt].topLogprobs.map {
+                CompletionLogprobs(call.shape, top: $0)
+            },
             plasticityMode: call.mode == .compare
                 ? (choice.isMultiple(of: 2) ? .adapted : .frozen) : nil)
     }
 
     private func object(
-        choices: [JSONValue], usage: JSONValue?, plasticity: JSONValue?
+        choices: [JSONValue], usage: JSONValue?, plasticity: JSONValue?, isChunk: Bool = false
     ) -> JSONValue {
         .object(compact: [
-            "id": .string(id), "object": "text_completion", "created": .integer(created),
+            "id": .string(id), "object": .string(call.shape.object(isChunk: isChunk)),
+            "created": .integer(created),
             "model": .string(model), "choices": .array(choices), "usage": usage,
             "plasticity": plasticity,
         ])

@@ -3,10 +3,11 @@ import InnerCortex
 import ModelFormats
 import Scheduling
 
-/// A `/v1/completions` request, checked.
+/// A request to `/v1/completions` or `/v1/chat/completions`, checked.
 struct CompletionCall: Sendable {
     static let maximumPrompts = 64
 
+    let shape: CompletionShape
     var session: SessionID
     /// One call of the model for each.
     var requests: [CompleteRequest]
@@ -15,15 +16,20 @@ struct CompletionCall: Sendable {
     var mode: CompletionMode
     var streams: Bool
     var includesUsage: Bool
+    /// Nil where an answer can call nothing.
+    var tools: ToolUse?
 
-    init(_ request: HTTPRequest, model: ModelDescription) throws {
-        let fields = try JSONFields(body: request.body, as: "CreateCompletion")
+    init(
+        _ request: HTTPRequest, as shape: CompletionShape, model: ModelDescription
+    ) throws {
+        self.shape = shape
+        let fields = try JSONFields(body: request.body, as: shape.requestSchema)
         try Self.refuseMisspelledLearning(fields)
         if let name = try fields.string("model"), name != model.name {
             throw RequestError.modelNotFound(served: model.name)
         }
         let count = try fields.integer("n", in: 1...16) ?? 1
-        try Self.refuseUnsupported(fields, count: count)
+        try fields.refuseUnsupported(shape, count: count)
         let plasticity = try fields.object("plasticity")
         session = try Self.session(fields, plasticity)
         mode =
@@ -39,21 +45,72 @@ struct CompletionCall: Sendable {
         }
         choicesPerPrompt = mode == .compare ? 2 * count : count
 
-        let template = CompleteRequest(
-            prompt: .text(""), parsesSpecialTokens: try fields.boolean("parse_special"),
-            maxTokens: try fields.integer("max_tokens", in: 1...1_000_000) ?? 16,
-            sampling: try Self.sampling(fields),
+        var template = CompleteRequest(
+            prompt: .text(""),
+            parsesSpecialTokens: shape == .text ? try fields.boolean("parse_special") : nil,
+            maxTokens: try Self.maxTokens(fields, shape),
+            sampling: try fields.sampling(vocabularySize: model.vocabularySize),
             seed: try fields.integer("seed", in: .min ... .max).map {
                 UInt64(bitPattern: Int64($0))
             },
-            stop: try Self.stops(fields), mode: mode, learn: try plasticity?.learnMode("learn"),
-            topLogprobs: try fields.integer("logprobs", in: 0...20), count: count,
+            stop: try fields.stops(), mode: mode, learn: try plasticity?.learnMode("learn"),
+            topLogprobs: try Self.topLogprobs(fields, shape), count: count,
             idempotencyKey: try request.idempotencyKey(), ifMatch: try request.ifMatch())
-        requests = try Self.prompts(fields, model: model).map { prompt in
+        let prompts: [ObservedContent]
+        switch shape {
+        case .text: prompts = try Self.prompts(fields, model: model)
+        case .chat:
+            tools = try ToolUse.read(fields, form: model.tools)
+            template.format = try Self.format(fields, tools)
+            var conversation = try ChatMessages.conversation(fields)
+            conversation.tools = tools?.tools.map(\.value)
+            prompts = [.conversation(conversation)]
+        }
+        requests = prompts.map { prompt in
             var request = template
             request.prompt = prompt
             return request
         }
+    }
+
+    /// What `response_format` or `tool_choice` asks for.
+    private static func format(
+        _ fields: JSONFields, _ tools: ToolUse?
+    ) throws(RequestError) -> AnswerFormat? {
+        let format = try ResponseFormat.read(fields)
+        guard let call = try tools?.format() else { return format }
+        guard format == nil else {
+            throw .unsupported(
+                parameter: "response_format", reason: "an answer that must call a tool has its own")
+        }
+        return call
+    }
+
+    /// OpenAI's completions end after 16 tokens where nothing is said, and its chat where the model
+    /// ends it; here a bound holds that answer too.
+    private static func maxTokens(
+        _ fields: JSONFields, _ shape: CompletionShape
+    ) throws(RequestError) -> Int {
+        let allowed = 1...1_000_000
+        let given = try fields.integer("max_tokens", in: allowed)
+        guard shape == .chat else { return given ?? 16 }
+        return try fields.integer("max_completion_tokens", in: allowed) ?? given
+            ?? CompletionShape.chatTokens
+    }
+
+    private static func topLogprobs(
+        _ fields: JSONFields, _ shape: CompletionShape
+    ) throws(RequestError) -> Int? {
+        guard shape == .chat else { return try fields.integer("logprobs", in: 0...20) }
+        let top = try fields.integer("top_logprobs", in: 0...20)
+        guard try fields.boolean("logprobs") == true else {
+            guard top == nil || top == 0 else {
+                throw .unsupported(
+                    parameter: "top_logprobs", reason: "it is for logprobs = true only")
+            }
+            return nil
+        }
+        return top ?? 0
     }
 
     /// Gives each prompt's first answer the name by which feedback will speak of it: the index that
@@ -105,76 +162,6 @@ struct CompletionCall: Sendable {
             }
             throw fields.unknown(name, nearest: word == "learn" ? "plasticity.learn" : word)
         }
-    }
-
-    /// What OpenAI's API knows, would change the answer, and is not here: answering as if it had
-    /// not been asked for would be wrong without a sign. Values without effect pass.
-    private static func refuseUnsupported(
-        _ fields: JSONFields, count: Int
-    ) throws(RequestError) {
-        if let bestOf = try fields.integer("best_of", in: 1...20), bestOf > count {
-            throw .unsupported(parameter: "best_of", reason: "this server draws n answers as asked")
-        }
-        if try fields.boolean("echo") == true {
-            throw .unsupported(parameter: "echo", reason: "the prompt is not sent back")
-        }
-        if let suffix = try fields.string("suffix"), !suffix.isEmpty {
-            throw .unsupported(parameter: "suffix", reason: "the core does not fill in the middle")
-        }
-        switch fields.value("logit_bias") {
-        case nil, .object([])?: break
-        case .object?: throw .unsupported(parameter: "logit_bias", reason: "it is not applied")
-        case let other?:
-            throw fields.wrongType("logit_bias", expected: "an object", found: other)
-        }
-        for name in ["frequency_penalty", "presence_penalty"] {
-            if let penalty = try fields.number(name, in: -2...2), penalty != 0 {
-                throw .unsupported(parameter: name, reason: "use repetition_penalty")
-            }
-        }
-    }
-
-    private static func sampling(_ fields: JSONFields) throws(RequestError) -> SamplingOptions {
-        var options = SamplingOptions()
-        if let value = try fields.number("temperature", in: 0...2) {
-            options.temperature = Float(value)
-        }
-        // -1 is how vLLM's clients switch it off.
-        if let value = try fields.integer("top_k", in: -1...1_000_000) {
-            options.topK = max(0, value)
-        }
-        if let value = try fields.number("top_p", in: 0...1) {
-            // 0 leaves the likeliest token, as OpenAI has it.
-            options.topP = max(Float(value), .leastNormalMagnitude)
-        }
-        if let value = try fields.number("min_p", in: 0...1) { options.minP = Float(value) }
-        if let value = try fields.number("repetition_penalty", in: 0.01...10) {
-            options.repetitionPenalty = Float(value)
-        }
-        return options
-    }
-
-    private static func stops(_ fields: JSONFields) throws(RequestError) -> [String] {
-        var stops: [String] = []
-        switch fields.value("stop") {
-        case nil: break
-        case .string(let text)?: stops = [text]
-        case .array(let elements)?:
-            for element in elements {
-                guard case .string(let text) = element else {
-                    throw fields.wrongType("stop", expected: "an array of strings", found: element)
-                }
-                stops.append(text)
-            }
-        case let other?:
-            throw fields.wrongType("stop", expected: "a string or an array", found: other)
-        }
-        guard stops.count <= CompleteRequest.stopsMaximum, stops.allSatisfy({ !$0.isEmpty }) else {
-            throw .outOfRange(
-                parameter: "stop", found: "\(stops.count) texts",
-                allowed: "up to \(CompleteRequest.stopsMaximum), none of them empty")
-        }
-        return stops
     }
 
     /// A text, texts, a token list or token lists.

@@ -4,32 +4,96 @@ import Scheduling
 struct CompletionChoice: Sendable {
     var index: Int
     var text = ""
+    /// What it calls, in chat.
+    var calls: [ToolCall] = []
     var finishReason: FinishReason?
     /// Nil where no log-probabilities were asked for.
     var logprobs: CompletionLogprobs?
     /// In mode `compare`, whose answer this is.
     var plasticityMode: CompletionMode?
 
-    var json: JSONValue {
-        .object(compact: [
-            "index": .integer(index),
-            "text": .string(text),
+    /// The choice of `/v1/completions`, whole or in a chunk.
+    var textJSON: JSONValue { json(["text": .string(text)]) }
+
+    /// The choice of a whole answer in chat.
+    var messageJSON: JSONValue {
+        json([
+            "message": .object(compact: [
+                "role": "assistant",
+                "content": text.isEmpty && !calls.isEmpty ? .null : .string(text),
+                "refusal": .null,
+                "tool_calls": calls.isEmpty ? nil : .array(calls.map(\.json)),
+            ])
+        ])
+    }
+
+    /// The calls of a chunk, which are whole.
+    private var callParts: JSONValue? {
+        guard !calls.isEmpty else { return nil }
+        return .array(
+            calls.enumerated().map { index, call in
+                JSONValue.object(compact: ["index": .integer(index)]).with(call.json)
+            })
+    }
+
+    /// Takes the calls out of what was said.
+    mutating func take(_ tools: ToolUse?) {
+        guard let tools else { return }
+        (text, calls) = tools.calls(in: text)
+    }
+
+    /// The choice of a chunk in chat.
+    /// - Parameter isFirst: of its choice: that one says who speaks.
+    func deltaJSON(isFirst: Bool) -> JSONValue {
+        json([
+            "delta": .object(compact: [
+                "role": isFirst ? "assistant" : nil,
+                "content": finishReason == nil && calls.isEmpty ? .string(text) : nil,
+                "tool_calls": finishReason == nil ? callParts : nil,
+                "refusal": isFirst ? .null : nil,
+            ])
+        ])
+    }
+
+    private func json(_ said: KeyValuePairs<String, JSONValue>) -> JSONValue {
+        let rest: JSONValue = .object(compact: [
             "logprobs": logprobs?.json ?? .null,
-            "finish_reason": .optional(finishReason?.rawValue),
+            "finish_reason": .optional(
+                finishReason == .stop && !calls.isEmpty ? "tool_calls" : finishReason?.rawValue),
             "plasticity_mode": plasticityMode.map { .string($0.rawValue) },
         ])
+        guard case .object(let members) = rest else { return rest }
+        return .object(
+            [.init(name: "index", value: .integer(index))]
+                + said.map { .init(name: $0.key, value: $0.value) } + members)
     }
 }
 
-/// OpenAI's four parallel arrays over the tokens of a choice.
+/// What the tokens of a choice had going for them: OpenAI's four parallel arrays, or in chat one of
+/// objects.
 struct CompletionLogprobs: Sendable {
+    private let shape: CompletionShape
+    /// How many of the likeliest a token in chat is shown with.
+    private let top: Int
+    private var entries: [JSONValue] = []
     private var tokens: [JSONValue] = []
     private var logprobs: [JSONValue] = []
     private var alternatives: [JSONValue] = []
     private var offsets: [JSONValue] = []
 
+    init(_ shape: CompletionShape, top: Int) {
+        self.shape = shape
+        self.top = top
+    }
+
     mutating func append(_ piece: CompletionPiece) {
         for answered in piece.logprobs {
+            if shape == .chat {
+                entries.append(
+                    Self.entry(answered.token).with(
+                        "top_logprobs", .array(answered.top.prefix(top).map(Self.entry))))
+                continue
+            }
             tokens.append(.string(Self.name(answered.token)))
             logprobs.append(.number(answered.token.logprob))
             alternatives.append(Self.alternatives(answered))
@@ -54,8 +118,17 @@ struct CompletionLogprobs: Sendable {
                 .map { .init(name: $0.name, value: .number($0.logprob)) })
     }
 
-    var json: JSONValue {
+    /// A token of chat; its bytes tell what a part of a character is.
+    private static func entry(_ token: TokenLogprob) -> JSONValue {
         [
+            "token": .string(token.text), "logprob": .number(token.logprob),
+            "bytes": .array(token.bytes.map { .integer(Int($0)) }),
+        ]
+    }
+
+    var json: JSONValue {
+        if shape == .chat { return ["content": .array(entries), "refusal": .null] }
+        return [
             "tokens": .array(tokens), "token_logprobs": .array(logprobs),
             "top_logprobs": .array(alternatives), "text_offset": .array(offsets),
         ]

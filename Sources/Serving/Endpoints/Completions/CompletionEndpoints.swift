@@ -3,7 +3,7 @@ import Glibc
 import Logging
 import Scheduling
 
-/// `/v1/completions`, whole or as a stream of events.
+/// `/v1/completions` and `/v1/chat/completions`, whole or as a stream of events.
 struct CompletionEndpoints: Sendable {
     typealias Events = AsyncThrowingStream<CompletionEvent, any Error>
 
@@ -21,19 +21,31 @@ struct CompletionEndpoints: Sendable {
                     request: .schema("CreateCompletion"),
                     response: .schemaOrEvents("Completion", events: "CompletionChunk"),
                     errors: [400, 404, 409, 413, 422, 429, 503]), body: .text
-            ) { request, _ in try await complete(request) }
+            ) { request, _ in try await complete(request, as: .text) },
+            Route(
+                "POST", "/v1/chat/completions",
+                Operation(
+                    id: "createChatCompletion", tag: "openai",
+                    summary: "Answer a conversation with a session's personal model.",
+                    parameters: [.idempotencyKey, .ifMatch],
+                    request: .schema("CreateChatCompletion"),
+                    response: .schemaOrEvents("ChatCompletion", events: "ChatCompletionChunk"),
+                    errors: [400, 404, 409, 413, 422, 429, 503]), body: .text
+            ) { request, _ in try await complete(request, as: .chat) },
         ]
     }
 
-    private func complete(_ request: HTTPRequest) async throws -> HTTPResponse {
+    private func complete(
+        _ request: HTTPRequest, as shape: CompletionShape
+    ) async throws -> HTTPResponse {
         let model = models.model
-        var call = try CompletionCall(request, model: model)
+        var call = try CompletionCall(request, as: shape, model: model)
         request.trace.user = call.session.user
         if call.requests.count > 1 {
             let session = try await models.session(call.session)
             try call.requireNoLearning(sessionLearn: session.learn)
         }
-        let id = "cmpl-" + String(UInt64.random(in: .min ... .max), radix: 36)
+        let id = shape.idPrefix + String(UInt64.random(in: .min ... .max), radix: 36)
         call.name(CompletionID(rawValue: id))
         // Before anything is learned: no error may come after that.
         try request.memory.set(.answer, to: call.answerMemory(contextLength: model.contextLength))
