@@ -38,9 +38,3 @@ void hebb_pack_panels(
         }
     }
 }
-
-void hebb_store_key(const float *row, float *keys, size_t head_size, size_t position) {
-    float *k = keys + position / HEBB_KEY_BLOCK * head_size * HEBB_KEY_BLOCK +
-               position % HEBB_KEY_BLOCK;
-    for (size_t d = 0; d < head_size; d++) k[d * HEBB_KEY_BLOCK] = row[d];
-}

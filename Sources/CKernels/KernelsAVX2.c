@@ -10,10 +10,11 @@
 
 #pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
 
-#define KERNEL_CLASS "avx2.2"
+#define KERNEL_CLASS "avx2.3"
 #define W 8
 #define SCORE_ROWS 4
-#define VALUE_ROWS 2
+#define VALUE_ROWS 4
+#define VALUE_COLUMNS 2
 #define PRODUCT_WHOLE 1
 #define PRODUCT_VECTORS 2
 #define PRODUCT_ROWS 6
@@ -45,6 +46,9 @@ static inline vf v_load_i8(const int8_t *p) {
 }
 static inline vf v_load_f16(const uint8_t *p) {
     return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i_u *)p));
+}
+static inline void v_store_f16(uint16_t *p, vf v) {
+    _mm_storeu_si128((__m128i_u *)p, _mm256_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT));
 }
 static inline vf v_add(vf a, vf b) { return _mm256_add_ps(a, b); }
 static inline vf v_sub(vf a, vf b) { return _mm256_sub_ps(a, b); }

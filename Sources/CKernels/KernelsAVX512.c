@@ -12,10 +12,11 @@
     __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c"))), \
     apply_to = function)
 
-#define KERNEL_CLASS "avx512.2"
+#define KERNEL_CLASS "avx512.3"
 #define W 16
 #define SCORE_ROWS 8
 #define VALUE_ROWS 4
+#define VALUE_COLUMNS 4
 #define PRODUCT_WHOLE 6
 #define PRODUCT_VECTORS 2
 #define PRODUCT_ROWS 14
@@ -45,6 +46,9 @@ static inline vf v_load_i8(const int8_t *p) {
 }
 static inline vf v_load_f16(const uint8_t *p) {
     return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i_u *)p));
+}
+static inline void v_store_f16(uint16_t *p, vf v) {
+    _mm256_storeu_si256((__m256i_u *)p, _mm512_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT));
 }
 static inline vf v_add(vf a, vf b) { return _mm512_add_ps(a, b); }
 static inline vf v_sub(vf a, vf b) { return _mm512_sub_ps(a, b); }

@@ -8,10 +8,11 @@
 #include <float.h>
 #include <math.h>
 
-#define KERNEL_CLASS "neon.2"
+#define KERNEL_CLASS "neon.3"
 #define W 4
 #define SCORE_ROWS 4
 #define VALUE_ROWS 4
+#define VALUE_COLUMNS 4
 #define PRODUCT_WHOLE 1
 #define PRODUCT_VECTORS 4
 #define PRODUCT_ROWS 6
@@ -48,6 +49,9 @@ static inline vf v_load_i8(const int8_t *p) {
 }
 static inline vf v_load_f16(const uint8_t *p) {
     return vcvt_f32_f16(vreinterpret_f16_u8(vld1_u8(p)));
+}
+static inline void v_store_f16(uint16_t *p, vf v) {
+    vst1_u8((uint8_t *)p, vreinterpret_u8_f16(vcvt_f16_f32(v)));
 }
 static inline vf v_add(vf a, vf b) { return vaddq_f32(a, b); }
 static inline vf v_sub(vf a, vf b) { return vsubq_f32(a, b); }

@@ -228,6 +228,13 @@ static void widen_f16(const void *x, float *out, size_t n) {
     for (size_t i = 0; i < n; i++) out[i] = hebb_f16_at((const uint8_t *)x + 2 * i);
 }
 
+static float f16(const uint16_t *p) { return hebb_f16_at((const uint8_t *)p); }
+
+/* The head's part of the page that has a position. */
+static const uint16_t *part_of(const hebb_attention *a, size_t t) {
+    return a->pages[t / HEBB_PAGE] + a->place;
+}
+
 static void attention(const hebb_attention *a) {
     for (size_t i = 0; i < a->rows; i++) {
         const float *q = a->query + i * a->query_stride;
@@ -236,22 +243,35 @@ static void attention(const hebb_attention *a) {
         size_t first = n > a->window ? n - a->window : 0;
         float *seen = a->scores + first;
         for (size_t t = first; t < n; t++) {
-            const float *k = a->keys + t / HEBB_KEY_BLOCK * a->head_size * HEBB_KEY_BLOCK +
-                             t % HEBB_KEY_BLOCK;
+            const uint16_t *k = part_of(a, t) + t % HEBB_PAGE;
             float s = 0;
-            for (size_t d = 0; d < a->head_size; d++) s += q[d] * k[d * HEBB_KEY_BLOCK];
+            for (size_t d = 0; d < a->head_size; d++) s += q[d] * f16(k + d * HEBB_PAGE);
             a->scores[t] = s * a->scale;
         }
         float total = exp_sum(seen, maximum(seen, n - first), seen, n - first);
         for (size_t d = 0; d < a->head_size; d++) out[d] = 0;
-        for (size_t t = first; t < n; t++)
-            add_scaled(a->values + t * a->head_size, a->scores[t], out, a->head_size);
+        for (size_t t = first; t < n; t++) {
+            const uint16_t *v = part_of(a, t) + (HEBB_PAGE + t % HEBB_PAGE) * a->head_size;
+            for (size_t d = 0; d < a->head_size; d++) out[d] += a->scores[t] * f16(v + d);
+        }
         scale(out, 1 / total, a->head_size);
     }
 }
 
+static void store(
+    const float *key, const float *value, size_t head_size, size_t position, uint16_t *part) {
+    for (size_t d = 0; d < head_size; d++) {
+        part[d * HEBB_PAGE + position] = hebb_to_f16(key[d]);
+        part[(HEBB_PAGE + position) * head_size + d] = hebb_to_f16(value[d]);
+    }
+}
+
+static void multiply(const float *x, float *y, size_t n) {
+    for (size_t i = 0; i < n; i++) y[i] *= x[i];
+}
+
 static const hebb_kernels table = {
-    .name = "scalar.2",
+    .name = "scalar.3",
     .gelu_erf = hebb_gelu_erf,
 #include "Table.inc"
 };

@@ -27,7 +27,8 @@ typedef struct plain_work {
     size_t parts;
 } plain_work;
 
-static void plain_part(const void *context, size_t index) {
+static void plain_part(const void *context, size_t index, size_t thread) {
+    (void)thread;
     const plain_work *work = context;
     hebb_product p = *work->whole;
     size_t first = first_output(p.outputs, HEBB_PANEL, index, work->parts);
@@ -51,7 +52,8 @@ typedef struct quantized_work {
     size_t parts;
 } quantized_work;
 
-static void quantized_part(const void *context, size_t index) {
+static void quantized_part(const void *context, size_t index, size_t thread) {
+    (void)thread;
     const quantized_work *work = context;
     hebb_quantized_product p = *work->whole;
     p.first = first_output(p.outputs, HEBB_QUANTIZED_PANEL, index, work->parts);
@@ -74,7 +76,8 @@ typedef struct quantize_work {
     uint8_t *out;
 } quantize_work;
 
-static void quantize_part(const void *context, size_t index) {
+static void quantize_part(const void *context, size_t index, size_t thread) {
+    (void)thread;
     const quantize_work *work = context;
     size_t first = index * HEBB_TILE, left = work->rows - first;
     work->kernels->quantize(

@@ -23,7 +23,7 @@ static void wake_all(_Atomic uint32_t *word) {
 struct hebb_pool {
     /* The work. Written while no part is left to claim and none runs, so that a thread which has
      * claimed a part reads what belongs to it. */
-    void (*part)(const void *context, size_t index);
+    void (*part)(const void *context, size_t index, size_t thread);
     const void *context;
     /* How many parts nobody has claimed yet, below the number of the work: one word, so that a
      * thread that was late cannot claim a part of a work that it did not see begin. */
@@ -36,6 +36,8 @@ struct hebb_pool {
     _Atomic uint32_t sleepers;
     _Atomic bool closing;
     _Alignas(64) atomic_flag busy;
+    /* Workers that have taken their number. */
+    _Atomic uint32_t numbered;
     size_t threads;
     pthread_t workers[];
 };
@@ -71,11 +73,11 @@ static bool spin(hebb_pool *p, bool (*came)(hebb_pool *)) {
 }
 
 /* Does parts until none is left to claim. */
-static void work(hebb_pool *p) {
+static void work(hebb_pool *p, size_t thread) {
     uint64_t seen = atomic_load(&p->unclaimed);
     while ((uint32_t)seen != 0) {
         if (!atomic_compare_exchange_weak(&p->unclaimed, &seen, seen - 1)) continue;
-        p->part(p->context, (uint32_t)seen - 1);
+        p->part(p->context, (uint32_t)seen - 1, thread);
         bool is_last = atomic_fetch_sub(&p->pending, 1) == 1;
         if (is_last && atomic_load(&p->waiting)) wake_all(&p->pending);
         seen = atomic_load(&p->unclaimed);
@@ -84,6 +86,8 @@ static void work(hebb_pool *p) {
 
 static void *worker(void *context) {
     hebb_pool *p = context;
+    /* The caller is the first. */
+    size_t thread = atomic_fetch_add(&p->numbered, 1) + 1;
     while (!atomic_load(&p->closing)) {
         if (!spin(p, has_news)) {
             atomic_fetch_add(&p->sleepers, 1);
@@ -92,7 +96,7 @@ static void *worker(void *context) {
             if (!has_news(p)) sleep_on(&p->epoch, epoch);
             atomic_fetch_sub(&p->sleepers, 1);
         }
-        work(p);
+        work(p, thread);
     }
     return NULL;
 }
@@ -116,6 +120,7 @@ hebb_pool *hebb_pool_create(size_t threads) {
     atomic_init(&p->sleepers, 0);
     atomic_init(&p->closing, false);
     atomic_flag_clear(&p->busy);
+    atomic_init(&p->numbered, 0);
     p->threads = 1;
     /* Signals are for the threads that the program itself started. */
     sigset_t all, before;
@@ -139,11 +144,11 @@ void hebb_pool_destroy(hebb_pool *p) {
 size_t hebb_pool_threads(const hebb_pool *p) { return p ? p->threads : 1; }
 
 void hebb_pool_run(
-    hebb_pool *p, void (*part)(const void *context, size_t index), const void *context,
-    size_t parts) {
+    hebb_pool *p, void (*part)(const void *context, size_t index, size_t thread),
+    const void *context, size_t parts) {
     if (!p || p->threads == 1 || parts < 2 || parts > UINT32_MAX ||
         atomic_flag_test_and_set(&p->busy)) {
-        for (size_t i = 0; i < parts; i++) part(context, i);
+        for (size_t i = 0; i < parts; i++) part(context, i, 0);
         return;
     }
     p->part = part;
@@ -152,7 +157,7 @@ void hebb_pool_run(
     uint64_t number = (atomic_load(&p->unclaimed) >> 32) + 1;
     atomic_store(&p->unclaimed, number << 32 | parts);
     announce(p);
-    work(p);
+    work(p, 0);
     if (!spin(p, is_done)) {
         atomic_store(&p->waiting, 1);
         for (uint32_t left; (left = atomic_load(&p->pending)) != 0;) sleep_on(&p->pending, left);

@@ -45,6 +45,26 @@ static inline float hebb_f16_at(const uint8_t *p) {
     return f;
 }
 
+/* Single to IEEE half, to the nearest, ties to even, as the hardware does, but to the largest number
+ * where that is exceeded. */
+static inline uint16_t hebb_to_f16(float f) {
+    uint32_t bits;
+    memcpy(&bits, &f, sizeof bits);
+    uint16_t sign = (uint16_t)(bits >> 16 & 0x8000);
+    bits &= 0x7fffffff;
+    if (bits > 0x7f800000) return sign | 0x7e00;
+    if (bits >= 0x477fe000) return sign | 0x7bff;
+    if (bits < 0x38800000) { /* below the normal ones: a multiple of 2^-24 */
+        memcpy(&f, &bits, sizeof f);
+        f = f * 0x1p24f + 0x1p23f; /* exact, then rounded to a whole number */
+        memcpy(&bits, &f, sizeof bits);
+        return (uint16_t)(sign | (bits & 0x7ff));
+    }
+    bits += 0xfff + (bits >> 13 & 1);
+    bits = (bits >> 13) - (112 << 10);
+    return (uint16_t)(sign | (bits > 0x7bff ? 0x7bff : bits));
+}
+
 void hebb_gelu_erf(const float *x, float *out, size_t n);
 
 #endif

@@ -49,15 +49,9 @@ extension InnerCortex {
         }
 
         // o = W_o·Σ softmax(q·k)·v, each context with its own keys and values
-        for part in workspace.plan.parts {
-            let cache = segments[part.segment].cache
-            storeKeysAndValues(index, part, workspace.attentionInput, &cache.storage)
-            for head in 0..<shape.keyValueHeads {
-                attend(
-                    block: index, head: head, part, cache.storage, workspace.attentionInput,
-                    &workspace.scores, into: &workspace.attentionOutput)
-            }
-        }
+        attend(
+            index, workspace.contexts, segments[0].cache, keys: workspace.keys,
+            workspace.attentionInput, &workspace.scores, into: &workspace.attentionOutput)
         project(
             block.attentionOutput, count, workspace.attentionOutput,
             leadingInput: shape.attentionOutput, change, &workspace.products,

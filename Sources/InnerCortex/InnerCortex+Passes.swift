@@ -91,7 +91,7 @@ extension InnerCortex {
                 finish(rows, workspace.residual, into: &out)
                 done += rows
                 for part in workspace.plan.parts {
-                    segments[part.segment].cache.count += part.rows.count
+                    segments[part.segment].cache.advance(by: part.rows.count)
                 }
             }
         }
@@ -102,11 +102,13 @@ extension InnerCortex {
         _ segments: inout [PassSegment], _ change: PassChange?, _ workspace: inout Workspace
     ) {
         let width = shape.hidden
+        let keys = workspace.plan.parts.reduce(0) {
+            max($0, segments[$1.segment].cache.capacity)
+        }
         workspace.reserve(
-            workspace.plan.count, shape,
-            keys: workspace.plan.parts.reduce(0) {
-                max($0, segments[$1.segment].cache.capacity)
-            }, rotaries: rotaries.count)
+            workspace.plan.count, shape, keys: keys, rotaries: rotaries.count, pool)
+        workspace.openContexts(segments)
+        defer { workspace.closeContexts() }
         for part in workspace.plan.parts {
             read(segments[part.segment], part, &workspace)
             for (index, rotary) in rotaries.enumerated() {

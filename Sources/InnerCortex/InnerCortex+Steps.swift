@@ -92,49 +92,25 @@ extension InnerCortex {
         }
     }
 
-    func storeKeysAndValues(
-        _ block: Int, _ part: RowPlan.Part, _ input: [Float], _ cache: inout KVCache.Storage
-    ) {
-        let size = shape.keyValueHeads * shape.headSize
-        for row in part.rows {
-            let keys = row * shape.attentionInput + shape.attentionOutput
-            cache.store(
-                keys: input.span.extracting(keys..<keys + size),
-                values: input.span.extracting(keys + size..<keys + 2 * size), layer: block,
-                position: part.position + row - part.rows.lowerBound)
-        }
-    }
-
-    /// The query heads that share one key/value head: for one token all of them together, for
-    /// several tokens one head after the other.
+    /// Stores the rows' keys and values, and attends to those of their contexts.
+    ///
+    /// - Parameters:
+    ///   - cache: one of the pass's, which all hold the same blocks.
+    ///   - keys: at least the greatest number that a row sees.
     func attend(
-        block: Int, head: Int, _ part: RowPlan.Part, _ cache: KVCache.Storage, _ input: [Float],
-        _ scores: inout [Float], into output: inout [Float]
+        _ block: Int, _ contexts: [[AttentionKernels.Segment]], _ cache: KVCache, keys: Int,
+        _ input: [Float], _ scores: inout [Float], into output: inout [Float]
     ) {
-        let place = cache.range(layer: block, head: head)
-        let group = shape.heads / shape.keyValueHeads
-        let size = shape.headSize
-        let isOne = part.rows.count == 1
-        let rows = AttentionKernels.Rows(
-            count: isOne ? group : part.rows.count,
-            queryStride: isOne ? size : shape.attentionInput,
-            outputStride: isOne ? size : shape.attentionOutput, visible: part.position + 1,
-            visibleStep: isOne ? 0 : 1, window: config.windows[block])
-        let input = input.span
-        var output = output.mutableSpan
-        var scores = scores.mutableSpan
-        for index in 0..<(isOne ? 1 : group) {
-            let column = (head * group + index) * size
-            let query = part.rows.lowerBound * shape.attentionInput + column
-            let queryEnd = query + (rows.count - 1) * rows.queryStride + size
-            let start = part.rows.lowerBound * shape.attentionOutput + column
-            let end = start + (rows.count - 1) * rows.outputStride + size
-            var out = output._mutatingExtracting(start..<end)
-            AttentionKernels.attend(
-                input.extracting(query..<queryEnd), rows, keys: cache.keys.span.extracting(place),
-                values: cache.values.span.extracting(place), headSize: size,
-                scale: config.attentionScale, scratch: &scores, into: &out)
-        }
+        let place = cache.place(of: block)
+        var scratch = scores.mutableSpan
+        var out = output.mutableSpan
+        AttentionKernels.attend(
+            contexts[place.kind],
+            AttentionKernels.Block(
+                heads: shape.heads, keyValueHeads: shape.keyValueHeads, headSize: shape.headSize,
+                firstPart: place.firstPart, window: config.windows[block],
+                scale: config.attentionScale),
+            input: input.span, keys: keys, scratch: &scratch, on: pool, into: &out)
     }
 
     /// The feed-forward part's nonlinearity, in place: act(gate)·up goes where the gate was, or
@@ -159,7 +135,7 @@ extension InnerCortex {
                 }
             }
             guard isGated else { continue }
-            for column in 0..<inner { row[column] *= row[inner + column] }
+            LayerKernels.gate(&row)
         }
     }
 

@@ -1,4 +1,4 @@
-import Kernels
+public import Kernels
 public import ModelFormats
 
 /// The frozen core: a Transformer whose weights are mapped read-only, and laid out once for products.
@@ -20,6 +20,9 @@ public final class InnerCortex: Sendable {
     let workspaces = WorkspacePool()
     /// Nil for one thread.
     let pool: WorkerPool?
+    /// Counts the keys and values of all contexts.
+    public let pageMemory = PageMemory()
+    private let layout: CacheLayout
 
     /// Takes a model's weights and checks them.
     ///
@@ -37,6 +40,7 @@ public final class InnerCortex: Sendable {
         config.tiesEmbeddings = weights.isTied
         self.config = config
         shape = TransformerShape(config)
+        layout = CacheLayout(config)
         projections = ProjectionShapes(config)
         rotaries = [config.rope, config.windowRope].compactMap { [config] in
             $0.map { RotaryFrequencies($0, size: config.rotarySize) }
@@ -64,9 +68,16 @@ public final class InnerCortex: Sendable {
     ///     residual stream at a hookpoint.
     /// - Precondition: `capacity` is in 1...config.contextLength, `firstBlock` in
     ///   0..<config.layerCount.
-    /// - Complexity: allocates 8·(layers − firstBlock)·keyValueHeads·headSize bytes a token.
+    /// - Complexity: allocates half a byte a token of `capacity`; the rest comes with the tokens
+    ///   (`cacheBytes`).
     public func makeCache(capacity: Int, firstBlock: Int = 0) -> KVCache {
-        KVCache(config, capacity: capacity, firstBlock: firstBlock)
+        KVCache(layout, capacity: capacity, firstBlock: firstBlock, memory: pageMemory)
+    }
+
+    /// The most that the keys and values of one context of so many tokens take:
+    /// 4·(layers − firstBlock)·keyValueHeads·headSize bytes a token, less what windows hide.
+    public func cacheBytes(tokens: Int, firstBlock: Int = 0) -> Int {
+        layout.byteCount(tokens: tokens, firstBlock: firstBlock)
     }
 
     /// Runs `tokens` at the positions after those in `cache`, and adds them to it.

@@ -1,7 +1,7 @@
 import Kernels
 import ModelFormats
 
-/// The keys and values of the tokens that a context has seen so far.
+/// The keys and values of the tokens that a context has seen so far, in pages that come as it grows.
 ///
 /// Has one owner, who runs at most one `forward` on it at a time; it is not `Sendable`.
 public final class KVCache {
@@ -10,111 +10,156 @@ public final class KVCache {
     /// The first block whose keys and values it holds; those of every later block are there too.
     public let firstBlock: Int
     /// Tokens that are in: the position of the next one.
-    public internal(set) var count = 0
-    var storage: Storage
+    public private(set) var count = 0
+    /// Of each kind of block in the layout; nil where it holds no block of that kind.
+    let pages: [KeyValuePages?]
+    private let layout: CacheLayout
+    private let memory: PageMemory
 
-    init(_ config: ModelConfig, capacity: Int, firstBlock: Int) {
+    /// How many tokens a context can always be cut back by, whatever its windows.
+    public static let reach = 128
+
+    init(_ layout: CacheLayout, capacity: Int, firstBlock: Int, memory: PageMemory) {
         precondition(
-            (1...config.contextLength).contains(capacity),
-            "KVCache: capacity \(capacity), allowed is 1...\(config.contextLength)")
+            (1...layout.contextLength).contains(capacity),
+            "KVCache: capacity \(capacity), allowed is 1...\(layout.contextLength)")
         precondition(
-            (0..<config.layerCount).contains(firstBlock),
-            "KVCache: first block \(firstBlock), allowed is 0..<\(config.layerCount)")
+            layout.places.indices.contains(firstBlock),
+            "KVCache: first block \(firstBlock), allowed is 0..<\(layout.places.count)")
         self.capacity = capacity
         self.firstBlock = firstBlock
-        storage = Storage(config, capacity: capacity, firstBlock: firstBlock)
+        self.layout = layout
+        self.memory = memory
+        pages = layout.kinds.indices.map { kind in
+            let parts = layout.parts(of: kind, from: firstBlock)
+            guard parts > 0 else { return nil }
+            return KeyValuePages(
+                parts: parts, headSize: layout.headSize, capacity: capacity, memory: memory)
+        }
     }
 
-    /// Forgets the tokens from position `count` on. O(1).
+    /// What its pages take, those that others have too included.
+    public var byteCount: Int { pages.reduce(0) { $0 + ($1?.byteCount ?? 0) } }
+
+    /// Forgets the tokens from position `count` on. O(1) a page.
     ///
-    /// - Precondition: `count` is in 0...self.count.
+    /// - Precondition: `canCut(to: count)`.
     public func truncate(to count: Int) {
-        precondition(
-            (0...self.count).contains(count), "KVCache: truncate to \(count) of \(self.count)")
+        precondition(canCut(to: count), "KVCache: truncate to \(count) of \(self.count)")
+        for pages in pages { pages?.truncate(to: count) }
         self.count = count
+    }
+
+    /// Whether the first `count` tokens are there, and what the next one sees of them.
+    public func canCut(to count: Int) -> Bool {
+        guard (0...self.count).contains(count) else { return false }
+        return count == 0
+            || zip(pages, layout.kinds).allSatisfy { pages, kind in
+                pages.map { $0.firstPosition <= max(0, count + 1 - (kind.window ?? .max)) } ?? true
+            }
+    }
+
+    /// A context of its own that begins with the first `count` tokens of this, in the same pages.
+    ///
+    /// - Precondition: `canCut(to: count)`; `count` is within `capacity`.
+    /// - Complexity: O(count/16). Whichever of both writes next to a page copies it first.
+    public func fork(at count: Int, capacity: Int) -> KVCache {
+        precondition(
+            canCut(to: count) && count <= capacity, "KVCache: fork at \(count) of \(self.count)")
+        let fork = KVCache(layout, capacity: capacity, firstBlock: firstBlock, memory: memory)
+        fork.count = count
+        guard count > 0 else { return fork }
+        for (own, pages) in zip(fork.pages, pages) {
+            if let pages { own?.share(pages, count: count) }
+        }
+        return fork
     }
 
     /// Takes over the first `count` tokens of another cache, for the blocks that this one holds.
-    /// O(capacity); allocates nothing.
+    /// O(bytes).
     ///
-    /// - Precondition: both are of one core and of one capacity, `other` holds these blocks, and
-    ///   `count` is in 0...other.count.
+    /// - Precondition: both are of one core, `other` holds these blocks, and can be cut there.
     public func copy(from other: KVCache, count: Int) {
         precondition(
-            other.capacity == capacity && other.firstBlock <= firstBlock,
+            other.firstBlock <= firstBlock && count <= capacity,
             "KVCache: copy from a cache of another shape")
-        precondition(
-            (0...other.count).contains(count), "KVCache: copy \(count) of \(other.count)")
-        storage.copy(from: other.storage)
+        precondition(other.canCut(to: count), "KVCache: copy \(count) of \(other.count)")
+        for (own, pages) in zip(self.pages, other.pages) {
+            if let pages { own?.copy(from: pages, count: count) }
+        }
         self.count = count
     }
 
-    /// Every layer's and head's keys and values, in two arrays.
-    struct Storage {
-        /// [layers − firstBlock, keyValueHeads, blocks, headSize, AttentionKernels.keyBlock].
-        var keys: [Float]
-        /// [layers − firstBlock, keyValueHeads, positions, headSize].
-        var values: [Float]
-        private let heads: Int
-        private let headSize: Int
-        /// Elements of one head in one layer; in both arrays.
-        private let stride: Int
-        private let firstBlock: Int
+    /// Makes the pages for the next tokens.
+    func prepare(_ tokens: Int) {
+        for pages in pages { pages?.prepare(count..<count + tokens) }
+    }
 
-        init(_ config: ModelConfig, capacity: Int, firstBlock: Int) {
-            let block = AttentionKernels.keyBlock
-            heads = config.keyValueHeadCount
-            headSize = config.headSize
-            self.firstBlock = firstBlock
-            stride = (capacity + block - 1) / block * block * config.headSize
-            let count = (config.layerCount - firstBlock) * heads * stride
-            keys = [Float](repeating: 0, count: count)
-            values = [Float](repeating: 0, count: count)
+    /// The next tokens are in.
+    func advance(by tokens: Int) {
+        count += tokens
+        for (pages, kind) in zip(pages, layout.kinds) {
+            guard let window = kind.window else { continue }
+            pages?.release(before: count + 1 - window - Self.reach)
         }
+    }
 
-        /// The elements of one head in one layer.
-        func range(layer: Int, head: Int) -> Range<Int> {
-            let start = ((layer - firstBlock) * heads + head) * stride
-            return start..<start + stride
-        }
+    /// Where a block's keys are: its pages, and its first head in them.
+    func place(of block: Int) -> (kind: Int, firstPart: Int) {
+        let place = layout.places[block]
+        let skipped =
+            layout.parts(of: place.kind, from: 0) - layout.parts(of: place.kind, from: firstBlock)
+        return (place.kind, place.part - skipped)
+    }
+}
 
-        /// Everything of these layers that `other` holds.
-        mutating func copy(from other: Storage) {
-            let start = (firstBlock - other.firstBlock) * heads * stride
-            let part = start..<start + keys.count
-            Self.copy(other.keys, part, into: &keys)
-            Self.copy(other.values, part, into: &values)
-        }
+/// Which blocks have their keys and values together: those that keep them equally long.
+struct CacheLayout: Sendable {
+    struct Kind: Sendable {
+        let window: Int?
+        var blocks: [Int]
+    }
 
-        private static func copy(_ source: [Float], _ part: Range<Int>, into target: inout [Float])
-        {
-            var all = target.mutableSpan
-            VectorKernels.copy(source.span.extracting(part), into: &all)
-        }
+    let kinds: [Kind]
+    /// By block: its kind, and its first head in pages of that kind.
+    let places: [(kind: Int, part: Int)]
+    let headSize: Int
+    let contextLength: Int
+    private let heads: Int
 
-        /// Writes the keys and values (each of shape [heads, headSize]) of one token.
-        mutating func store(keys row: Span<Float>, values: Span<Float>, layer: Int, position: Int) {
-            for head in 0..<heads {
-                let part = head * headSize..<(head + 1) * headSize
-                let place = range(layer: layer, head: head)
-                Self.put(key: row.extracting(part), at: position, in: place, of: &keys)
-                let start = place.lowerBound + position * headSize
-                Self.put(value: values.extracting(part), at: start, of: &self.values)
-            }
+    init(_ config: ModelConfig) {
+        var kinds: [Kind] = []
+        var places: [(kind: Int, part: Int)] = []
+        for (block, window) in config.windows.enumerated() {
+            let kind = kinds.firstIndex { $0.window == window } ?? kinds.count
+            if kind == kinds.count { kinds.append(Kind(window: window, blocks: [])) }
+            places.append((kind, kinds[kind].blocks.count * config.keyValueHeadCount))
+            kinds[kind].blocks.append(block)
         }
+        self.kinds = kinds
+        self.places = places
+        headSize = config.headSize
+        contextLength = config.contextLength
+        heads = config.keyValueHeadCount
+    }
 
-        private static func put(
-            key: Span<Float>, at position: Int, in range: Range<Int>, of keys: inout [Float]
-        ) {
-            var all = keys.mutableSpan
-            var head = all._mutatingExtracting(range)
-            AttentionKernels.storeKey(key, at: position, into: &head)
-        }
+    /// Heads of the blocks of a kind from `block` on.
+    func parts(of kind: Int, from block: Int) -> Int {
+        kinds[kind].blocks.count { $0 >= block } * heads
+    }
 
-        private static func put(value: Span<Float>, at start: Int, of values: inout [Float]) {
-            var all = values.mutableSpan
-            var target = all._mutatingExtracting(start..<start + value.count)
-            VectorKernels.copy(value, into: &target)
+    /// The most that a context of so many tokens takes.
+    func byteCount(tokens: Int, firstBlock: Int) -> Int {
+        var sum = 0
+        for (index, kind) in kinds.enumerated() {
+            let parts = parts(of: index, from: firstBlock)
+            guard parts > 0 else { continue }
+            // While a pass runs, what is in the window of its first row, and all of its rows.
+            let kept = kind.window.map { $0 + KVCache.reach + RowPlan.largestCount + 16 }
+            sum +=
+                KeyValuePages.pageCount(min(tokens, kept ?? tokens))
+                * KeyValuePages.pageBytes(parts: parts, headSize: headSize)
         }
+        return sum
     }
 }

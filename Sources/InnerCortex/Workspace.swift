@@ -20,8 +20,11 @@ struct Workspace: Sendable {
     var attentionOutput: [Float] = []
     /// Gate and up, or up alone, [rows, 2·intermediate or intermediate].
     var feedForward: [Float] = []
-    /// Attention scores of a few rows.
+    /// Attention scores of a few rows a thread, and for how many keys.
     var scores: [Float] = []
+    var keys = 0
+    /// Where the contexts of the pass keep what each kind of block needs (`CacheLayout`).
+    var contexts: [[AttentionKernels.Segment]] = []
     /// One head, [headSize].
     var head: [Float] = []
     /// Of each of the core's rotary frequencies.
@@ -46,7 +49,7 @@ struct Workspace: Sendable {
 
     /// Makes every buffer large enough.
     mutating func reserve(
-        _ rows: Int, _ shape: TransformerShape, keys: Int, rotaries: Int
+        _ rows: Int, _ shape: TransformerShape, keys: Int, rotaries: Int, _ pool: WorkerPool?
     ) {
         Self.grow(&residual, rows * shape.hidden)
         Self.grow(&normed, rows * shape.hidden)
@@ -55,13 +58,33 @@ struct Workspace: Sendable {
         Self.grow(&attentionInput, rows * shape.attentionInput)
         Self.grow(&attentionOutput, rows * shape.attentionOutput)
         Self.grow(&feedForward, rows * shape.feedForward)
-        Self.grow(&scores, AttentionKernels.scratchCount(keys: keys))
+        Self.grow(&scores, AttentionKernels.scratchCount(keys: keys, on: pool))
+        self.keys = keys
         Self.grow(&head, shape.headSize)
         while angles.count < rotaries { angles.append(Angles()) }
         for index in 0..<rotaries {
             Self.grow(&angles[index].cosines, rows * shape.rotary / 2)
             Self.grow(&angles[index].sines, rows * shape.rotary / 2)
         }
+    }
+
+    /// Makes the pages for the plan's tokens.
+    mutating func openContexts(_ segments: [PassSegment]) {
+        for part in plan.parts {
+            let cache = segments[part.segment].cache
+            cache.prepare(part.rows.count)
+            while contexts.count < cache.pages.count { contexts.append([]) }
+            for (kind, pages) in cache.pages.enumerated() {
+                guard let pages else { continue }
+                contexts[kind].append(
+                    AttentionKernels.Segment(
+                        pages: pages, rows: part.rows, position: part.position))
+            }
+        }
+    }
+
+    mutating func closeContexts() {
+        for kind in contexts.indices { contexts[kind].removeAll(keepingCapacity: true) }
     }
 
     static func grow(_ buffer: inout [Float], _ count: Int) {

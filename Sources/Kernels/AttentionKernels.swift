@@ -1,111 +1,112 @@
 import CKernels
 
-/// Softmax attention of one key/value head over a cache.
+/// Softmax attention of one block, over the contexts of a pass.
 public enum AttentionKernels {
-    /// Keys are stored in blocks of this many positions; capacities are rounded up to it.
-    public static let keyBlock = Int(HEBB_KEY_BLOCK)
-
     /// Elements of the score scratch for up to `keys` visible keys.
-    public static func scratchCount(keys: Int) -> Int {
-        Int(HEBB_ATTENTION_ROWS) * scoreStride(keys: keys)
+    public static func scratchCount(keys: Int, on pool: WorkerPool?) -> Int {
+        (pool?.threads ?? 1) * Int(HEBB_ATTENTION_ROWS) * scoreStride(keys: keys)
     }
 
-    /// Query rows of one call: their places in the activation buffer, and how far each looks back.
-    public struct Rows: Sendable {
-        /// How many rows.
-        public let count: Int
-        /// Elements between the starts of two consecutive rows of the query.
-        public let queryStride: Int
-        /// Elements between the starts of two consecutive rows of the output.
-        public let outputStride: Int
-        /// Keys that the first row sees.
-        public let visible: Int
-        /// How many more keys each next row sees: 1 for the tokens of a tile, 0 for the heads of
-        /// one group at one token.
-        public let visibleStep: Int
+    /// What a block's attention is like.
+    public struct Block: Sendable {
+        public let heads: Int
+        /// Consecutive heads share one of these.
+        public let keyValueHeads: Int
+        public let headSize: Int
+        /// Where its first head is in the pages.
+        public let firstPart: Int
         /// The most keys that a row sees, its latest; nil: all.
         public let window: Int?
+        /// s, 1/√d nearly everywhere.
+        public let scale: Float
 
         public init(
-            count: Int, queryStride: Int, outputStride: Int, visible: Int, visibleStep: Int,
-            window: Int? = nil
+            heads: Int, keyValueHeads: Int, headSize: Int, firstPart: Int, window: Int?,
+            scale: Float
         ) {
-            precondition(count > 0 && visible > 0 && (0...1).contains(visibleStep))
+            precondition(heads > 0 && keyValueHeads > 0 && heads % keyValueHeads == 0)
             precondition(window.map { $0 > 0 } ?? true, "a row that sees no key")
-            self.count = count
-            self.queryStride = queryStride
-            self.outputStride = outputStride
-            self.visible = visible
-            self.visibleStep = visibleStep
+            self.heads = heads
+            self.keyValueHeads = keyValueHeads
+            self.headSize = headSize
+            self.firstPart = firstPart
             self.window = window
+            self.scale = scale
         }
-
-        /// Keys that the last row sees.
-        var mostVisible: Int { visible + (count - 1) * visibleStep }
     }
 
-    /// out[r] = Σ_t softmax_t(s·q[r]·k[t])·v[t] over the keys that row r sees.
+    /// Consecutive tokens of one context.
+    public struct Segment: Sendable {
+        let pages: KeyValuePages
+        let rows: Range<Int>
+        let position: Int
+
+        /// - Parameters:
+        ///   - rows: of the pass's rows.
+        ///   - position: of the first of them, in the context.
+        public init(pages: KeyValuePages, rows: Range<Int>, position: Int) {
+            self.pages = pages
+            self.rows = rows
+            self.position = position
+        }
+    }
+
+    /// Stores the rows' keys and values in their contexts, then
     ///
-    /// A row's result depends on that row and its keys only, not on the other rows.
+    ///     out[r, h] = Σ_t softmax_t(s·q[r, h]·k[t])·v[t]
+    ///
+    /// over the keys that row r sees: those up to its own. A row's result depends on that row and its
+    /// keys only, not on the other rows, nor on the number of threads.
     /// - Parameters:
-    ///   - query: starts at the first row; shape [rows.count, d] with `rows.queryStride`.
-    ///   - keys: blocked, shape [capacity/keyBlock, d, keyBlock].
-    ///   - values: shape [capacity, d].
-    ///   - headSize: d.
-    ///   - scale: s, 1/√d nearly everywhere.
-    ///   - scratch: `scratchCount(keys:)` elements for the greatest number of visible keys.
-    ///   - out: starts at the first row; shape [rows.count, d] with `rows.outputStride`.
-    /// - Complexity: O(rows·keys·d); allocates nothing.
+    ///   - segments: of different contexts, whose pages for these rows are prepared.
+    ///   - input: queries, keys and values, shape [rows, (heads + 2·keyValueHeads)·headSize].
+    ///   - keys: at least the greatest number of visible keys.
+    ///   - scratch: `scratchCount(keys:on:)` elements.
+    ///   - out: shape [rows, heads·headSize].
+    /// - Complexity: O(rows·heads·keys·headSize); allocates nothing for up to 32 segments.
     public static func attend(
-        _ query: Span<Float>, _ rows: Rows, keys: Span<Float>, values: Span<Float>, headSize: Int,
-        scale: Float, scratch: inout MutableSpan<Float>, into out: inout MutableSpan<Float>
+        _ segments: [Segment], _ block: Block, input: Span<Float>, keys: Int,
+        scratch: inout MutableSpan<Float>, on pool: WorkerPool?,
+        into out: inout MutableSpan<Float>
     ) {
-        let most = rows.mostVisible
-        let blocks = (most + keyBlock - 1) / keyBlock
-        let last = rows.count - 1
+        let width = (block.heads + 2 * block.keyValueHeads) * block.headSize
+        for segment in segments {
+            segment.pages.check(block, position: segment.position, rows: segment.rows.count)
+            precondition(
+                segment.rows.lowerBound >= 0 && segment.position + segment.rows.count <= keys
+                    && input.count >= segment.rows.upperBound * width
+                    && out.count >= segment.rows.upperBound * block.heads * block.headSize,
+                "attend: rows that are not there")
+        }
         precondition(
-            query.count >= last * rows.queryStride + headSize, "attend: query too short")
-        precondition(out.count >= last * rows.outputStride + headSize, "attend: out too short")
-        precondition(keys.count >= blocks * keyBlock * headSize, "attend: keys too short")
-        precondition(values.count >= most * headSize, "attend: values too short")
-        precondition(scratch.count >= scratchCount(keys: most), "attend: scratch too short")
-        query.withUnsafeBufferPointer { query in
-            keys.withUnsafeBufferPointer { keys in
-                values.withUnsafeBufferPointer { values in
-                    scratch.withUnsafeMutableBufferPointer { scratch in
-                        out.withUnsafeMutableBufferPointer { out in
-                            var arguments = hebb_attention(
-                                query: query.baseAddress, query_stride: rows.queryStride,
-                                rows: rows.count, keys: keys.baseAddress,
-                                values: values.baseAddress, head_size: headSize,
-                                visible: rows.visible, visible_step: rows.visibleStep,
-                                window: rows.window ?? Int.max, scale: scale,
-                                scores: scratch.baseAddress,
-                                score_stride: scoreStride(keys: most), out: out.baseAddress,
-                                out_stride: rows.outputStride)
-                            kernels.pointee.attention(&arguments)
-                        }
+            scratch.count >= scratchCount(keys: keys, on: pool), "attend: scratch too short")
+        withUnsafeTemporaryAllocation(of: hebb_segment.self, capacity: segments.count) { list in
+            for (index, segment) in segments.enumerated() {
+                list.initializeElement(
+                    at: index,
+                    to: hebb_segment(
+                        pages: segment.pages.pointers, first: segment.rows.lowerBound,
+                        rows: segment.rows.count, position: segment.position))
+            }
+            input.withUnsafeBufferPointer { input in
+                scratch.withUnsafeMutableBufferPointer { scratch in
+                    out.withUnsafeMutableBufferPointer { out in
+                        var work = hebb_attention_block(
+                            input: input.baseAddress, output: out.baseAddress,
+                            heads: block.heads, key_value_heads: block.keyValueHeads,
+                            head_size: block.headSize,
+                            place: block.firstPart * hebb_page_part(block.headSize),
+                            window: block.window ?? Int.max, scale: block.scale,
+                            scores: scratch.baseAddress, score_stride: scoreStride(keys: keys))
+                        hebb_attend(pool?.pool, kernels, &work, list.baseAddress, segments.count)
                     }
                 }
             }
         }
     }
 
-    /// Writes one key vector (shape [d]) at `position` of a blocked key array.
-    public static func storeKey(
-        _ row: Span<Float>, at position: Int, into keys: inout MutableSpan<Float>
-    ) {
-        precondition(
-            position >= 0 && (position / keyBlock + 1) * keyBlock * row.count <= keys.count,
-            "storeKey: position outside the cache")
-        row.withUnsafeBufferPointer { row in
-            keys.withUnsafeMutableBufferPointer { keys in
-                hebb_store_key(row.baseAddress, keys.baseAddress, row.count, position)
-            }
-        }
-    }
-
     private static func scoreStride(keys: Int) -> Int {
-        (keys + 4 * keyBlock - 1) / (4 * keyBlock) * (4 * keyBlock)
+        let step = 4 * Int(HEBB_PAGE)
+        return (keys + step - 1) / step * step
     }
 }

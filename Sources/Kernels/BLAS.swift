@@ -57,8 +57,8 @@ public enum BLAS {
     /// Runs once, before the first product (Swift initialises it under a lock).
     private static let prepared: Void = {
         switch KernelClass.current {
-        case "avx512.2": hebb_blas_prepare("SKYLAKEX")
-        case "avx2.2": hebb_blas_prepare("HASWELL")
+        case "avx512.3": hebb_blas_prepare("SKYLAKEX")
+        case "avx2.3": hebb_blas_prepare("HASWELL")
         default: hebb_blas_prepare(nil)
         }
     }()

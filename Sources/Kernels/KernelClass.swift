@@ -5,11 +5,12 @@ import CKernels
 /// The same inputs give the same bytes within one class and not across classes, because they add
 /// in different orders; so whatever must be replayed bit by bit records the class it was made with.
 /// A class whose sums change takes another number: `avx2` and its like multiplied by OpenBLAS in
-/// tiles of 64 rows, `avx2.2` by ``PanelMatrix``.
+/// tiles of 64 rows, `avx2.2` by ``PanelMatrix``, and `avx2.3` has keys and values in half precision.
 public enum KernelClass {
     /// All that there are or were, on any machine: the names in the tables of `CKernels`.
     public static let names: Set = [
         "avx512", "avx2", "neon", "scalar", "avx512.2", "avx2.2", "neon.2", "scalar.2",
+        "avx512.3", "avx2.3", "neon.3", "scalar.3",
     ]
 
     /// One of `names`: the fastest that this machine can run.

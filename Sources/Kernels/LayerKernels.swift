@@ -51,6 +51,17 @@ public enum LayerKernels {
         }
     }
 
+    /// gate ← gate·up.
+    ///
+    /// - Parameter row: as for ``siluGate(_:)``; what is done to the gate first was done.
+    public static func gate(_ row: inout MutableSpan<Float>) {
+        precondition(row.count % 2 == 0, "gate: gate and up differ in size")
+        row.withUnsafeMutableBufferPointer { row in
+            guard let gate = row.baseAddress else { return }
+            kernels.pointee.multiply(gate + row.count / 2, gate, row.count / 2)
+        }
+    }
+
     /// x ← x/(1 + e⁻ˣ).
     public static func silu(_ x: inout MutableSpan<Float>) {
         x.withUnsafeMutableBufferPointer {

@@ -8,8 +8,9 @@ import ModelFormats
 /// weights (`CoreReader`); a task whose step comes without that has it read alone, with the same
 /// bytes. Belongs to one task.
 public final class CoreReading {
-    /// Most tokens at once: enough for efficient products.
-    static let longest = 128
+    /// Most tokens at once: enough for efficient products, and no more than a context can be cut
+    /// back by.
+    static let longest = min(128, KVCache.reach)
 
     private enum State { case idle, asked, done }
 

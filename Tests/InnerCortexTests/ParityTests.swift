@@ -4,7 +4,7 @@ import Testing
 
 /// Agreement with `transformers` in float32; the tolerance is explained in make_fixtures.py.
 @Suite struct ParityTests {
-    static let tolerance: Float = 2e-5
+    static let tolerance: Float = 5e-4
 
     @Test("Prefill gives the hidden states and logits of transformers", arguments: Fixture.all)
     func prefill(fixture: Fixture) throws {

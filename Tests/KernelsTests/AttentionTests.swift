@@ -1,4 +1,5 @@
 import CKernels
+import Foundation
 import Kernels
 import Testing
 
@@ -12,13 +13,16 @@ import Testing
         var window = Int.max
     }
 
-    /// One head's cache and queries, and calls of the kernel on them.
+    /// One head's pages and queries, and calls of the kernel on them.
     struct Head {
         let shape: Case
         let query: [Float]
-        var keys: [Float]
-        var values: [Float]
-        let plainKeys: [Float]
+        /// Of each page the head's part, behind those of another head.
+        var pages: [[UInt16]]
+        let place: Int
+        /// What the pages hold, [positions, headSize].
+        let keys: [Float]
+        let values: [Float]
         var positions: Int { shape.visible + (shape.rows - 1) * shape.step }
         var stride: Int { shape.headSize + 3 }
 
@@ -28,16 +32,37 @@ import Testing
             let size = shape.headSize
             let positions = shape.visible + (shape.rows - 1) * shape.step
             query = (0..<shape.rows * (size + 3)).map { _ in generator.normal() }
-            plainKeys = (0..<positions * size).map { _ in generator.normal() }
-            let blocks = (positions + 15) / 16
-            // What lies behind the last key must not matter.
-            keys = [Float](repeating: .nan, count: blocks * 16 * size)
-            values = (0..<positions * size).map { _ in generator.normal() }
-            for position in 0..<positions {
-                hebb_store_key(
-                    Array(plainKeys[position * size..<(position + 1) * size]), &keys, size, position
-                )
+            func halves() -> [Float] {
+                (0..<positions * size).map { _ in Float(Float16(generator.normal())) }
             }
+            (keys, values) = (halves(), halves())
+            place = hebb_page_part(size)
+            // What lies behind the last key must not matter.
+            pages = [[UInt16]](
+                repeating: [UInt16](repeating: Float16.nan.bitPattern, count: 2 * place),
+                count: (positions + 15) / 16)
+            for position in 0..<positions {
+                store(
+                    key: Array(keys[position * size..<(position + 1) * size]),
+                    value: Array(values[position * size..<(position + 1) * size]), at: position)
+            }
+        }
+
+        mutating func store(
+            key: [Float], value: [Float], at position: Int, _ table: KernelTable = .scalar
+        ) {
+            let (place, size) = (place, shape.headSize)
+            pages[position / 16].withUnsafeMutableBufferPointer {
+                table.kernels.store(key, value, size, position % 16, $0.baseAddress! + place)
+            }
+        }
+
+        /// Fills a position with what must not be seen.
+        mutating func poison(_ position: Int) {
+            let size = shape.headSize
+            store(
+                key: [Float](repeating: .nan, count: size),
+                value: [Float](repeating: .nan, count: size), at: position)
         }
 
         func attend(_ table: KernelTable, rows: Range<Int>) -> [[Float]] {
@@ -45,21 +70,30 @@ import Testing
             var scores = [Float](repeating: .nan, count: 8 * scoreStride)
             var out = [Float](repeating: .nan, count: rows.count * stride)
             let first = shape.visible + rows.lowerBound * shape.step
+            // Pages that no row sees are not there.
+            let seen = first - min(first, shape.window)
+            let pages = pages.map { page in
+                let copy = UnsafeMutablePointer<UInt16>.allocate(capacity: page.count)
+                copy.initialize(from: page, count: page.count)
+                return copy
+            }
+            defer { for page in pages { page.deallocate() } }
+            let table16 = pages.enumerated().map {
+                $0.offset < seen / 16 ? nil : UnsafePointer($0.element)
+            }
             query.withUnsafeBufferPointer { query in
                 scores.withUnsafeMutableBufferPointer { scores in
                     out.withUnsafeMutableBufferPointer { out in
-                        keys.withUnsafeBufferPointer { keys in
-                            values.withUnsafeBufferPointer { values in
-                                var arguments = hebb_attention(
-                                    query: query.baseAddress! + rows.lowerBound * stride,
-                                    query_stride: stride, rows: rows.count,
-                                    keys: keys.baseAddress, values: values.baseAddress,
-                                    head_size: shape.headSize, visible: first,
-                                    visible_step: shape.step, window: shape.window, scale: 0.25,
-                                    scores: scores.baseAddress, score_stride: scoreStride,
-                                    out: out.baseAddress, out_stride: stride)
-                                table.kernels.attention(&arguments)
-                            }
+                        table16.withUnsafeBufferPointer { pages in
+                            var arguments = hebb_attention(
+                                query: query.baseAddress! + rows.lowerBound * stride,
+                                query_stride: stride, rows: rows.count,
+                                pages: pages.baseAddress, place: place,
+                                head_size: shape.headSize, visible: first,
+                                visible_step: shape.step, window: shape.window, scale: 0.25,
+                                scores: scores.baseAddress, score_stride: scoreStride,
+                                out: out.baseAddress, out_stride: stride)
+                            table.kernels.attention(&arguments)
                         }
                     }
                 }
@@ -75,7 +109,7 @@ import Testing
             let first = max(0, visible - min(visible, shape.window))
             let scores = (first..<visible).map { t in
                 (0..<size).reduce(0.0) {
-                    $0 + Double(query[row * stride + $1]) * Double(plainKeys[t * size + $1])
+                    $0 + Double(query[row * stride + $1]) * Double(keys[t * size + $1])
                 } * 0.25
             }
             let peak = scores.max()!
@@ -133,8 +167,7 @@ import Testing
         var head = Head(shape, seed: 1)
         let clean = head.attend(table, rows: 0..<12)
         for poisoned in 1..<12 {
-            head.values[poisoned * 20] = .infinity
-            hebb_store_key([Float](repeating: .nan, count: 20), &head.keys, 20, poisoned)
+            head.poison(poisoned)
             let found = head.attend(table, rows: 0..<12)
             #expect(Array(found[..<poisoned]) == Array(clean[..<poisoned]))
             head = Head(shape, seed: 1)
@@ -147,12 +180,45 @@ import Testing
         var head = Head(shape, seed: 1)
         let clean = head.attend(table, rows: 0..<12)
         for poisoned in 0..<8 {
-            head.values[poisoned * 20] = .infinity
-            hebb_store_key([Float](repeating: .nan, count: 20), &head.keys, 20, poisoned)
+            head.poison(poisoned)
             let found = head.attend(table, rows: 0..<12)
             #expect(Array(found[(poisoned + 4)...]) == Array(clean[(poisoned + 4)...]))
             #expect(found[poisoned + 3][0].isNaN)
             head = Head(shape, seed: 1)
         }
+    }
+
+    @Test(
+        "Half precision is to the nearest, in the same bits everywhere",
+        arguments: KernelTable.all)
+    func halves(table: KernelTable) {
+        var generator = SeededGenerator(seed: 3)
+        var numbers: [Float] = [
+            0, -0.0, 1, -1, 65_504, 65_519.996, 65_520, 1e9, -.infinity, .infinity, .nan,
+            0x1p-14, 0x1p-24, 0x1p-25, 0x1.8p-25, -0x1p-26, 0x1.ffep-15, 0x1.fffp-15, 0x1p-133,
+            0x1.002p0, 0x1.006p0, 0x1.ffep15, 0x1.fffp14,
+        ]
+        for _ in 0..<4000 {
+            numbers.append(generator.normal() * exp2(40 * generator.uniform() - 30))
+        }
+        for size in [1, 7, 8, 16, 33, numbers.count] {
+            let (key, value) = (Array(numbers.prefix(size)), Array(numbers.suffix(size)))
+            var part = [UInt16](repeating: 0x1234, count: hebb_page_part(size))
+            table.kernels.store(key, value, size, 5, &part)
+            for d in 0..<size {
+                #expect(isHalf(part[d * 16 + 5], of: key[d]))
+                #expect(isHalf(part[(16 + 5) * size + d], of: value[d]))
+            }
+            // Nothing else was touched.
+            #expect(part.count { $0 != 0x1234 } <= 2 * size)
+            #expect(part[0] == 0x1234 && part[part.count - 1] == 0x1234)
+        }
+    }
+
+    private func isHalf(_ bits: UInt16, of number: Float) -> Bool {
+        let found = Float16(bitPattern: bits)
+        if number.isNaN { return found.isNaN }
+        let limit = Float(Float16.greatestFiniteMagnitude)
+        return found.bitPattern == Float16(min(limit, max(-limit, number))).bitPattern
     }
 }

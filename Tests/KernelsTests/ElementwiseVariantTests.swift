@@ -24,6 +24,15 @@ import Testing
             }
         ),
         (
+            "multiply", 0,
+            { k in
+                { x, y, n in
+                    for i in 0..<n { y![i] = 0.3 }
+                    k.multiply(x, y, n)
+                }
+            }
+        ),
+        (
             "add_scaled", 2e-7,
             { k in
                 { x, y, n in

@@ -69,7 +69,8 @@ import Testing
             for part in 0..<parts { expected[part] += 1 }
             hebb_pool_run(
                 pool,
-                { context, index in
+                { context, index, thread in
+                    precondition(thread < 3)
                     let counts = Unmanaged<Counts>.fromOpaque(context!).takeUnretainedValue()
                     counts.done[index].value.add(1, ordering: .relaxed)
                 }, Unmanaged.passUnretained(counts).toOpaque(), parts)

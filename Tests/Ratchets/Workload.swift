@@ -105,6 +105,11 @@ public enum Workload: String, CaseIterable, Sendable {
     /// Allocations a token once it runs: over the second half of the tokens.
     /// - Parameter tokens: at least 2.
     public func allocations(_ cortex: Cortex, _ engram: Engram, tokens count: Int) -> Double {
+        // Pages for keys and values are those that an earlier text gave back.
+        do {
+            let earlier = prepared(cortex, engram, tokens: count)
+            while earlier() > 0 {}
+        }
         let step = prepared(cortex, engram, tokens: count)
         var done = 0
         while done < count / 2, case let more = step(), more > 0 { done += more }

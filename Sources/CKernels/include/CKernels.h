@@ -14,26 +14,30 @@
  * (a "kernel class"); the results of a table are a pure function of the inputs, but two tables
  * may differ in the last bits, because they sum in another order. */
 
-/* Keys are stored in blocks of this many positions, the positions of a block contiguous for each
- * dimension: [block, head_size, HEBB_KEY_BLOCK]. So scores need no horizontal sums. */
-#define HEBB_KEY_BLOCK 16
+/* Keys and values lie in pages of this many positions, as IEEE half-precision numbers. A head's part
+ * of a page has the keys, [head_size, HEBB_PAGE], so that scores need no horizontal sums, and behind
+ * them the values, [HEBB_PAGE, head_size]. */
+#define HEBB_PAGE 16
 
-/* One attention head: queries against a key/value cache.
+/* Numbers of a head's part of a page. */
+static inline size_t hebb_page_part(size_t head_size) { return 2 * HEBB_PAGE * head_size; }
+
+/* One attention head: queries against the keys and values of a context.
  *
  * query   [rows, head_size], consecutive rows query_stride floats apart
- * keys    [ceil(n / HEBB_KEY_BLOCK), head_size, HEBB_KEY_BLOCK]
- * values  [n, head_size]
+ * pages   of the context, by their first position / HEBB_PAGE; those that no row sees may be missing
+ * place   where in each page the head's part begins, in numbers
  * out     [rows, head_size], consecutive rows out_stride floats apart
  * scores  scratch, [HEBB_ATTENTION_ROWS, score_stride]; score_stride is a multiple of
- *         4 * HEBB_KEY_BLOCK and at least the greatest number of visible keys
+ *         4 * HEBB_PAGE and at least the greatest number of visible keys
  * Row i sees the first visible + i * visible_step keys: step 1 for the consecutive tokens of a
  * prefill tile, 0 for the heads of one group at one token. Of these, it sees the last `window`. */
 typedef struct hebb_attention {
     const float *query;
     size_t query_stride;
     size_t rows;
-    const float *keys;
-    const float *values;
+    const uint16_t *const *pages;
+    size_t place;
     size_t head_size;
     size_t visible;
     size_t visible_step;
@@ -137,6 +141,12 @@ typedef struct hebb_kernels {
     void (*widen_f16)(const void *x, float *out, size_t n);
 
     void (*attention)(const hebb_attention *a);
+    /* Writes a head's key and value of one position, to the nearest, into its part of a page. What is
+     * too large becomes the largest number. The same bits in every table. */
+    void (*store)(
+        const float *key, const float *value, size_t head_size, size_t position, uint16_t *part);
+    /* y *= x; the same bits in every table. */
+    void (*multiply)(const float *x, float *y, size_t n);
 } hebb_kernels;
 
 /* The plain C implementation: the definition of what every other table must compute. */
@@ -169,7 +179,39 @@ void hebb_multiply(
 void hebb_multiply_quantized(
     hebb_pool *pool, const hebb_quantized_kernels *kernels, const hebb_quantized_product *p);
 
-/* Writes `row` (head_size floats) as position `position` of a blocked key array. */
-void hebb_store_key(const float *row, float *keys, size_t head_size, size_t position);
+/* What one context brings to a pass: consecutive rows of the activations, and where they stand. */
+typedef struct hebb_segment {
+    const uint16_t *const *pages;
+    size_t first;
+    size_t rows;
+    /* Of the first row, in the context. */
+    size_t position;
+} hebb_segment;
+
+/* The attention of one block: rows of queries, keys and values of all heads, one behind the other.
+ *
+ * input   [rows, (heads + 2 * key_value_heads) * head_size]
+ * output  [rows, heads * head_size]
+ * place   of the block's first key/value head in each page, in numbers
+ * scores  scratch, [threads of the pool, HEBB_ATTENTION_ROWS, score_stride] */
+typedef struct hebb_attention_block {
+    const float *input;
+    float *output;
+    size_t heads;
+    size_t key_value_heads;
+    size_t head_size;
+    size_t place;
+    size_t window;
+    float scale;
+    float *scores;
+    size_t score_stride;
+} hebb_attention_block;
+
+/* Stores the rows' keys and values, then attends, heads and tiles of rows in parts on a pool's
+ * threads: the same bits on any number. Every page that the rows are written to is the segment's
+ * alone. */
+void hebb_attend(
+    hebb_pool *pool, const hebb_kernels *kernels, const hebb_attention_block *block,
+    const hebb_segment *segments, size_t count);
 
 #endif

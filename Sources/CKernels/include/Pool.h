@@ -18,11 +18,12 @@ hebb_pool *hebb_pool_create(size_t threads);
 void hebb_pool_destroy(hebb_pool *pool);
 size_t hebb_pool_threads(const hebb_pool *pool);
 
-/* Calls part(context, i) once for every i below `parts`, on the caller's and the pool's threads, in
- * no order; what they wrote is there when it returns. A call while another runs, and one without a
- * pool, does all on its own thread. */
+/* Calls part(context, i, thread) once for every i below `parts`, on the caller's and the pool's
+ * threads, in no order; what they wrote is there when it returns. `thread` is below the pool's number,
+ * and no two parts of a call run with the same at a time. A call while another runs, and one without
+ * a pool, does all on its own thread. */
 void hebb_pool_run(
-    hebb_pool *pool, void (*part)(const void *context, size_t index), const void *context,
-    size_t parts);
+    hebb_pool *pool, void (*part)(const void *context, size_t index, size_t thread),
+    const void *context, size_t parts);
 
 #endif

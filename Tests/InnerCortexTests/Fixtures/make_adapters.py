@@ -4,7 +4,7 @@ computes with them.
     python make_adapters.py
 
 Made with torch 2.13.0, transformers 5.23.0, peft 0.21.2, safetensors 0.8.0 on CPU, one thread,
-float32, eager attention. Each folder under adapters/ is as `save_pretrained` of peft writes it
+float32, eager attention, keys and values in half precision. Each folder under adapters/ is as `save_pretrained` of peft writes it
 (without its README), and has expected.safetensors with
   tokens  [100]         I32
   logits  [100, vocab]  F32: of the checkpoint with the adapter
@@ -21,6 +21,8 @@ import shutil
 import torch
 from peft import LoraConfig, get_peft_model
 from safetensors.torch import load_file, save_file
+
+import half_cache  # noqa: F401
 from transformers import AutoModelForCausalLM
 
 HERE = pathlib.Path(__file__).parent
@@ -48,7 +50,7 @@ def make(name, base, dtype=torch.float32, **config):
     (folder / "adapter_config.json").write_text(json.dumps(settings, indent=2, sort_keys=True))
     tokens = load_file(HERE / base / "expected.safetensors")["tokens"]
     with torch.no_grad():
-        logits = model(tokens[None].long()).logits[0]
+        logits = model(tokens[None].long(), use_cache=True).logits[0]
     save_file(
         {"tokens": tokens, "logits": logits.contiguous()}, folder / "expected.safetensors")
     plain = load_file(HERE / base / "expected.safetensors")["logits"]
