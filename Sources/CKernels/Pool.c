@@ -4,6 +4,7 @@
 
 #include <linux/futex.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -39,7 +40,9 @@ struct hebb_pool {
     /* Workers that have taken their number. */
     _Atomic uint32_t numbered;
     size_t threads;
-    pthread_t workers[];
+    pthread_t *workers;
+    /* Where each thread was last seen; the caller is the first. */
+    _Atomic int processors[];
 };
 
 static void relax(void) {
@@ -60,20 +63,36 @@ static bool has_work(hebb_pool *p) { return (uint32_t)atomic_load(&p->unclaimed)
 static bool has_news(hebb_pool *p) { return has_work(p) || atomic_load(&p->closing); }
 static bool is_done(hebb_pool *p) { return atomic_load(&p->pending) == 0; }
 
-/* Looks out for a while; whether it came. */
-static bool spin(hebb_pool *p, bool (*came)(hebb_pool *)) {
+static void note_processor(hebb_pool *p, size_t thread) {
+    atomic_store_explicit(&p->processors[thread], sched_getcpu(), memory_order_relaxed);
+}
+
+/* Whether a thread that is looked out for was last seen on this processor: the caller by the others,
+ * any of the others by the caller. */
+static bool is_in_the_way(hebb_pool *p, size_t thread) {
+    int here = sched_getcpu();
+    for (size_t i = thread ? 0 : 1; i < (thread ? 1 : p->threads); i++)
+        if (atomic_load_explicit(&p->processors[i], memory_order_relaxed) == here) return true;
+    return false;
+}
+
+/* Looks out for a while; whether it came. Where there is no processor for each thread, the one that
+ * is looked out for gets this one; where there is, nobody else does. */
+static bool spin(hebb_pool *p, size_t thread, bool (*came)(hebb_pool *)) {
     uint64_t end = nanoseconds() + HEBB_POOL_SPIN_NANOSECONDS;
-    do
+    do {
         for (int i = 0; i < 16; i++) {
             if (came(p)) return true;
             relax();
         }
-    while (nanoseconds() < end);
+        if (is_in_the_way(p, thread)) sched_yield();
+    } while (nanoseconds() < end);
     return came(p);
 }
 
 /* Does parts until none is left to claim. */
 static void work(hebb_pool *p, size_t thread) {
+    note_processor(p, thread);
     uint64_t seen = atomic_load(&p->unclaimed);
     while ((uint32_t)seen != 0) {
         if (!atomic_compare_exchange_weak(&p->unclaimed, &seen, seen - 1)) continue;
@@ -89,7 +108,7 @@ static void *worker(void *context) {
     /* The caller is the first. */
     size_t thread = atomic_fetch_add(&p->numbered, 1) + 1;
     while (!atomic_load(&p->closing)) {
-        if (!spin(p, has_news)) {
+        if (!spin(p, thread, has_news)) {
             atomic_fetch_add(&p->sleepers, 1);
             /* Read before the last look: what comes after it changes the epoch. */
             uint32_t epoch = atomic_load(&p->epoch);
@@ -108,9 +127,15 @@ static void announce(hebb_pool *p) {
 
 hebb_pool *hebb_pool_create(size_t threads) {
     size_t others = threads > 1 ? threads - 1 : 0;
-    size_t size = sizeof(hebb_pool) + others * sizeof(pthread_t);
+    size_t size = sizeof(hebb_pool) + (others + 1) * sizeof(_Atomic int);
     hebb_pool *p = aligned_alloc(64, (size + 63) / 64 * 64);
     if (!p) return NULL;
+    p->workers = malloc((others + 1) * sizeof(pthread_t));
+    if (!p->workers) {
+        free(p);
+        return NULL;
+    }
+    for (size_t i = 0; i <= others; i++) atomic_init(&p->processors[i], -1);
     p->part = NULL;
     p->context = NULL;
     atomic_init(&p->unclaimed, 0);
@@ -138,6 +163,7 @@ void hebb_pool_destroy(hebb_pool *p) {
     atomic_store(&p->closing, true);
     announce(p);
     for (size_t i = 0; i + 1 < p->threads; i++) pthread_join(p->workers[i], NULL);
+    free(p->workers);
     free(p);
 }
 
@@ -158,7 +184,7 @@ void hebb_pool_run(
     atomic_store(&p->unclaimed, number << 32 | parts);
     announce(p);
     work(p, 0);
-    if (!spin(p, is_done)) {
+    if (!spin(p, 0, is_done)) {
         atomic_store(&p->waiting, 1);
         for (uint32_t left; (left = atomic_load(&p->pending)) != 0;) sleep_on(&p->pending, left);
         atomic_store(&p->waiting, 0);

@@ -67,7 +67,7 @@ struct BenchCommand: AsyncParsableCommand {
         let location = try core.location()
         let clock = ContinuousClock()
         let start = clock.now
-        let cortex = try Cortex(at: location, threads: computing.threads)
+        let cortex = try Cortex(at: location, threads: computing.threads ?? 1)
         let loadSeconds = (clock.now - start) / .seconds(1)
         let sample = try text.map { try TextDocument(path: $0).text }
         let tokens = cortex.tokenizer.encode(

@@ -25,13 +25,16 @@ struct CoreOptions: ParsableArguments {
 struct ThreadOptions: ParsableArguments {
     @Option(
         help: """
-            Threads that compute, 1 to 64. More than one pays where each has a processor of its \
-            own; what is computed has the same bytes.
+            Threads that compute, 1 to 64 (default: as many as the machine has processors; one for \
+            bench). What is computed has the same bytes on any number.
             """)
-    var threads = 1
+    var threads: Int?
+
+    /// As many as were asked for, else one for each processor.
+    var ofMachine: Int { threads ?? max(1, min(64, ProcessInfo.processInfo.activeProcessorCount)) }
 
     func validate() throws {
-        guard (1...64).contains(threads) else {
+        guard (1...64).contains(threads ?? 1) else {
             throw ValidationError("--threads must be between 1 and 64")
         }
     }

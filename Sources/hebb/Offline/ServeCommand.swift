@@ -170,7 +170,7 @@ struct ServeCommand: AsyncParsableCommand {
         ).open(logger: logger)
         let policy = try trust.map { CoreSeal.Policy.trust(try KeyFile.verifying($0)) } ?? .verify
         let cortex = try Cortex(
-            at: try core.location(), threads: computing.threads, policy: policy)
+            at: try core.location(), threads: computing.ofMachine, policy: policy)
         let scheduler = Scheduler(cortex: cortex, store: store, configuration: schedulerBounds)
         let server = HebbServer(
             models: scheduler, configuration: serverBounds, logger: Logger(label: "hebb.http"))
