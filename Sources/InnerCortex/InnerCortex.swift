@@ -55,9 +55,10 @@ public final class InnerCortex: Sendable {
 
     /// Opens a Hugging Face folder: `config.json` and `model.safetensors` or its shards.
     ///
-    /// - Throws: as `init(source:)`, and where files are missing.
-    public convenience init(folder: String) throws(ModelFormatError) {
-        try self.init(source: HuggingFaceFolder(folder))
+    /// - Parameter threads: as there.
+    /// - Throws: as `init(source:threads:)`, and where files are missing.
+    public convenience init(folder: String, threads: Int = 1) throws(ModelFormatError) {
+        try self.init(source: HuggingFaceFolder(folder), threads: threads)
     }
 
     /// An empty cache for one context.

@@ -8,13 +8,16 @@ public struct HuggingFaceFolder: ModelSource {
     /// - Complexity: maps the weights and reads their headers.
     public init(_ path: String) throws(ModelFormatError) {
         name = path
-        files = try Self.files(of: path)
+        files = try Self.paths(of: path).files
         checkpoint = try SafetensorsCheckpoint(folder: path)
     }
 
-    static func files(of path: String) throws(ModelFormatError) -> [String] {
+    static func paths(
+        of path: String
+    ) throws(ModelFormatError) -> (files: [String], index: String?) {
         let beside = ["config.json", "tokenizer.json"].map { FolderPath.join(path, $0) }
-        return try SafetensorsCheckpoint.paths(in: path).files + beside.filter(FolderPath.isFile)
+        let weights = try SafetensorsCheckpoint.paths(in: path)
+        return (weights.files + beside.filter(FolderPath.isFile), weights.index)
     }
 
     public var naming: TensorNaming { .huggingFace }

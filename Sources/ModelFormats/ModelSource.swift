@@ -46,7 +46,14 @@ public enum ModelSources {
     /// What `files` of the opened model would be. Reads no weights, and understands nothing of the
     /// rest: a damaged file can be told by its hash.
     public static func files(of path: String) throws(ModelFormatError) -> [String] {
-        try isGGUF(path) ? GGUFModel.files(of: path) : HuggingFaceFolder.files(of: path)
+        try paths(of: path).files
+    }
+
+    /// The same, and beside them the file that says in which of a folder's files each tensor is.
+    public static func paths(
+        of path: String
+    ) throws(ModelFormatError) -> (files: [String], index: String?) {
+        try isGGUF(path) ? (GGUFModel.files(of: path), nil) : HuggingFaceFolder.paths(of: path)
     }
 
     /// Whether a path names a GGUF file: what is no folder, and is called so.

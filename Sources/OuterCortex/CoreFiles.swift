@@ -24,10 +24,7 @@ struct CoreFiles: Sendable {
         func autoencoder(_ name: String) -> [String] {
             present(SparseAutoencoder.fileNames.map { "\(name)/\($0)" })
         }
-        let index =
-            try ModelSources.isGGUF(location.model)
-            ? nil : SafetensorsCheckpoint.paths(in: location.model).index
-        let corePaths = try ModelSources.files(of: location.model)
+        let (corePaths, index) = try ModelSources.paths(of: location.model)
         let core = try ContentDigest.ofEach(corePaths)
         let own = autoencoder(Cortex.autoencoderFolderName)
         let autoencoderPaths = own + autoencoder(LayerHook.folderName)

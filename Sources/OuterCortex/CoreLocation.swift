@@ -18,8 +18,9 @@ public struct CoreLocation: Sendable, Equatable {
     public init(_ path: String) throws(ModelFormatError) {
         let url = URL(fileURLWithPath: path).standardizedFileURL
         if ModelSources.isGGUF(url.path) {
-            model = url.path
-            folder = url.deletingPathExtension().path
+            // Of several files, the first stands for all.
+            model = try ModelSources.files(of: url.path).first ?? url.path
+            folder = URL(fileURLWithPath: model).deletingPathExtension().path
         } else {
             folder = url.path
             model = try Self.model(in: url.path)
@@ -40,9 +41,8 @@ public struct CoreLocation: Sendable, Equatable {
         let names = (try? files.contentsOfDirectory(atPath: folder)) ?? []
         var models: [[String]: String] = [:]
         for path in names.sorted().map({ "\(folder)/\($0)" }) where ModelSources.isGGUF(path) {
-            // Of several files, the first stands for all.
             let all = try ModelSources.files(of: path)
-            models[all] = models[all] ?? path
+            models[all] = all.first
         }
         guard models.count <= 1 else {
             throw .malformed(

@@ -40,6 +40,27 @@ import Testing
         #expect(cache.count == expected.tokens.count)
     }
 
+    /// `Fixtures/make_gguf.py` writes them with gguf-py.
+    @Test("A GGUF file of a checkpoint has its bits", arguments: ["gpt2-bf16-bare", "gpt-neox"])
+    func gguf(name: String) throws {
+        let fixture = Fixture(name: name)
+        let (folder, tokens) = (try fixture.load(), try fixture.expected().tokens)
+        let file = try InnerCortex(source: ModelSources.open(fixture.folder + "/model.gguf"))
+        let hidden = file.hidden(of: tokens, pieces: [tokens.count])
+        #expect(hidden == folder.hidden(of: tokens, pieces: [tokens.count]))
+        let (ours, theirs) = try (logits(file, hidden), fixture.expected().logits)
+        #expect(
+            largestRelativeDifference(ours, theirs, width: file.config.vocabularySize)
+                <= Self.tolerance)
+    }
+
+    private func logits(_ cortex: InnerCortex, _ hidden: [Float]) -> [Float] {
+        var logits: [Float] = []
+        cortex.unembed(
+            hidden, count: hidden.count / cortex.config.hiddenSize, logits: &logits)
+        return logits
+    }
+
     @Test("The residual stream in the middle is that of transformers")
     func streams() throws {
         let fixture = Fixture(name: "gemma3")

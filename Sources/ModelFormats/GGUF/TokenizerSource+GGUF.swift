@@ -96,10 +96,7 @@ extension TokenizerSource {
         var kinds =
             try metadata.array(key)?.integers(atMost: maximumTokens)
             ?? [Int](repeating: 1, count: vocabulary.count)
-        guard kinds.count == vocabulary.count else {
-            throw metadata.outOfBounds(
-                key, "\(kinds.count) elements", "\(vocabulary.count), one a token")
-        }
+        try requireEach(vocabulary, kinds.count, key, metadata)
         for name in ["bos", "eos", "eot", "eom", "seperator", "padding", "mask"] {
             if let token = try token(name, metadata, vocabulary) { kinds[token] = Kind.control }
         }
@@ -200,10 +197,7 @@ extension TokenizerSource {
         let key = "tokenizer.ggml.scores"
         let scores = try metadata.require(key, try metadata.array(key))
             .floats(atMost: maximumTokens)
-        guard scores.count == vocabulary.count else {
-            throw metadata.outOfBounds(
-                key, "\(scores.count) elements", "\(vocabulary.count), one a token")
-        }
+        try requireEach(vocabulary, scores.count, key, metadata)
         if let index = scores.firstIndex(where: \.isNaN) {
             throw metadata.malformed("\(key)[\(index)]", "a score that is no number")
         }
@@ -212,6 +206,16 @@ extension TokenizerSource {
             let bits = (score + 0).bitPattern
             let ascending = bits >> 31 == 1 ? ~bits : bits | 1 << 31
             return ~ascending
+        }
+    }
+
+    /// A list beside the vocabulary has an element for each token.
+    private static func requireEach(
+        _ vocabulary: Vocabulary, _ count: Int, _ key: String, _ metadata: GGUFMetadata
+    ) throws(ModelFormatError) {
+        guard count == vocabulary.count else {
+            throw metadata.outOfBounds(
+                key, "\(count) elements", "\(vocabulary.count), one a token")
         }
     }
 
