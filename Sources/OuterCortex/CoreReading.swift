@@ -102,6 +102,26 @@ public final class CoreReading {
         state = .idle
     }
 
+    /// Fills the slice with some positions that are in the cache, from what the core made of them.
+    /// - Parameters:
+    ///   - positions: at least one; cut to the `longest` that may be.
+    ///   - states: of all positions from the first on.
+    /// - Complexity: One unembedding.
+    func recall(_ positions: Range<Int>, _ states: ContextStore.States) {
+        precondition(state == .idle, "a reading was not taken")
+        self.positions = positions.prefix(Self.longest)
+        wants = [.logits, .features]
+        let width = cortex.inner.config.hiddenSize
+        let rows = self.positions
+        slice.hidden = Array(states.hidden[rows.lowerBound * width..<rows.upperBound * width])
+        cortex.inner.unembed(slice.hidden, count: count, logits: &slice.logits)
+        slice.taps = ForwardTaps()
+        let wide = width * cortex.tappedBlocks.count
+        slice.streams = Array(states.streams[rows.lowerBound * wide..<rows.upperBound * wide])
+        finish()
+        state = .idle
+    }
+
     fileprivate func readAlone() {
         let start = ContinuousClock.now
         segments.append(segment())
@@ -109,6 +129,7 @@ public final class CoreReading {
         slice.taps = segments[0].taps
         // Its tokens' storage is this one's alone again.
         segments.removeAll(keepingCapacity: true)
+        slice.takeStreams(at: cortex.tappedBlocks)
         if wants.contains(.logits) {
             cortex.inner.unembed(slice.hidden, count: count, logits: &slice.logits)
         }
@@ -128,6 +149,7 @@ public final class CoreReading {
     fileprivate func receive(_ segment: PassSegment, hidden: Span<Float>) {
         slice.taps = segment.taps
         Self.copy(hidden, into: &slice.hidden)
+        slice.takeStreams(at: cortex.tappedBlocks)
     }
 
     fileprivate func receive(logits: Span<Float>) { Self.copy(logits, into: &slice.logits) }
@@ -137,7 +159,6 @@ public final class CoreReading {
         slice.positions = positions
         slice.layerLatents.removeAll(keepingCapacity: true)
         slice.layerTerm.removeAll(keepingCapacity: true)
-        slice.takeStreams(at: cortex.tappedBlocks)
         if wants.contains(.features) { cortex.addFeatures(to: &slice) }
         state = .done
     }

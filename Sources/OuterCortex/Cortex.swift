@@ -302,9 +302,12 @@ public final class Cortex: Sendable {
     }
 
     /// Starts generating.
+    /// - Parameter contexts: where to look for the beginning of the prompt, and to leave the context
+    ///   for the next turn, of one owner; the answer has the same bits without.
     public func startGenerating(
-        _ request: GenerationRequest, with engram: Engram
+        _ request: GenerationRequest, with engram: Engram,
+        in contexts: (store: ContextStore, owner: UserID)? = nil
     ) -> GenerationTask {
-        GenerationTask(cortex: self, request: request, engram: engram)
+        GenerationTask(cortex: self, request: request, engram: engram, in: contexts)
     }
 }

@@ -19,8 +19,15 @@ public final class GenerationTask: CortexTask {
     /// The prompt in its context, then the completion.
     private var tokens: [TokenID]
     private var history: [Int32]
-    /// Tokens whose hidden states are in the cache, guesses of the next ones included.
+    /// Where the newest slice ends, guesses of the next tokens included: what is before it was read,
+    /// or found.
     private var read = 0
+    /// Where contexts wait for their next turn, and whose this one is.
+    private let contexts: (store: ContextStore, owner: UserID)?
+    /// What the core made of the tokens that are in the cache; nil where nobody asks.
+    private var states: ContextStore.States?
+    /// How many tokens were found, with their states where an engram is judged by them.
+    private var found = 0
     private var drafter: Drafter
     /// Whether guesses are read along: a layer site would have to read them too.
     private let drafts: Bool
@@ -43,7 +50,10 @@ public final class GenerationTask: CortexTask {
     private var probe: VitalsProbe?
     private var end: GenerationEnd?
 
-    init(cortex: Cortex, request: GenerationRequest, engram: Engram) {
+    init(
+        cortex: Cortex, request: GenerationRequest, engram: Engram,
+        in contexts: (store: ContextStore, owner: UserID)? = nil
+    ) {
         self.cortex = cortex
         self.request = request
         sites = request.mode == .frozen ? PlasticSites() : engram.sites
@@ -51,14 +61,29 @@ public final class GenerationTask: CortexTask {
         drafter = Drafter(policy: request.drafting)
         tokens = cortex.context(of: request.prompt)
         promptLength = tokens.count
-        let room = min(cortex.inner.config.contextLength, promptLength + max(0, request.maxTokens))
+        let context = cortex.inner.config.contextLength
+        let room = min(context, promptLength + min(context, max(0, request.maxTokens)))
         // What a usual answer takes, so that a token of it allocates nothing.
         let usual = min(4096, max(0, room - promptLength))
         history = []
         history.reserveCapacity(promptLength + usual)
         history += tokens.map(\.rawValue)
+        // Where an engram changes blocks, a context needs more than what the frozen core leaves.
+        let contexts = sites.layer.isEmpty && cortex.layerHook == nil ? contexts : nil
+        self.contexts = contexts
+        let judges = !sites.isSilent
+        if contexts != nil, judges { states = ContextStore.States() }
+        let known = tokens.prefix(promptLength - 1)
+        let beginning = contexts.flatMap { contexts in
+            contexts.store.find(known, of: contexts.owner, withStates: judges, capacity: room)
+        }
+        if let beginning {
+            found = beginning.cache.count
+            if judges { states = beginning.states }
+        }
         tokens.reserveCapacity(promptLength + usual)
-        reading = CoreReading(cortex: cortex, cache: cortex.inner.makeCache(capacity: room))
+        reading = CoreReading(
+            cortex: cortex, cache: beginning?.cache ?? cortex.inner.makeCache(capacity: room))
         let vocabularySize = cortex.inner.config.vocabularySize
         predictor = PersonalPredictor(cortex: cortex, keepsOutput: !sites.isSilent)
         layer = LayerSite(cortex: cortex)
@@ -74,6 +99,7 @@ public final class GenerationTask: CortexTask {
         needsLogProbabilities = probe != nil || request.topLogprobs != nil || !sites.isSilent
         logProbabilities =
             needsLogProbabilities ? [Float](repeating: 0, count: vocabularySize) : []
+        if sites.isSilent { (read, judged) = (found, found) }
     }
 
     /// Whether the next step is one of the prompt's.
@@ -87,7 +113,8 @@ public final class GenerationTask: CortexTask {
     }
 
     public var asks: CoreReading? {
-        guard end == nil, !isFull, isReadingPrompt ? judged == read : read < tokens.count
+        guard end == nil, !isFull, read >= found,
+            isReadingPrompt ? judged == read : read < tokens.count
         else { return nil }
         if reading.isAsked { return reading }
         // A silent engram has nothing to be judged by.
@@ -140,7 +167,7 @@ public final class GenerationTask: CortexTask {
     /// that does harm here has lost its say before the first answer token.
     private func readPrompt() {
         guard judged < read else {
-            takeReading()
+            if read < found { recall() } else { takeReading() }
             if sites.isSilent { judged = read }
             return
         }
@@ -216,7 +243,7 @@ public final class GenerationTask: CortexTask {
         if reading.token(at: tokens.count) == token {
             acceptedTokens += 1
         } else {
-            reading.cache.truncate(to: tokens.count)
+            cut(to: tokens.count)
             read = tokens.count
         }
     }
@@ -226,8 +253,23 @@ public final class GenerationTask: CortexTask {
         draftedTokens += reading.draftCount
         reading.take()
         read = reading.positions.upperBound
+        states?.hidden += reading.slice.hidden
+        states?.streams += reading.slice.streams
         layer.read(
             &reading.slice, rows: 0..<reading.count, synapses: sites.layer, frozen: reading.cache)
+    }
+
+    /// Forgets guesses that did not come.
+    private func cut(to count: Int) {
+        reading.cache.truncate(to: count)
+        states?.cut(to: count, width: cortex.inner.config.hiddenSize)
+    }
+
+    /// Takes a slice of what was found in place of reading it.
+    private func recall() {
+        guard let states else { preconditionFailure("found without its states") }
+        reading.recall(read..<found, states)
+        read = reading.slice.positions.upperBound
     }
 
     private func predict(position: Int, row: Int) {
@@ -279,6 +321,10 @@ public final class GenerationTask: CortexTask {
         if !waiting.isEmpty { ready.append(GeneratedPiece(text: "", tokens: waiting)) }
         waiting = []
         end = reason
+        if let (store, owner) = contexts {
+            cut(to: min(reading.cache.count, tokens.count))
+            store.keep(reading.cache, tokens[..<reading.cache.count], of: owner, states)
+        }
     }
 
     private func emit(_ piece: String) {

@@ -40,6 +40,9 @@ public struct ProbeAuditor: Sendable {
     /// Whether there is nothing to ask.
     public var isEmpty: Bool { probes.isEmpty }
 
+    /// Tokens of the longest text that is read for a probe.
+    public var longestText: Int { questions.map(\.text.framed.tokens.count).max() ?? 0 }
+
     /// Starts measuring all probes under an engram, each in a context of its own.
     public func startAudit(of engram: Engram) -> AuditTask {
         AuditTask(auditor: self, engram: engram)

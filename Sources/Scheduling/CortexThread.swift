@@ -46,7 +46,8 @@ final class CortexThread: Sendable {
     }
 
     private struct Submission: Sendable {
-        let begin: @Sendable () throws -> sending Begun
+        let session: SessionID
+        let begin: @Sendable (ContextStore) throws -> Begun
         let fail: @Sendable (any Error) -> Void
     }
 
@@ -57,16 +58,12 @@ final class CortexThread: Sendable {
         var announced: Set<Int> = []
         var submissions: [Int: Submission] = [:]
         var cancelled: Set<Int> = []
+        /// Users whose contexts are to be forgotten.
+        var departed: [UserID] = []
         var isStopping = false
         var load = Load()
-    }
-
-    /// What the thread has done so far.
-    struct Load: Sendable {
-        var busy = Duration.zero
-        /// Passes through the frozen core that were shared, or could have been, and their rows.
-        var passes = 0
-        var rows = 0
+        /// What may begin; who waits here is not in the planner.
+        var memory: ContextMemory
     }
 
     private struct Turn {
@@ -76,6 +73,9 @@ final class CortexThread: Sendable {
         var task: Int?
         var submission: Submission?
         var isStopping = false
+        var departed: [UserID] = []
+        /// Bytes that no running work may come to need.
+        var room = 0
     }
 
     /// Most rows of a pass that several share, and of one task's while somebody waits. More makes
@@ -91,6 +91,7 @@ final class CortexThread: Sendable {
     /// position under the engram that it is read with.
     private let budget: SliceBudget
     private let makeReader: @Sendable () -> CoreReader?
+    private let memory: MemoryBounds
 
     private final class Newcomer: Sendable {
         let waits = Atomic(false)
@@ -99,13 +100,18 @@ final class CortexThread: Sendable {
     init(
         decodeBurstMaximum: Int, stackBytes: Int,
         budget: SliceBudget = SliceBudget(.milliseconds(10)),
+        memory: MemoryBounds = MemoryBounds(),
         makeReader: @escaping @Sendable () -> CoreReader? = { nil }
     ) {
         self.makeReader = makeReader
+        self.memory = memory
         let newcomer = Newcomer()
         self.newcomer = newcomer
         self.budget = budget.endingEarly { newcomer.waits.load(ordering: .relaxed) }
-        state = Mutex(State(planner: BatchPlanner(decodeBurstMaximum: decodeBurstMaximum)))
+        state = Mutex(
+            State(
+                planner: BatchPlanner(decodeBurstMaximum: decodeBurstMaximum),
+                memory: ContextMemory(byteLimit: memory.byteLimit)))
         let thread = Thread { [self] in loop() }
         thread.stackSize = stackBytes
         thread.name = "hebb.cortex"
@@ -114,16 +120,41 @@ final class CortexThread: Sendable {
 
     var load: Load { state.withLock { $0.load } }
     /// Tasks that run or wait.
-    var taskCount: Int { state.withLock { $0.planner.tasks.count } }
+    var taskCount: Int { state.withLock { $0.planner.tasks.count + $0.memory.waitingCount } }
+
+    /// Whether work whose contexts may take so much can ever begin.
+    func check(memory bytes: Int) throws(ServiceError) {
+        guard bytes <= memory.byteLimit else {
+            throw .contextTooLarge(bytes: bytes, limit: memory.byteLimit)
+        }
+    }
+
+    /// Forgets the contexts that a user's conversations left, before anything else begins.
+    func forget(_ user: UserID) {
+        state.withLock { $0.departed.append(user) }
+        arrivals.signal()
+    }
 
     /// Runs work to its end. When the calling task is cancelled, the work stops before its next
     /// slice and this throws `CancellationError`.
     ///
-    /// - Parameter begin: makes the work, on the cortex thread.
+    /// - Parameters:
+    ///   - bytes: the most that its contexts may take; it waits until that is there.
+    ///   - begin: makes the work, on the cortex thread.
+    /// - Throws: `ServiceError.contextTooLarge`, and what the work throws.
     func run<Output: Sendable>(
-        for session: SessionID,
+        for session: SessionID, memory bytes: Int = 0,
         begin: @escaping @Sendable () throws -> CortexWork<Output>
     ) async throws -> Output {
+        try await run(for: session, memory: bytes) { _ in try begin() }
+    }
+
+    /// The same, for work that looks for its beginning among contexts, and leaves one.
+    func run<Output: Sendable>(
+        for session: SessionID, memory bytes: Int,
+        continuing begin: @escaping @Sendable (ContextStore) throws -> CortexWork<Output>
+    ) async throws -> Output {
+        try check(memory: bytes)
         let task = state.withLock { state in
             state.nextTask += 1
             state.announced.insert(state.nextTask)
@@ -133,8 +164,9 @@ final class CortexThread: Sendable {
             try await withCheckedThrowingContinuation { continuation in
                 let fail: @Sendable (any Error) -> Void = { continuation.resume(throwing: $0) }
                 let submission = Submission(
-                    begin: {
-                        let work = try begin()
+                    session: session,
+                    begin: { contexts in
+                        let work = try begin(contexts)
                         return Begun(
                             asks: work.asks,
                             step: {
@@ -148,7 +180,7 @@ final class CortexThread: Sendable {
                             }, fail: fail)
                     },
                     fail: fail)
-                submit(submission, as: task, for: session)
+                submit(submission, as: task, memory: bytes)
             }
         } onCancel: {
             cancel(task)
@@ -161,10 +193,11 @@ final class CortexThread: Sendable {
     ///   - begin: makes the task, on the cortex thread.
     ///   - output: what is wanted of the finished task; runs there too.
     func run<Work: CortexTask & SendableMetatype, Output: Sendable>(
-        for session: SessionID, _ begin: @escaping @Sendable () throws -> Work,
+        for session: SessionID, memory bytes: Int = 0,
+        _ begin: @escaping @Sendable () throws -> Work,
         output: @escaping @Sendable (Work) throws -> Output
     ) async throws -> Output {
-        try await run(for: session) {
+        try await run(for: session, memory: bytes) {
             let task = try begin()
             var work = CortexWork { task.advance() ? .done(try output(task)) : .goesOn }
             work.asks = { task.asks }
@@ -178,13 +211,14 @@ final class CortexThread: Sendable {
         arrivals.signal()
     }
 
-    private func submit(_ submission: Submission, as task: Int, for session: SessionID) {
+    private func submit(_ submission: Submission, as task: Int, memory bytes: Int) {
         let refusal = state.withLock { state -> (any Error)? in
             state.announced.remove(task)
             if state.cancelled.remove(task) != nil { return CancellationError() }
             if state.isStopping { return ServiceError.draining }
             state.submissions[task] = submission
-            if state.planner.add(task, of: session, slice: .bulk) {
+            let user = submission.session.user
+            if Self.plan(state.memory.enter(task, of: user, bytes: bytes), &state) {
                 newcomer.waits.store(true, ordering: .relaxed)
             }
             return nil
@@ -194,11 +228,23 @@ final class CortexThread: Sendable {
 
     private func cancel(_ task: Int) {
         state.withLock { state in
-            if state.announced.contains(task) || state.planner.contains(task) {
+            if state.announced.contains(task) || state.planner.contains(task)
+                || state.memory.isWaiting(task)
+            {
                 state.cancelled.insert(task)
             }
         }
         arrivals.signal()
+    }
+
+    /// Tasks that may begin have their turns from now on.
+    /// - Returns: Whether some user had none.
+    @discardableResult
+    private static func plan(_ tasks: [Int], _ state: inout State) -> Bool {
+        tasks.reduce(false) { isNew, task in
+            guard let session = state.submissions[task]?.session else { return isNew }
+            return state.planner.add(task, of: session, slice: .bulk) || isNew
+        }
     }
 
     // MARK: - On the thread
@@ -207,11 +253,15 @@ final class CortexThread: Sendable {
         // Work that has begun is touched by this thread only, so it needs no lock.
         var begun: [Int: Begun] = [:]
         var reader = makeReader()
+        let contexts = ContextStore(isShared: memory.sharesContexts)
         while true {
             let turn = state.withLock { state in
                 newcomer.waits.store(false, ordering: .relaxed)
+                state.load.note(contexts, state.memory)
                 return Self.turn(&state)
             }
+            turn.departed.forEach(contexts.forget)
+            contexts.room = turn.room
             for task in turn.dropped { begun.removeValue(forKey: task)?.fail(CancellationError()) }
             for submission in turn.unbegun { submission.fail(CancellationError()) }
             if turn.isStopping {
@@ -222,7 +272,7 @@ final class CortexThread: Sendable {
                 arrivals.wait()
                 continue
             }
-            run(task, turn.submission, &begun, &reader)
+            run(task, turn.submission, contexts, &begun, &reader)
         }
         for (_, work) in begun { work.fail(ServiceError.draining) }
         let left = state.withLock { state in
@@ -234,12 +284,12 @@ final class CortexThread: Sendable {
 
     /// One slice of a task, with steps of those that it shares its passes with.
     private func run(
-        _ task: Int, _ submission: Submission?, _ begun: inout [Int: Begun],
-        _ reader: inout CoreReader?
+        _ task: Int, _ submission: Submission?, _ contexts: ContextStore,
+        _ begun: inout [Int: Begun], _ reader: inout CoreReader?
     ) {
         if let submission {
             do {
-                begun[task] = try submission.begin()
+                begun[task] = try submission.begin(contexts)
             } catch {
                 submission.fail(error)
                 settle(task, .nothing, .zero)
@@ -311,13 +361,16 @@ final class CortexThread: Sendable {
             case .nothing:
                 state.planner.remove(task)
                 state.cancelled.remove(task)
+                Self.plan(state.memory.leave(task), &state)
             }
         }
     }
 
     private static func turn(_ state: inout State) -> Turn {
         var turn = Turn()
-        for task in state.cancelled.sorted() where state.planner.contains(task) {
+        let waits = state.memory
+        for task in state.cancelled.sorted()
+        where state.planner.contains(task) || waits.isWaiting(task) {
             state.cancelled.remove(task)
             state.planner.remove(task)
             if let submission = state.submissions.removeValue(forKey: task) {
@@ -325,7 +378,10 @@ final class CortexThread: Sendable {
             } else {
                 turn.dropped.append(task)
             }
+            Self.plan(state.memory.leave(task), &state)
         }
+        swap(&turn.departed, &state.departed)
+        turn.room = state.memory.byteLimit - state.memory.reserved
         turn.isStopping = state.isStopping
         guard !turn.isStopping, let task = state.planner.next() else { return turn }
         turn.task = task

@@ -106,6 +106,7 @@ public struct Statistics: Sendable {
     /// Passes through the frozen core, and the tokens that they read: of many users at once.
     public var corePasses = 0
     public var coreRows = 0
+    public var contexts = ContextStatistics()
     public var safety = SafetyStatistics()
     public init() {}
 }

@@ -27,7 +27,10 @@ extension Scheduler {
             if texts.isEmpty { texts = [try await ownText(for: id)] }
             // Nobody's name: such files are made to be given away.
             let name = "\(cortex.modelName)-learned"
-            let export: AdapterExport = try await thread.run(for: id) { [cortex, texts] in
+            // Each text is read twice side by side, and once more where the rest is fitted.
+            let memory = 3 * cortex.contextBytes(of: texts, with: engram)
+            let export: AdapterExport = try await thread.run(for: id, memory: memory) {
+                [cortex, texts] in
                 cortex.startExporting(
                     engram, as: request.format, measuredOn: texts, kind: kind,
                     fitsRest: request.allowsPartial)
@@ -51,7 +54,9 @@ extension Scheduler {
             let request = GenerationRequest(
                 prompt: [], maxTokens: Self.ownTokens - text.count, sampling: SamplingOptions(),
                 seed: UInt64(seed), mode: .frozen)
-            text += try await thread.run(for: id) { [cortex] in
+            let memory = cortex.contextBytes(
+                tokens: Self.ownTokens, with: cortex.emptyEngram())
+            text += try await thread.run(for: id, memory: memory) { [cortex] in
                 cortex.startGenerating(request, with: cortex.emptyEngram())
             } output: {
                 $0.result.tokens

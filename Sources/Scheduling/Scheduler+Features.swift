@@ -95,7 +95,8 @@ extension Scheduler {
         guard !latents.isEmpty else { return [:] }
         var found: [Int32: [(text: Int, activity: LatentActivity)]] = [:]
         for (index, text) in texts.enumerated() {
-            let places = try await thread.run(for: id) { [cortex] in
+            let memory = cortex.contextBytes(tokens: text.count, with: cortex.emptyEngram())
+            let places = try await thread.run(for: id, memory: memory) { [cortex] in
                 // A text that repeats itself has its best place many times.
                 cortex.startSearch(for: latents, in: text, limit: 32)
             } output: {

@@ -121,8 +121,11 @@ extension Scheduler {
         sparing spared: Set<PlasticSite> = []
     ) async throws -> (FeedbackOutcome, Engram) {
         guard let judged = record.judged(tokens) else { throw StorageError.corrupt(code: 0) }
+        // Both answers of a pair may be open at once.
+        let longest = judged.map { $0.prompt.count + $0.answer.count }.max() ?? 0
+        let memory = 2 * cortex.contextBytes(tokens: longest, with: engram)
         do {
-            return try await thread.run(for: id) { [cortex] in
+            return try await thread.run(for: id, memory: memory) { [cortex] in
                 cortex.startFeedback(judged, from: engram, sparing: spared)
             } output: { [cortex] task in
                 let outcome = task.result

@@ -41,6 +41,10 @@ extension Scheduler {
                 undo.append { self.leases.release(.session(id)) }
             }
             let session = try await learn == .none ? present(id) : resident(id)
+            let memory = cortex.contextBytes(
+                tokens: prompt.tokens.count + min(request.maxTokens, model.contextLength),
+                with: session.engram)
+            try thread.check(memory: memory)
             if learn != .none, let earlier = try await repeated(request, of: id) {
                 for step in undo.reversed() { step() }
                 return earlier
@@ -52,7 +56,7 @@ extension Scheduler {
                 request: request, stop: StopStrings(request.stop), prompt: prompt.tokens,
                 conversation: talk, learn: learn, session: session,
                 seed: request.seed ?? .random(in: 0...(.max)),
-                events: continuation,
+                events: continuation, memory: memory,
                 transcript: request.idempotencyKey == nil ? nil : CompletionTranscript())
             let task = Task {
                 await drive(completion)
@@ -156,8 +160,8 @@ extension Scheduler {
                 for choice in choices[start..<min(choices.count, start + parallel)] {
                     group.addTask { [thread, cortex] in
                         let id = completion.session.id
-                        let answer = try await thread.run(for: id) {
-                            completion.work(on: choice, cortex: cortex)
+                        let answer = try await thread.run(for: id, memory: completion.memory) {
+                            completion.work(on: choice, cortex: cortex, in: $0)
                         }
                         return (choice.number, answer)
                     }
@@ -257,6 +261,8 @@ struct Completion: Sendable {
     let session: ResidentSession
     let seed: UInt64
     let events: AsyncThrowingStream<CompletionEvent, any Error>.Continuation
+    /// The most that the context of an answer may take, bytes.
+    let memory: Int
     /// Of a completion that may be asked for again.
     let transcript: CompletionTranscript?
 
@@ -284,14 +290,14 @@ struct Completion: Sendable {
     /// The work of one answer; its pieces go straight to the stream, without a hop a token.
     /// Longer work while it reads the prompt, and then one token at a time.
     func work(
-        on choice: Choice, cortex: Cortex
+        on choice: Choice, cortex: Cortex, in contexts: ContextStore
     ) -> CortexWork<Generation> {
         let task = cortex.startGenerating(
             GenerationRequest(
                 prompt: prompt, maxTokens: request.maxTokens, sampling: request.sampling,
                 seed: choice.seed, stop: stop, mode: choice.mode,
                 grammar: request.format?.grammar, topLogprobs: request.topLogprobs),
-            with: session.engram)
+            with: session.engram, in: (contexts, session.id.user))
         var work = CortexWork<Generation> {
             let isFinished = task.advance()
             task.takeOutput { piece in

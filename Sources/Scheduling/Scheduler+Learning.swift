@@ -95,7 +95,8 @@ extension Scheduler {
             ).tokens
             try requirePredictions(tokens)
             let engram = request.frozenOnly ? cortex.emptyEngram() : session.engram
-            let scoring = try await thread.run(for: id) { [cortex] in
+            let memory = cortex.contextBytes(tokens: tokens.count, with: engram)
+            let scoring = try await thread.run(for: id, memory: memory) { [cortex] in
                 cortex.startScoring(tokens, with: engram)
             } output: {
                 $0.result
@@ -129,8 +130,9 @@ extension Scheduler {
         on engram: Engram, for id: SessionID,
         sparing spared: Set<PlasticSite> = []
     ) async throws -> Lesson {
+        let memory = cortex.contextBytes(tokens: tokens.count, with: engram)
         do {
-            return try await thread.run(for: id) { [cortex] in
+            return try await thread.run(for: id, memory: memory) { [cortex] in
                 cortex.startObserving(
                     tokens, only: ranges, from: engram, reward: reward ?? 1, sparing: spared)
             } output: { [cortex] task in

@@ -55,7 +55,8 @@ extension Scheduler {
         var (tokens, bytes) = (0, 0)
         var bits = TextBits(frozen: 0, adapted: 0)
         for text in texts {
-            let scoring = try await thread.run(for: id) { [cortex] in
+            let memory = cortex.contextBytes(tokens: text.count, with: engram)
+            let scoring = try await thread.run(for: id, memory: memory) { [cortex] in
                 cortex.startScoring(text, with: engram)
             } output: {
                 $0.result

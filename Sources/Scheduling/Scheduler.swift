@@ -2,6 +2,7 @@ public import EngramStorage
 public import Engrams
 import Foundation
 import InnerCortex
+import Kernels
 public import Logging
 import ModelFormats
 public import OuterCortex
@@ -73,6 +74,9 @@ public actor Scheduler: PersonalModels {
             decodeBurstMaximum: configuration.decodeBurstMaximum,
             stackBytes: configuration.stackBytes,
             budget: SliceBudget(.milliseconds(configuration.sliceMilliseconds)),
+            memory: CortexThread.MemoryBounds(
+                byteLimit: configuration.contextBytesMaximum,
+                sharesContexts: configuration.sharesContextsAmongUsers),
             makeReader: { CoreReader(cortex: cortex) })
         admission = Admission(capacity: configuration.queueCapacity)
         rest = Backoff(seconds: configuration.storageRestSeconds)
@@ -100,6 +104,8 @@ public actor Scheduler: PersonalModels {
         let load = thread.load
         statistics.busySeconds = load.busy / .seconds(1)
         (statistics.corePasses, statistics.coreRows) = (load.passes, load.rows)
+        statistics.contexts = ContextStatistics(
+            load, pages: cortex.inner.pageMemory, byteLimit: configuration.contextBytesMaximum)
         statistics.safety = safetyStatistics()
         statistics.sessions = (try? await store.sessionCount()) ?? 0
         return statistics

@@ -15,6 +15,12 @@ public struct SchedulerConfiguration: Sendable {
     public var choicesInParallelMaximum = 4
     /// Memory for loaded engrams, approximately. The one used last stays, whatever its size.
     public var residentBytesMaximum = 256 << 20
+    /// Memory for the keys and values of all contexts, those that wait for their next turn among
+    /// them.
+    public var contextBytesMaximum = Int.max
+    /// Whether a context that waits serves other users too: how long an answer takes then tells
+    /// whether somebody has sent its beginning.
+    public var sharesContextsAmongUsers = false
     /// Completions kept for feedback, of all sessions together, and their tokens.
     public var completionsRememberedMaximum = 1024
     public var completionTokensRememberedMaximum = 1 << 20

@@ -42,6 +42,8 @@ public enum ServiceError: Error, Sendable, Equatable {
     case conversationRefused(reason: String)
     case textTooLarge(bytes: Int, limit: Int)
     case contextExceeded(promptTokens: Int, maxTokens: Int, contextLength: Int)
+    /// A request's contexts may take more memory than the server has for all together.
+    case contextTooLarge(bytes: Int, limit: Int)
     case tokenOutOfRange(found: Int, vocabularySize: Int)
     case invalidParameter(name: String, reason: String)
     /// Understood but refused by the safe zone or the core's identity; nothing changed. `reason` is

@@ -236,6 +236,13 @@ struct ErrorAnswer {
                 "The prompt's \(prompt) tokens and max_tokens \(maxTokens) exceed the context of "
                     + "\(length) tokens.",
                 parameter: "prompt", code: "context_length_exceeded")
+        case .contextTooLarge(let bytes, let limit):
+            self.init(
+                status: 413,
+                "What the core keeps of this request's tokens may take \(bytes) bytes; this server "
+                    + "has \(limit) for all requests (--kv-memory). Send a shorter text, or ask for "
+                    + "fewer tokens.",
+                code: "context_too_large")
         case .tokenOutOfRange(let found, let size):
             self.init(
                 status: 400, "Token \(found) is outside the vocabulary 0 to \(size - 1).",

@@ -67,6 +67,7 @@ extension Scheduler {
         let known = residency.sessions.map(\.id) + loads.keys
         for id in known where id.user == user { forget(id) }
         memory.forget(user)
+        thread.forget(user)
         moments[user] = nil
         checkpointRests[user] = nil
     }

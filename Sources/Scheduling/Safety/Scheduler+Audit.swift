@@ -68,7 +68,8 @@ extension Scheduler {
     }
 
     private func readings(of engram: Engram, for id: SessionID) async throws -> [ProbeReading] {
-        try await thread.run(for: id) { [auditor] in
+        let memory = cortex.contextBytes(tokens: auditor.longestText, with: engram)
+        return try await thread.run(for: id, memory: memory) { [auditor] in
             auditor.startAudit(of: engram)
         } output: {
             $0.result

@@ -49,6 +49,16 @@ struct MetricsPage {
             "\(models.busySeconds)")
         counter("core_passes", "Passes over the frozen core's weights.", models.corePasses)
         counter("core_rows", "Tokens that these passes read.", models.coreRows)
+        let contexts = models.contexts
+        gauge("kv_pages", "Pages of keys and values.", contexts.pages)
+        gauge("kv_bytes", "Their size.", contexts.pageBytes)
+        gauge("kv_limit_bytes", "What they may take.", contexts.byteLimit)
+        gauge("kv_reserved_bytes", "What running work may need of it.", contexts.reservedBytes)
+        gauge("kv_waiting", "Requests that wait for some.", contexts.waiting)
+        gauge("idle_contexts", "Contexts kept for a conversation's next turn.", contexts.idle)
+        gauge("idle_context_bytes", "Their size.", contexts.idleBytes)
+        counter("prefix_hits", "Prompts that went on with a kept context.", contexts.hits)
+        counter("prefix_tokens", "Their tokens that were not read again.", contexts.hitTokens)
         lines += SafetyMetrics.lines(models.safety)
         figure(
             "process_resident_memory_bytes", "gauge", "Resident memory.",

@@ -99,6 +99,20 @@ struct ServeCommand: AsyncParsableCommand {
     var memory = 256
 
     @Option(
+        help: """
+            Megabytes for what the core keeps of the tokens of all requests, and of conversations \
+            between their turns (default: a quarter of the machine's memory).
+            """)
+    var kvMemory: Int?
+
+    @Flag(
+        help: """
+            Let a prompt go on with what another user's was read to, where both begin with the same \
+            text. Saves time; how fast an answer comes then tells what others have sent.
+            """)
+    var sharePrefixes = false
+
+    @Option(
         help: "Unnamed automatic checkpoints of a user to keep; the newest stay.")
     var keepCheckpoints = 10
 
@@ -131,6 +145,7 @@ struct ServeCommand: AsyncParsableCommand {
             ("--queue", queue, 1_000_000), ("--max-connections", maxConnections, 1_000_000),
             ("--memory", memory, 1 << 30), ("--request-memory", requestMemory, 1 << 30),
             ("--sessions-per-user", sessionsPerUser, 1_000_000),
+            ("--kv-memory", kvMemory ?? 1, 1 << 30),
         ]
         for (name, value, largest) in bounds where !(1...largest).contains(value) {
             throw ValidationError("\(name) must be from 1 to \(largest)")
@@ -217,6 +232,8 @@ struct ServeCommand: AsyncParsableCommand {
         bounds.queueCapacity = queue
         bounds.sessionsPerUserMaximum = sessionsPerUser
         bounds.residentBytesMaximum = memory << 20
+        bounds.contextBytesMaximum = kvMemory.map { $0 << 20 } ?? MachineMemory.byteCount / 4
+        bounds.sharesContextsAmongUsers = sharePrefixes
         bounds.automaticCheckpointsKept = keepCheckpoints
         bounds.journal = journal.kind
         return bounds
