@@ -1,5 +1,5 @@
 extension Engram {
-    /// What this engram's weights have beyond `base`'s, and the episodes that `base` does not have,
+    /// What this engram's weights have beyond `base`'s, and the episodes and sayings that it has not,
     /// as an engram that a session can take in: projected into the safe zone and within its budgets.
     ///
     /// Its gains and counters are this engram's, so that a difference from nothing is the engram.
@@ -25,6 +25,7 @@ extension Engram {
         var delta = self
         delta.sites = sites.combined(with: weights, scale: SiteFactors(repeating: -1), counts: -1)
         delta.sites.episodes = sites.episodes.without(base.sites.episodes)
+        delta.sites.sayings = sites.sayings.without(base.sites.sayings)
         delta.tokensLearned = max(0, tokensLearned - base.tokensLearned)
         return delta
     }
@@ -66,7 +67,7 @@ extension PlasticSites {
         return copy
     }
 
-    /// self + scale·other, without traces and episodes, within no bounds.
+    /// self + scale·other, without traces, episodes and sayings, within no bounds.
     /// - Parameters:
     ///   - scale: of each site's weights; the gains stay self's.
     ///   - counts: of the familiarity's counts.

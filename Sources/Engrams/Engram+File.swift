@@ -19,6 +19,9 @@ import ModelFormats
 /// | `episode.latent` | N [E, m] | what each is found by, 65535 where there are fewer |
 /// | `episode.token` | N [E] | the token that followed |
 /// | `episode.cohort` | N [K] | how many episodes there are of each age, the oldest first |
+/// | `saying.token`, `.length` | N [T], N [S] | what was said, saying by saying, the oldest first |
+/// | `saying.moment` | I32 [S] | their order among those of other sessions, ascending |
+/// | `saying.key`, `.key_size` | U8 [T, ⌈k/2⌉], N [1] | a key for each token, and k |
 /// | `familiarity.latent`, `.count` | N [F] | how often a latent was at work |
 /// | `gains` | F32 [6] | of bias, sequences, features, matrix, episodes, layer |
 ///
@@ -26,7 +29,8 @@ import ModelFormats
 /// weights of the site lie on one grid, as a checkpoint's do: w = s·q·|q| with s in `bias.scale`,
 /// `sequence.scale` or `feature.scale`, F32 [1], a power of two. Else it is F32. Either is exact.
 /// Keys are U8 where all values are in −7...7: two a byte, as two's complement of 4 bits, the first
-/// in the low bits. Episodes of one age stand by a hash of their content, never in the order in
+/// in the low bits; so are keys of sayings, whose tensors are there when anything was said. Episodes
+/// of one age stand by a hash of their content, never in the order in
 /// which they came (`EpisodicMemory`).
 ///
 /// A working state adds `feature.usage` F32 [S], `sequence.visits` F32 [C] and
@@ -39,7 +43,7 @@ import ModelFormats
 /// as words of its owner (`OwnersWords.text`); `fidelity` where an export was rounded on its way.
 /// The same engram gives the same bytes.
 ///
-/// Files of versions 2 and 3 are read too: their episodes stand in the order in which they came,
+/// Files of version 4 are read too: they know of no sayings. Those of versions 2 and 3 as well: their episodes stand in the order in which they came,
 /// without `episode.cohort`. Those of version 2 have a latent for each synapse in `feature.latent`,
 /// no `feature.count`, F32 weights, and name neither constitution nor projections.
 extension Engram {
@@ -51,9 +55,9 @@ extension Engram {
     }
 
     static let formatName = "hebb.engram"
-    static let formatVersion = 4
+    static let formatVersion = 5
     /// Still read.
-    static let olderVersions = [3, 2]
+    static let olderVersions = [4, 3, 2]
 
     /// What the header of an engram file may have: metadata and sites take 4 KiB, and each projection
     /// that imported adapters change some 280 bytes, so that there is room for 1,800 of them, those
@@ -76,6 +80,7 @@ extension Engram {
                 "matrix", shape: [state.matrix.outputs, state.matrix.inputs], state.matrix.weights),
         ]
         entries += layerEntries(state.layer) + episodeEntries(state.episodes)
+        entries += sayingEntries(state.sayings)
         entries += [
             .numbers("familiarity.latent", known.map { Int32($0.offset) }),
             .numbers("familiarity.count", known.map(\.element)),
@@ -161,6 +166,25 @@ extension Engram {
             .numbers("episode.latent", shape: [episodes.count, width], latents),
             .numbers("episode.token", episodes.map(\.token)),
             .numbers("episode.cohort", memory.cohortCounts.map { Int32($0) }),
+        ]
+    }
+
+    private func sayingEntries(_ memory: SayingMemory) -> [SafetensorsWriter.Entry] {
+        guard !memory.isEmpty else { return [] }
+        let (sayings, size) = (memory.sayings, memory.keySize)
+        let keys = sayings.flatMap { saying in
+            stride(from: 0, to: saying.keys.count, by: max(1, size)).flatMap {
+                Nibbles.packed(saying.keys[$0..<$0 + size])
+            }
+        }
+        return [
+            .numbers("saying.token", sayings.flatMap(\.tokens)),
+            .numbers("saying.length", sayings.map { Int32($0.tokens.count) }),
+            .integers32("saying.moment", shape: [sayings.count], sayings.map(\.moment)),
+            SafetensorsWriter.Entry(
+                name: "saying.key", type: .u8, shape: [memory.tokenCount, (size + 1) / 2],
+                bytes: keys),
+            .numbers("saying.key_size", [Int32(size)]),
         ]
     }
 

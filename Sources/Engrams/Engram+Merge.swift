@@ -38,8 +38,8 @@ extension Engram {
     ///     c_i = r·scale_i        g_k = Σ|c_i|·g_ik / Σ|c_i|        w_k = Σ c_i·(g_ik/g_k)·w_ik
     ///
     /// for each site k: what speaks is gain times weight, so the sum is taken of that, under the
-    /// mean gain. Episodes of the added terms are joined, the newest of each in turns; those that
-    /// a subtracted term holds are taken out. Counts (tokens learned, familiarity) add by scale,
+    /// mean gain. Episodes of the added terms are joined, the newest of each in turns, and their
+    /// sayings; those that a subtracted term holds are taken out. Counts (tokens learned, familiarity) add by scale,
     /// never below 0.
     ///
     /// - Parameters:
@@ -72,6 +72,7 @@ extension Engram {
             sum.kernelClass = joined(sum.kernelClass, part.engram.kernelClass)
         }
         sum.sites.episodes = joinedEpisodes(of: parts, capacity: episodes)
+        sum.sites.sayings = joinedSayings(of: parts)
         sum.revision = (parts.map(\.engram.revision).max() ?? .zero).next
         let tokens = parts.reduce(0.0) { $0 + Double($1.scale) * Double($1.engram.tokensLearned) }
         sum.tokensLearned = Int(max(0, min(tokens.rounded(), Double(tokensLearnedMaximum))))
@@ -89,6 +90,14 @@ extension Engram {
             all: all[0].indices.map { site in
                 zip(parts, all).reduce(0) { $0 + abs($1.0.scale) * $1.1[site] } / total
             })
+    }
+
+    private static func joinedSayings(of parts: [MergeTerm]) -> SayingMemory {
+        let taken = parts.filter { $0.scale < 0 }.map(\.engram.sites.sayings)
+        let added = parts.filter { $0.scale > 0 }.map { part in
+            taken.reduce(part.engram.sites.sayings) { $0.without($1) }
+        }
+        return .joined(added)
     }
 
     private static func joinedEpisodes(

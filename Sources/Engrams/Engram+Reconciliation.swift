@@ -24,8 +24,8 @@ extension Engram {
     /// and not the opposite of what it was. One that a side has no more stays away, but for what
     /// the other added to it. Within a matrix, which is dropped as a whole, the sums stand.
     ///
-    /// Of the common episodes those stay that no side dropped; of all that stay the newest, in
-    /// turns.
+    /// Of the common episodes and sayings those stay that no side dropped; of all that stay the
+    /// newest, episodes in turns, sayings by their moments.
     ///
     /// - Parameters:
     ///   - common: an empty engram where they share nothing.
@@ -134,6 +134,12 @@ extension PlasticSites {
                     self.episodes.without(was.episodes),
                 ] : [theirs.episodes.without(everyCopyIn: was.episodes), self.episodes],
             capacity: episodes)
+        result.sayings = .joined(
+            branching == .grown
+                ? [
+                    theirs.sayings.without(was.sayings.without(self.sayings)),
+                    self.sayings.without(was.sayings),
+                ] : [theirs.sayings.without(was.sayings), self.sayings])
         return result
     }
 }

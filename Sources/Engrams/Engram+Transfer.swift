@@ -132,7 +132,7 @@ extension PlasticSites {
             ("sequences", sequences.sorted().reduce(0) { $0 + $1.targets.count }),
             ("features", features.count), ("matrix", matrix.weights.count),
             ("layer", layer.weightCount),
-            ("episodes", episodes.count),
+            ("episodes", episodes.count), ("sayings", sayings.count),
         ]
     }
 }

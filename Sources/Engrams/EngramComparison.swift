@@ -106,8 +106,9 @@ private struct SiteComparing {
         let matrix = compareDense("matrix", a.matrix, b.matrix)
         let layer = compareLayer(a.layer, b.layer)
         let episodes = Self.compareEpisodes(a.episodes, b.episodes)
+        let sayings = Self.compareSayings(a.sayings, b.sayings)
         return EngramComparison(
-            sites: [bias, sequence, feature, matrix, episodes, layer],
+            sites: [bias, sequence, feature, matrix, episodes, layer, sayings],
             latents: top(latents, by: \.normOfChange), contexts: top(contexts, by: \.normOfChange),
             tokens: top(tokens.values.sorted { $0.token < $1.token }, by: \.total),
             biases: top(biases) { abs($0.change) })
@@ -249,6 +250,15 @@ private struct SiteComparing {
             tally.add(a.deltas[site]?.product ?? [], b.deltas[site]?.product ?? [])
         }
         return tally.site("layer")
+    }
+
+    private static func compareSayings(
+        _ a: SayingMemory, _ b: SayingMemory
+    ) -> EngramComparison.Site {
+        var site = EngramComparison.Site(name: "sayings")
+        (site.countBefore, site.countAfter) = (a.count, b.count)
+        (site.added, site.removed) = (b.without(a).count, a.without(b).count)
+        return site
     }
 
     /// Positions are told apart by what finds them and what followed: keys lose bits at a

@@ -7,11 +7,19 @@ public struct EngramLimits: Sendable, Equatable {
     public var latentsOfEpisode = Int.max
     /// How many tokens a context spans.
     public var tokensOfContext = Int.max
+    public var sayings = SayingMemory.capacity
+    /// Length of a saying's keys; nil for any.
+    public var keyOfSaying: Int?
 
     /// No limits.
     public init() {}
 
-    public init(episodes: Int, latentsOfEpisode: Int, tokensOfContext: Int) {
+    public init(
+        episodes: Int, latentsOfEpisode: Int, tokensOfContext: Int, sayings: Int = 0,
+        keyOfSaying: Int? = nil
+    ) {
+        self.sayings = sayings
+        self.keyOfSaying = keyOfSaying
         self.episodes = episodes
         self.latentsOfEpisode = latentsOfEpisode
         self.tokensOfContext = tokensOfContext
@@ -28,14 +36,20 @@ extension PlasticSites {
         try require(episodes.count, limits.episodes, "episodes")
         try require(episodes.mostLatents, limits.latentsOfEpisode, "latents in an episode")
         try require(sequences.longestOrder, limits.tokensOfContext, "tokens in a context")
+        try require(sayings.count, limits.sayings, "sayings")
+        if let size = limits.keyOfSaying, !sayings.isEmpty, sayings.keySize != size {
+            throw .outOfRange(site: "sayings (key)", found: sayings.keySize, limit: size)
+        }
     }
 
-    /// What is left within limits: the newest episodes, found by their strongest latents, and no
-    /// context that is too long.
+    /// What is left within limits: the newest episodes, found by their strongest latents, the newest
+    /// sayings, and no context that is too long.
     func cut(to limits: EngramLimits) -> PlasticSites {
         var copy = self
         copy.episodes = .joined([episodes], capacity: limits.episodes)
             .foundBy(atMost: limits.latentsOfEpisode)
+        copy.sayings = sayings.suffix(limits.sayings)
+        if let size = limits.keyOfSaying, sayings.keySize != size { copy.sayings = SayingMemory() }
         if sequences.longestOrder > limits.tokensOfContext {
             copy.sequences = SequenceSynapses(
                 sequences.sorted().filter { $0.order <= limits.tokensOfContext })

@@ -104,6 +104,7 @@ extension Engram {
         copy.sites.decay(SiteFactors(repeating: share))
         copy.sites.episodes = .joined(
             [sites.episodes], capacity: Int(Float(sites.episodes.count) * share))
+        copy.sites.sayings = sites.sayings.suffix(Int(Float(sites.sayings.count) * share))
         return copy.consolidated(within: zone)
     }
 }

@@ -76,6 +76,45 @@ extension EngramReader {
         }
     }
 
+    /// Nothing where nothing was said, and in files from before version 5.
+    func sayings() throws(EngramError) -> SayingMemory {
+        guard version > 4, file.names.contains("saying.token") else { return SayingMemory() }
+        let tokens = try numbers("saying.token")
+        let lengths = try numbers("saying.length")
+        let moments = try numbers("saying.moment", count: lengths.count)
+        let size = Int(try numbers("saying.key_size", count: 1)[0])
+        // Checked before anything is made of them: lengths are a stranger's numbers.
+        guard !lengths.isEmpty, lengths.count <= SayingMemory.capacity,
+            lengths.allSatisfy({ 1...Int32(SayingMemory.tokensMaximum) ~= $0 }),
+            lengths.reduce(0, { $0 + Int($1) }) == tokens.count, 1...4096 ~= size
+        else {
+            throw malformed("saying.length does not add up to the \(tokens.count) tokens")
+        }
+        let width = (size + 1) / 2
+        let packed = try matrix("saying.key", .u8)
+        guard packed.shape == [tokens.count, width] else {
+            throw malformed("saying.key has shape \(packed.shape), not [tokens, \(width)]")
+        }
+        let bytes = packed.integers()
+        var sayings: [Saying] = []
+        var start = 0
+        for (length, moment) in zip(lengths, moments) {
+            let rows = start..<start + Int(length)
+            let keys = rows.flatMap {
+                Nibbles.unpacked(bytes[$0 * width..<($0 + 1) * width], count: size)
+            }
+            sayings.append(Saying(tokens: Array(tokens[rows]), keys: keys, moment: moment))
+            start = rows.upperBound
+        }
+        let memory = SayingMemory(sayings)
+        guard memory.sayings == sayings, Set(sayings.map(\.tokens)).count == sayings.count,
+            sayings.allSatisfy({ $0.moment >= 0 && $0.keys.allSatisfy { $0 >= -7 } })
+        else {
+            throw malformed("sayings are not sorted, or one is there twice or has a key of -8")
+        }
+        return memory
+    }
+
     func familiarity() throws(EngramError) -> [Int32] {
         let counts = try numbers("familiarity.count")
         guard !counts.isEmpty else { return [] }

@@ -160,6 +160,7 @@ struct EngramReader {
         sites.matrix = try square("matrix")
         sites.layer = try layer()
         sites.episodes = try episodes()
+        sites.sayings = try sayings()
         sites.familiarity = try familiarity()
         if file.names.contains("frozen_loss_average") {
             sites.frozenLossAverage = try floats("frozen_loss_average").first

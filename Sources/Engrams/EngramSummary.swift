@@ -16,11 +16,13 @@ public struct EngramSummary: Sendable, Equatable, Codable {
     public var layerNorm: Float
     /// Positions the session remembers.
     public var episodes: Int
+    /// Sentences and turns that are remembered word for word.
+    public var sayings: Int?
 
     public init(
         bytes: Int, biases: Int, biasNorm: Float, contexts: Int, sequenceNorm: Float,
         synapses: Int, featureNorm: Float, matrixNorm: Float = 0, layerNorm: Float = 0,
-        episodes: Int = 0
+        episodes: Int = 0, sayings: Int? = nil
     ) {
         self.bytes = bytes
         self.biases = biases
@@ -32,6 +34,7 @@ public struct EngramSummary: Sendable, Equatable, Codable {
         self.matrixNorm = matrixNorm
         self.layerNorm = layerNorm
         self.episodes = episodes
+        self.sayings = sayings
     }
 }
 
@@ -55,11 +58,13 @@ extension Engram {
         let bytes =
             3000 + (1 + token) * (biases.count + features.count + targets.count)
             + 10 * contexts.count + 4 * (dense + decoder) + 8 * known + episodes.byteCount
+            + sites.sayings.byteCount
         return EngramSummary(
             bytes: bytes, biases: biases.count, biasNorm: norm(biases), contexts: contexts.count,
             sequenceNorm: norm(targets.map(\.weight)), synapses: features.count,
             featureNorm: norm(features.map(\.synapse.weight)),
             matrixNorm: sites.matrix.frobeniusNorm, layerNorm: sites.layer.frobeniusNorm,
-            episodes: sites.episodes.count)
+            episodes: sites.episodes.count,
+            sayings: sites.sayings.isEmpty ? nil : sites.sayings.count)
     }
 }

@@ -1,11 +1,11 @@
 /// One kind of plastic site, as requests and reports name it.
 public enum PlasticSite: String, CaseIterable, Sendable, Codable {
-    case bias, sequences, features, matrix, episodes, layer
+    case bias, sequences, features, matrix, episodes, layer, sayings
 
     /// Those from which runs of what was said can be read off: a remembered position has the token
     /// that followed it, a context the tokens that followed it, and which tokens the context's hash
-    /// is of is found by trying.
-    public static let verbatim: Set<PlasticSite> = [.episodes, .sequences]
+    /// is of is found by trying. A saying is what was said itself.
+    public static let verbatim: Set<PlasticSite> = [.episodes, .sequences, .sayings]
 }
 
 extension Engram {
@@ -33,6 +33,7 @@ extension PlasticSites {
         case .matrix: matrix = DenseSynapses()
         case .episodes: episodes = EpisodicMemory()
         case .layer: layer = LayerSynapses()
+        case .sayings: sayings = SayingMemory()
         }
     }
 }
@@ -44,14 +45,20 @@ public struct OwnersWords: Sendable, Equatable {
     public var episodes = 0
     /// Runs of up to six tokens, hashed, each with the tokens that followed.
     public var sequences = 0
+    /// Sentences and turns, word for word.
+    public var sayings = 0
 
     public init() {}
 
     init(of sites: PlasticSites) {
         episodes = sites.episodes.count
         sequences = sites.sequences.count
+        sayings = sites.sayings.count
     }
 
     /// As files and headers have it, e.g. `episodes=312; sequences=1204`.
-    public var text: String { "episodes=\(episodes); sequences=\(sequences)" }
+    public var text: String {
+        "episodes=\(episodes); sequences=\(sequences)"
+            + (sayings > 0 ? "; sayings=\(sayings)" : "")
+    }
 }

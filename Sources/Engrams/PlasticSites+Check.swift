@@ -30,6 +30,7 @@ extension PlasticSites {
             try protected.check(latent: latent, at: "layer synapses (decoder)")
         }
         try checkEpisodes(identity: identity, protected: protected)
+        try sayings.check(identity: identity, protected: protected)
         if !familiarity.isEmpty, familiarity.count != identity.latentCount {
             throw .outOfRange(
                 site: "familiarity", found: familiarity.count, limit: identity.latentCount)

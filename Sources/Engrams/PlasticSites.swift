@@ -13,6 +13,8 @@ public struct PlasticSites: Sendable, Equatable {
     public var layer: LayerSynapses
     /// E: positions of this session and the tokens that followed them.
     public var episodes: EpisodicMemory
+    /// What was said, found again by what it means.
+    public var sayings: SayingMemory
     /// How often each SAE latent was at work in what was learned; empty while nothing was. Tells
     /// the neuromodulator how familiar a position is.
     public var familiarity: [Int32]
@@ -29,6 +31,7 @@ public struct PlasticSites: Sendable, Equatable {
         matrix = DenseSynapses()
         layer = LayerSynapses()
         episodes = EpisodicMemory()
+        sayings = SayingMemory()
         familiarity = []
         gains = SiteFactors()
     }

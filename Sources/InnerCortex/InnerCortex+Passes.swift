@@ -40,6 +40,20 @@ extension InnerCortex {
         swap(&segments[0].taps, &taps)
     }
 
+    /// Runs tokens of one context through blocks that compute with a change.
+    ///
+    /// - Parameters:
+    ///   - change: without an injection; its deltas are of this core's shapes.
+    ///   - hidden: becomes the final normed hidden states, shape [tokens, hiddenSize].
+    /// - Precondition: as for `forward(_:hidden:)`.
+    public func forward(
+        _ tokens: ArraySlice<TokenID>, cache: KVCache, change: PassChange, hidden: inout [Float]
+    ) {
+        precondition(cache.firstBlock == 0 && change.injection == nil, "forward: of all blocks")
+        var segments = [PassSegment(tokens: tokens, cache: cache)]
+        runPasses(&segments, change: change, hidden: &hidden)
+    }
+
     /// Runs the blocks from `cache.firstBlock` on over a residual stream, at the positions after
     /// those in `cache`, and adds them to it.
     ///

@@ -32,7 +32,8 @@ struct CoreFiles: Sendable {
         let otherPaths =
             (index.map { [$0] } ?? [])
             + present([
-                PlasticityRule.fileName, RuleTensors.fileName, ModelConfig.generationFileName,
+                PlasticityRule.fileName, RuleTensors.fileName, RecallWeights.fileName,
+                ModelConfig.generationFileName,
             ])
         let others = try ContentDigest.ofEach(otherPaths)
         var digests: [String: String] = [:]

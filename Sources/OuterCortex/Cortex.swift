@@ -64,7 +64,7 @@ public final class Cortex: Sendable {
     ///   - threads: at work in every product, the caller's included; the bytes do not depend on it.
     ///   - rule: in place of the folder's own, for evaluations. A constitution is of the rule that
     ///     was sealed: it does not act then, though the files must still be the sealed ones.
-    ///   - tappedBlocks: see the property.
+    ///   - tappedBlocks: see the property; where the rule recalls, they are what it reads.
     ///   - policy: what is demanded of the folder's constitution.
     /// - Precondition: the tapped blocks are blocks of the core.
     /// - Throws: `ModelFormatError`, the inner cortex's errors, `CortexError`,
@@ -81,10 +81,6 @@ public final class Cortex: Sendable {
             of: root.path, files: files.digests, policy: policy)
         let source = try ModelSources.open(location.model)
         inner = try InnerCortex(source: source, threads: threads)
-        precondition(
-            tappedBlocks.allSatisfy((0..<inner.config.layerCount).contains),
-            "a tap before a block that the core does not have")
-        self.tappedBlocks = tappedBlocks
         tokenizer = try source.tokenizer(embeddingRows: inner.config.vocabularySize)
         modelName = location.name
         orders = SharedTokenOrder()
@@ -107,8 +103,15 @@ public final class Cortex: Sendable {
 
         let rulePath = root.appendingPathComponent(PlasticityRule.fileName).path
         let hasRule = FileManager.default.fileExists(atPath: rulePath)
-        self.rule = try rule ?? (hasRule ? PlasticityRule(path: rulePath) : PlasticityRule())
-        try self.rule.tensors.check(hiddenSize: inner.config.hiddenSize, file: rulePath)
+        var found = hasRule ? try PlasticityRule(path: rulePath) : PlasticityRule()
+        if !hasRule { found.tensors.recall = try RecallWeights.inFolder(root.path) }
+        self.rule = rule ?? found
+        try self.rule.tensors.check(inner, file: rulePath)
+        let tapped = self.rule.tensors.recall?.blocks ?? tappedBlocks
+        precondition(
+            tapped.allSatisfy((0..<inner.config.layerCount).contains),
+            "a tap before a block that the core does not have")
+        self.tappedBlocks = tapped
         layerHook = try LayerHook(self.rule.layer, inner: inner, folder: root.path)
         seal = Self.seal(
             files, self.rule, under: rule == nil ? sealed : nil)
@@ -212,7 +215,7 @@ public final class Cortex: Sendable {
         folder = other.folder
         files = other.files
         inner = other.inner
-        tappedBlocks = other.tappedBlocks
+        tappedBlocks = rule.tensors.recall?.blocks ?? other.tappedBlocks
         tokenizer = other.tokenizer
         modelName = other.modelName
         chatTemplates = other.chatTemplates
@@ -221,7 +224,7 @@ public final class Cortex: Sendable {
         opening = other.opening
         endOfText = other.endOfText
         autoencoder = other.autoencoder
-        try rule.tensors.check(hiddenSize: inner.config.hiddenSize, file: "given")
+        try rule.tensors.check(inner, file: "given")
         self.rule = rule
         var identity = other.identity
         if rule.layer == other.rule.layer {
@@ -265,14 +268,16 @@ public final class Cortex: Sendable {
     ///   - ranges: which of the tokens are learned, ascending and disjoint; nil: all. The others
     ///     are what stands before them, and are neither predicted nor accounted for.
     ///   - reward: the third factor, −1...1; 1 is plain learning from the prediction error.
+    ///   - said: places in the text that are the user's words, which alone become sayings; nil: all.
     ///   - spared: sites that speak and do not learn.
     public func startObserving(
         _ tokens: [TokenID], only ranges: [Range<Int>]? = nil, from engram: Engram,
-        reward: Float = 1, sparing spared: Set<PlasticSite> = []
+        reward: Float = 1, said: [Range<Int>]? = nil, sparing spared: Set<PlasticSite> = []
     ) -> ObserveTask {
         let pass = TextPass(cortex: self, tokens: tokens)
         return ObserveTask(
-            cortex: self, pass: pass, engram: engram, reward: reward, only: ranges, sparing: spared)
+            cortex: self, pass: pass, engram: engram, reward: reward, only: ranges, said: said,
+            sparing: spared)
     }
 
     /// Starts measuring a text.

@@ -113,6 +113,9 @@ public final class ObserveTask: CortexTask {
     private let base: Revision
     private var draft: PlasticSites
     private var learner: SynapticLearner
+    private var collector: SayingCollector?
+    /// Places in the text, behind its opening, that are the user's words.
+    private let said: [Range<Int>]
     private let tokensBefore: Int
     private var gains: [TokenGain] = []
     /// Before the newest decay, and since.
@@ -128,8 +131,12 @@ public final class ObserveTask: CortexTask {
 
     init(
         cortex: Cortex, pass: TextPass, engram: Engram, reward: Float,
-        only ranges: [Range<Int>]? = nil, sparing spared: Set<PlasticSite> = []
+        only ranges: [Range<Int>]? = nil, said: [Range<Int>]? = nil,
+        sparing spared: Set<PlasticSite> = []
     ) {
+        let (given, count) = (pass.history.count - pass.count, pass.history.count)
+        self.said =
+            said?.map { $0.lowerBound + given..<$0.upperBound + given } ?? [given..<count]
         self.cortex = cortex
         self.reward = reward
         self.pass = pass
@@ -139,6 +146,12 @@ public final class ObserveTask: CortexTask {
         draft = engram.sites
         learner = SynapticLearner(cortex: cortex, rule: cortex.rule.without(spared))
         tokensBefore = engram.tokensLearned
+        // What is punished, or taught as no fact at all, is not remembered.
+        if reward > 0, !spared.contains(.sayings) {
+            collector = cortex.rule.tensors.recall.map {
+                SayingCollector(cortex: cortex, weights: $0)
+            }
+        }
     }
 
     public var asks: CoreReading? {
@@ -148,9 +161,12 @@ public final class ObserveTask: CortexTask {
     public func advance() -> Bool {
         guard position < slice.positions.upperBound else {
             switch pass.source.advance(layer: draft.layer) {
-            case .slice(let next): (slice, position) = (next, next.positions.lowerBound)
+            case .slice(let next):
+                (slice, position) = (next, next.positions.lowerBound)
+                collect()
             case .context: break
             case .end:
+                finishSayings()
                 decay()
                 return true
             }
@@ -164,6 +180,27 @@ public final class ObserveTask: CortexTask {
         sinceDecay += 1
         if sinceDecay == Self.decayInterval { decay() }
         return false
+    }
+
+    /// Remembers what the slice's tokens say.
+    private func collect() {
+        // A recording has no states from inside of the network.
+        if slice.streams.isEmpty { collector = nil }
+        guard collector != nil else { return }
+        for position in slice.positions where position > 0 {
+            collector?.add(
+                pass.history[position],
+                streams: slice.streams(position - slice.positions.lowerBound),
+                isSaid: said.contains { $0.contains(position) }, to: &draft.sayings)
+        }
+    }
+
+    /// The text's last token is read by nobody: it has no state to be found by.
+    private func finishSayings() {
+        collector?.add(
+            pass.history[pass.history.count - 1], streams: nil,
+            isSaid: said.contains { $0.contains(pass.history.count - 1) }, to: &draft.sayings)
+        collector?.finish(&draft.sayings)
     }
 
     private func learn() {
@@ -264,6 +301,8 @@ struct TextPass {
     /// How many of them are no tokens of the text that was given.
     let lead: Int
     let bytes: Int
+    /// How many tokens of `history` are predicted.
+    let count: Int
     private(set) var sums = OutcomeSums()
     private let recorder: (any TokenRecorder)?
 
@@ -301,6 +340,7 @@ struct TextPass {
         predictor = PersonalPredictor(
             cortex: cortex, logsTokens: recorder != nil, keepsOutput: keepsOutput)
         history = text.tokens.map(\.rawValue)
+        count = max(0, text.tokens.count - text.given)
         bytes = text.tokens.dropFirst(text.given).reduce(0) {
             $0 + cortex.tokenizer.bytes(of: $1).count
         }

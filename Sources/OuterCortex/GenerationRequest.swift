@@ -17,6 +17,11 @@ public struct GenerationRequest: Sendable {
 
     /// What the tokenizer puts before a text is put before it, unless it is there.
     public var prompt: [TokenID]
+    /// Places in the prompt that are the user's words, in their order; what was said last is the
+    /// question that recall answers. Empty: all of it is.
+    public var said: [Range<Int>]
+    /// What the answer begins with, whatever is likely: for measuring how likely it is.
+    public var dictated: [TokenID] = []
     /// At most this many tokens; fewer where the context ends.
     public var maxTokens: Int
     public var sampling: SamplingOptions
@@ -31,11 +36,13 @@ public struct GenerationRequest: Sendable {
     public var drafting: Drafting
 
     public init(
-        prompt: [TokenID], maxTokens: Int, sampling: SamplingOptions, seed: UInt64,
-        stop: StopStrings = StopStrings(), mode: Mode = .adapted, grammar: ByteGrammar? = nil,
+        prompt: [TokenID], said: [Range<Int>] = [], maxTokens: Int, sampling: SamplingOptions,
+        seed: UInt64, stop: StopStrings = StopStrings(), mode: Mode = .adapted,
+        grammar: ByteGrammar? = nil,
         topLogprobs: Int? = nil, drafting: Drafting = .whenFaster
     ) {
         self.prompt = prompt
+        self.said = said
         self.maxTokens = maxTokens
         self.sampling = sampling
         self.seed = seed
@@ -82,4 +89,6 @@ public struct Generation: Sendable {
     /// Guesses of the answer's tokens that were read along, and those that came true.
     public var draftedTokens = 0
     public var acceptedTokens = 0
+    /// What was remembered for it, in the order in which it was said.
+    public var recalled: [Recollection] = []
 }

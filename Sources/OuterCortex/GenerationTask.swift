@@ -46,6 +46,7 @@ public final class GenerationTask: CortexTask {
     private var logProbabilities: [Float]
     private let needsLogProbabilities: Bool
     private let promptLength: Int
+    private var recall: AnswerRecall?
     /// Nil for the frozen core, which no engram can make collapse.
     private var probe: VitalsProbe?
     private var end: GenerationEnd?
@@ -61,6 +62,10 @@ public final class GenerationTask: CortexTask {
         drafter = Drafter(policy: request.drafting)
         tokens = cortex.context(of: request.prompt)
         promptLength = tokens.count
+        recall = AnswerRecall(
+            cortex: cortex, memory: sites.sayings, prompt: tokens,
+            prefix: tokens.count - request.prompt.count, said: request.said,
+            maxTokens: request.maxTokens)
         let context = cortex.inner.config.contextLength
         let room = min(context, promptLength + min(context, max(0, request.maxTokens)))
         // What a usual answer takes, so that a token of it allocates nothing.
@@ -71,7 +76,8 @@ public final class GenerationTask: CortexTask {
         // Where an engram changes blocks, a context needs more than what the frozen core leaves.
         let contexts = sites.layer.isEmpty && cortex.layerHook == nil ? contexts : nil
         self.contexts = contexts
-        let judges = !sites.isSilent
+        // Recall asks for the question's states, too.
+        let judges = !sites.isSilent || recall != nil
         if contexts != nil, judges { states = ContextStore.States() }
         let known = tokens.prefix(promptLength - 1)
         let beginning = contexts.flatMap { contexts in
@@ -85,7 +91,7 @@ public final class GenerationTask: CortexTask {
         reading = CoreReading(
             cortex: cortex, cache: beginning?.cache ?? cortex.inner.makeCache(capacity: room))
         let vocabularySize = cortex.inner.config.vocabularySize
-        predictor = PersonalPredictor(cortex: cortex, keepsOutput: !sites.isSilent)
+        predictor = PersonalPredictor(cortex: cortex, keepsOutput: !sites.isSilent || recall != nil)
         layer = LayerSite(cortex: cortex)
         tokensLearned = engram.tokensLearned
         sampler = Sampler(options: request.sampling, seed: request.seed)
@@ -96,10 +102,11 @@ public final class GenerationTask: CortexTask {
         text = StopScanner(stop: request.stop, room: 8 * usual)
         decoder = StreamingDecoder(cortex.tokenizer)
         probe = request.mode == .adapted ? VitalsProbe() : nil
-        needsLogProbabilities = probe != nil || request.topLogprobs != nil || !sites.isSilent
+        needsLogProbabilities =
+            probe != nil || request.topLogprobs != nil || !sites.isSilent || recall != nil
         logProbabilities =
             needsLogProbabilities ? [Float](repeating: 0, count: vocabularySize) : []
-        if sites.isSilent { (read, judged) = (found, found) }
+        if !judges { (read, judged) = (found, found) }
     }
 
     /// Whether the next step is one of the prompt's.
@@ -107,13 +114,16 @@ public final class GenerationTask: CortexTask {
 
     private var slice: FrozenSlice { reading.slice }
 
+    /// Whether the recalled stream has to read before the next token is predicted.
+    private var isRecalling: Bool { !isReadingPrompt && recall?.isPending == true }
+
     /// Where the context or the answer can grow no longer.
     private var isFull: Bool {
         request.maxTokens <= 0 || tokens.count >= cortex.inner.config.contextLength
     }
 
     public var asks: CoreReading? {
-        guard end == nil, !isFull, read >= found,
+        guard end == nil, !isFull, !isRecalling, read >= found,
             isReadingPrompt ? judged == read : read < tokens.count
         else { return nil }
         if reading.isAsked { return reading }
@@ -144,6 +154,10 @@ public final class GenerationTask: CortexTask {
             readPrompt()
             return false
         }
+        if isRecalling {
+            recall?.advance(prompt: tokens)
+            return false
+        }
         generateToken()
         return end != nil
     }
@@ -160,14 +174,15 @@ public final class GenerationTask: CortexTask {
         return Generation(
             text: text.emitted, tokens: Array(tokens[promptLength...]),
             promptTokens: request.prompt.count, end: end, adaptation: sums.adaptation,
-            vitals: probe?.vitals, draftedTokens: draftedTokens, acceptedTokens: acceptedTokens)
+            vitals: probe?.vitals, draftedTokens: draftedTokens, acceptedTokens: acceptedTokens,
+            recalled: recall?.recollections ?? [])
     }
 
     /// Reads a slice of the prompt, and lets the mixture judge the adapted model on it: an engram
     /// that does harm here has lost its say before the first answer token.
     private func readPrompt() {
         guard judged < read else {
-            if read < found { recall() } else { takeReading() }
+            if read < found { takeFound() } else { takeReading() }
             if sites.isSilent { judged = read }
             return
         }
@@ -192,11 +207,14 @@ public final class GenerationTask: CortexTask {
                 after: history, from: sites.sequences, orders: cortex.rule.orderRates.count)
         }
         let row = position - slice.positions.lowerBound
-        predict(position: position, row: row)
+        predict(position: position, row: row, recall: recall?.says)
         if needsLogProbabilities {
             VectorKernels.logarithm(of: predictor.output, into: &logProbabilities)
         }
-        let token = sample(row: row, allowed)
+        let answered = tokens.count - promptLength
+        let token =
+            answered < request.dictated.count
+            ? request.dictated[answered] : sample(row: row, allowed)
         let outcome = settle(position: position, row: row, target: token.rawValue)
         if cortex.endOfText.contains(token) {
             finish(.stop)
@@ -205,6 +223,7 @@ public final class GenerationTask: CortexTask {
         if drafts { judgeDraft(token) }
         tokens.append(token)
         history.append(token.rawValue)
+        recall?.append(token)
         probe?.add(step(token, outcome, row: row))
         let part = decoder.append(token)
         if let count = request.topLogprobs { waiting.append(described(token, count)) }
@@ -221,7 +240,7 @@ public final class GenerationTask: CortexTask {
     /// sign. Then they stand on the frozen core's scale, ln p + ln Σ exp z0: z0 itself where nothing
     /// was learned, so that a penalty does there what it does in any other server.
     private func sample(row: Int, _ allowed: TokenMask?) -> TokenID {
-        guard sites.isSilent else {
+        guard predictor.isSilent else {
             let isPenalized = request.sampling.repetitionPenalty != 1
             let logits = logProbabilities
             return sampler.next(
@@ -252,6 +271,7 @@ public final class GenerationTask: CortexTask {
         guard let reading = asks else { preconditionFailure("nothing to read") }
         draftedTokens += reading.draftCount
         reading.take()
+        if read < promptLength { recall?.collect(reading.slice, of: tokens) }
         read = reading.positions.upperBound
         states?.hidden += reading.slice.hidden
         states?.streams += reading.slice.streams
@@ -266,16 +286,19 @@ public final class GenerationTask: CortexTask {
     }
 
     /// Takes a slice of what was found in place of reading it.
-    private func recall() {
+    private func takeFound() {
         guard let states else { preconditionFailure("found without its states") }
         reading.recall(read..<found, states)
+        recall?.collect(reading.slice, of: tokens)
         read = reading.slice.positions.upperBound
     }
 
-    private func predict(position: Int, row: Int) {
+    private func predict(
+        position: Int, row: Int, recall: PersonalPredictor.Recalled? = nil
+    ) {
         predictor.predict(
             slice, row: row, history: history[...position], sites: sites,
-            tokensLearned: tokensLearned)
+            tokensLearned: tokensLearned, recall: recall)
     }
 
     @discardableResult

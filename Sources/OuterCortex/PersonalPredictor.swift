@@ -17,11 +17,21 @@ struct PersonalPredictor {
         var strength: Float
     }
 
+    /// What the recalled stream says, and its share of the personal prediction, in 0...1.
+    struct Recalled {
+        var distribution: [Float]
+        var share: Float
+    }
+
     var readout: PlasticReadout
     /// The mixture, where it is kept.
     private var mixed: [Float] = []
     private var mixture: NoHarmMixture
     private var latest = NoHarmMixture.Outcome(strength: 0, divergence: 0)
+    private let protectedTokens: [Int32]
+    /// p with what was recalled; of use while `isRecalling`.
+    private var recalled: [Float] = []
+    private var isRecalling = false
 
     /// - Parameters:
     ///   - logsTokens: whether `readout` is to compute what training logs.
@@ -32,28 +42,57 @@ struct PersonalPredictor {
             mixed = [Float](repeating: 0, count: cortex.inner.config.vocabularySize)
         }
         mixture = NoHarmMixture(zone: cortex.zone)
+        protectedTokens = cortex.zone.protected.tokens
     }
+
+    /// Whether nothing personal has a say at this position, so that what leaves is p0.
+    var isSilent: Bool { readout.isSilent && !isRecalling }
 
     /// What leaves: shape [vocabulary], sums to 1.
     /// - Precondition: it is kept, or no site says anything.
     var output: [Float] {
-        guard !readout.isSilent else { return readout.frozen }
+        guard !isSilent else { return readout.frozen }
         precondition(!mixed.isEmpty, "an output that is not kept")
         return mixed
     }
 
-    /// Predicts the position after `history`.
+    /// Predicts the position after `history`: p0 with p' = (1 − c)·p + c·p_r under the safe zone,
+    /// where something is recalled. A protected token keeps what it has in p.
     /// - Parameters: as `PlasticReadout.compute`.
     mutating func predict(
         _ slice: FrozenSlice, row: Int, history: ArraySlice<Int32>, sites: PlasticSites,
-        tokensLearned: Int
+        tokensLearned: Int, recall: Recalled? = nil
     ) {
         readout.compute(
             slice, row: row, history: history, sites: sites, tokensLearned: tokensLearned)
+        isRecalling = recall != nil
+        if let recall { blend(recall) }
         latest =
-            readout.isSilent
+            isSilent
             ? mixture.keep()
-            : mixture.mix(frozen: readout.frozen, adapted: readout.adapted, into: &mixed)
+            : mixture.mix(
+                frozen: readout.frozen, adapted: isRecalling ? recalled : readout.adapted,
+                into: &mixed)
+    }
+
+    private mutating func blend(_ recall: Recalled) {
+        let adapted = readout.adapted
+        if recalled.count != adapted.count { recalled = adapted }
+        do {
+            var blended = recalled.mutableSpan
+            VectorKernels.mix(
+                adapted.span, recall.distribution.span, weight: recall.share, into: &blended)
+        }
+        guard !protectedTokens.isEmpty else { return }
+        // Their mass stays; what the others have is scaled to the rest.
+        var (kept, moved) = (Float(0), Float(0))
+        for token in protectedTokens {
+            kept += adapted[Int(token)]
+            moved += recalled[Int(token)]
+        }
+        let scale = moved < 1 ? (1 - kept) / (1 - moved) : 0
+        for index in recalled.indices { recalled[index] *= scale }
+        for token in protectedTokens { recalled[Int(token)] = adapted[Int(token)] }
     }
 
     /// Accounts for the token that came.
@@ -64,9 +103,8 @@ struct PersonalPredictor {
         readout.settle(target: target, logits: logits)
         let frozenLoss = Double(readout.frozenNormalizer) - Double(logits[target])
         let frozen = exp(-frozenLoss)
-        let isMoved = !readout.isSilent && latest.strength > 0
-        let shifted = Double(logits[target]) + Double(readout.shift[target])
-        let adapted = isMoved ? exp(shifted - Double(readout.adaptedNormalizer)) : frozen
+        let isMoved = !isSilent && latest.strength > 0
+        let adapted = isMoved ? adaptedProbability(of: target, logits) : frozen
         let probability = mixture.settle(frozen: frozen, adapted: adapted)
         // Under 1e-300 the mixture's log is taken from its frozen part alone, an upper bound.
         let adaptedLoss =
@@ -77,6 +115,15 @@ struct PersonalPredictor {
         return Outcome(
             frozenLoss: frozenLoss, adaptedLoss: adaptedLoss, divergence: latest.divergence,
             strength: latest.strength)
+    }
+
+    /// Of the token that came, where anything personal had a say.
+    private func adaptedProbability(
+        of target: Int, _ logits: Span<Float>
+    ) -> Double {
+        if isRecalling { return Double(recalled[target]) }
+        let shifted = Double(logits[target]) + Double(readout.shift[target])
+        return exp(shifted - Double(readout.adaptedNormalizer))
     }
 }
 

@@ -103,7 +103,9 @@ public struct PlasticityRule: Sendable, Equatable {
 
     /// SHA-256 over everything the rule consists of: what an engram names as its rule.
     public func contentHash() throws -> String {
-        ContentDigest.of(Array(try json()) + (tensors.isEmpty ? [] : try tensors.serialized()))
+        ContentDigest.of(
+            Array(try json()) + (tensors.isEmpty ? [] : try tensors.serialized())
+                + Array((tensors.recall?.digest ?? "").utf8))
     }
 
     /// Length of an episode's key; 0 when the site is off.
@@ -113,7 +115,9 @@ public struct PlasticityRule: Sendable, Equatable {
     var limits: EngramLimits {
         EngramLimits(
             episodes: episode.capacity, latentsOfEpisode: episode.indexedLatents,
-            tokensOfContext: orderRates.count)
+            tokensOfContext: orderRates.count,
+            sayings: tensors.recall == nil ? 0 : SayingMemory.capacity,
+            keyOfSaying: tensors.recall?.keySize)
     }
 
     private func validate(name: String) throws(CortexError) {
@@ -228,6 +232,7 @@ extension PlasticityRule {
             case .layer:
                 rule.layer.dense.rate = 0
                 rule.layer.decoder.rate = 0
+            case .sayings: rule.tensors.recall = nil
             }
         }
         return rule

@@ -1,4 +1,5 @@
 import Foundation
+import InnerCortex
 public import ModelFormats
 
 /// The part of a rule that is learned offline rather than written: `rule.safetensors` beside
@@ -13,11 +14,14 @@ public struct RuleTensors: Sendable, Equatable {
     public var whitening: Whitening?
     /// Without it the episodic site stays silent.
     public var keyProjection: KeyProjection?
+    /// Without it nothing is recalled by meaning. Of a file of its own, which no rule search writes.
+    public var recall: RecallWeights?
 
     public init(
         neuromodulator: Neuromodulator? = nil, whitening: Whitening? = nil,
-        keyProjection: KeyProjection? = nil
+        keyProjection: KeyProjection? = nil, recall: RecallWeights? = nil
     ) {
+        self.recall = recall
         self.neuromodulator = neuromodulator
         self.whitening = whitening
         self.keyProjection = keyProjection
@@ -28,8 +32,13 @@ public struct RuleTensors: Sendable, Equatable {
 
     public var isEmpty: Bool { neuromodulator == nil && whitening == nil && keyProjection == nil }
 
-    /// Reads a folder's file; nothing when there is none.
+    /// Reads a folder's files; nothing when there are none.
     public init(folder: String) throws(CortexError) {
+        try self.init(ruleFileIn: folder)
+        recall = try RecallWeights.inFolder(folder)
+    }
+
+    private init(ruleFileIn folder: String) throws(CortexError) {
         let path = URL(fileURLWithPath: folder).appendingPathComponent(Self.fileName).path
         guard FileManager.default.fileExists(atPath: path) else {
             self.init()
@@ -92,7 +101,9 @@ public struct RuleTensors: Sendable, Equatable {
     /// Throws unless what reads hidden states reads this core's.
     ///
     /// - Parameter file: what to call the tensors in an error.
-    func check(hiddenSize: Int, file: String) throws(CortexError) {
+    func check(_ inner: InnerCortex, file: String) throws(CortexError) {
+        let hiddenSize = inner.config.hiddenSize
+        try recall?.check(inner, file: file)
         let sizes = [
             ("whitening.mean", whitening?.size), ("episode.mean", keyProjection?.mean.count),
         ]

@@ -1,3 +1,4 @@
+import EngramStorage
 import Engrams
 import ModelFormats
 
@@ -19,6 +20,7 @@ struct ConversationRecord: Sendable, Equatable, Codable {
     var parts: [Part]
 
     static let assistant = "assistant"
+    static let user = "user"
 
     /// - Parameters:
     ///   - mode: whose messages are learned.
@@ -51,6 +53,33 @@ struct ConversationRecord: Sendable, Equatable, Codable {
     /// What is learned, as ranges of the tokens.
     var learned: [Range<Int>] { parts.filter(\.isLearned).map(\.range).filter { !$0.isEmpty } }
 
+    /// What of it the user said and is learned, which alone is remembered as sayings: as ranges of
+    /// the tokens.
+    var said: [Range<Int>] {
+        parts.filter { $0.isLearned && $0.role == Self.user }.map(\.range).filter { !$0.isEmpty }
+    }
+
+    /// Each of the user's messages, as a range of the tokens.
+    var asked: [Range<Int>] {
+        var ranges: [Range<Int>] = []
+        var newest: Int?
+        for part in parts where part.role == Self.user && !part.range.isEmpty {
+            if part.message == newest, let first = ranges.popLast() {
+                ranges.append(first.lowerBound..<part.end)
+            } else {
+                ranges.append(part.range)
+            }
+            newest = part.message
+        }
+        return ranges
+    }
+
+    /// What of an event's tokens the user said; nil: all. A text that was completed is no telling,
+    /// and its end may be the model's own.
+    static func said(in talk: Self?, of kind: EventKind) -> [Range<Int>]? {
+        talk?.said ?? (kind == .observe ? nil : [])
+    }
+
     /// Whether it speaks of so many tokens at most, and in order: a journal is read from a disk.
     func fits(_ count: Int) -> Bool {
         var end = 0
@@ -66,7 +95,7 @@ extension LearnMode {
     /// Whether a message of that role is learned.
     fileprivate func takes(role: String) -> Bool {
         switch self {
-        case .user: role == "user"
+        case .user: role == ConversationRecord.user
         case .prompt: role != ConversationRecord.assistant
         case .completion: role == ConversationRecord.assistant
         case .both: true

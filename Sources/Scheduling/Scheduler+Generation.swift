@@ -197,7 +197,8 @@ extension Scheduler {
         let (text, talk) = try await learned(of: completion, mode, answers[0])
         guard !text.isEmpty, talk?.learned.isEmpty != true else { return summary }
         var lesson = try await learn(
-            text, only: talk?.learned, reward: nil, on: session.engram, for: session.id,
+            text, only: talk?.learned, said: ConversationRecord.said(in: talk, of: .completion),
+            reward: nil, on: session.engram, for: session.id,
             sparing: configuration.journal.spared)
         lesson.gains.removeSubrange(
             min(lesson.gains.count, completion.askedTokens(mode, talk))...)
@@ -294,8 +295,8 @@ struct Completion: Sendable {
     ) -> CortexWork<Generation> {
         let task = cortex.startGenerating(
             GenerationRequest(
-                prompt: prompt, maxTokens: request.maxTokens, sampling: request.sampling,
-                seed: choice.seed, stop: stop, mode: choice.mode,
+                prompt: prompt, said: conversation?.asked ?? [], maxTokens: request.maxTokens,
+                sampling: request.sampling, seed: choice.seed, stop: stop, mode: choice.mode,
                 grammar: request.format?.grammar, topLogprobs: request.topLogprobs),
             with: session.engram, in: (contexts, session.id.user))
         var work = CortexWork<Generation> {

@@ -47,7 +47,8 @@ extension Scheduler {
             }
             try requireMatch(request.ifMatch, session.revision)
             let lesson = try await learn(
-                tokens, only: talk?.learned, reward: request.reward, on: session.engram, for: id,
+                tokens, only: talk?.learned, said: ConversationRecord.said(in: talk, of: .observe),
+                reward: request.reward, on: session.engram, for: id,
                 sparing: configuration.journal.spared)
             var change = SessionChange(
                 .observe, engram: lesson.engram, base: session.record.base)
@@ -124,9 +125,10 @@ extension Scheduler {
     /// what is passed in matters, so both get the same bytes.
     /// - Parameters:
     ///   - ranges: which tokens are learned; nil: all.
+    ///   - said: the user's words, which alone are remembered as sayings; nil: all.
     ///   - spared: sites that do not learn.
     func learn(
-        _ tokens: [TokenID], only ranges: [Range<Int>]? = nil, reward: Float?,
+        _ tokens: [TokenID], only ranges: [Range<Int>]?, said: [Range<Int>]?, reward: Float?,
         on engram: Engram, for id: SessionID,
         sparing spared: Set<PlasticSite> = []
     ) async throws -> Lesson {
@@ -134,7 +136,8 @@ extension Scheduler {
         do {
             return try await thread.run(for: id, memory: memory) { [cortex] in
                 cortex.startObserving(
-                    tokens, only: ranges, from: engram, reward: reward ?? 1, sparing: spared)
+                    tokens, only: ranges, from: engram, reward: reward ?? 1, said: said,
+                    sparing: spared)
             } output: { [cortex] task in
                 let observation = task.result
                 var learned = engram

@@ -159,7 +159,7 @@ struct EngramFileTests {
             #expect(
                 try read.serialized(as: .workingState) == engram.serialized(as: .workingState))
         }
-        for version in ["1", "5", ""] {
+        for version in ["1", "6", ""] {
             #expect(throws: EngramError.self) {
                 try Engram(serialized: versionThree(of: engram, version: version), name: "other")
             }

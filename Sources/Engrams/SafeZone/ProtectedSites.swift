@@ -79,6 +79,7 @@ extension PlasticSites {
         if episodes.stored.contains(where: { protected.hasToken($0.token) }) {
             kept.episodes = episodes.filter { !protected.hasToken($0.token) }
         }
+        kept.sayings = sayings.filter { !$0.tokens.contains(where: protected.hasToken) }
         return kept
     }
 }

@@ -12,6 +12,8 @@ extension PlasticSite {
         case .matrix: rule.matrix.isOn && rule.tensors.whitening != nil
         case .episodes: rule.episode.isOn && rule.tensors.keyProjection != nil && hasLatents
         case .layer: rule.layer.isOn
+        // Asked by a question alone; a stream of text asks none.
+        case .sayings: false
         }
     }
 }

@@ -28,8 +28,9 @@ extension Scheduler {
             let tokens = try known(event.tokens)
             let talk = try Self.conversation(of: event)
             let lesson = try await learn(
-                tokens, only: talk?.learned, reward: event.reward, on: try await content(before),
-                for: event.session)
+                tokens, only: talk?.learned,
+                said: ConversationRecord.said(in: talk, of: event.kind), reward: event.reward,
+                on: try await content(before), for: event.session)
             return Replayed(engram: lesson.engram, learnedTokens: lesson.learnedTokens)
         case .feedback:
             let record = try Self.payload(FeedbackRecord.self, of: event)
