@@ -20,7 +20,8 @@ public struct GenerationRequest: Sendable {
     /// Places in the prompt that are the user's words, in their order; what was said last is the
     /// question that recall answers. Empty: all of it is.
     public var said: [Range<Int>]
-    /// What the answer begins with, whatever is likely: for measuring how likely it is.
+    /// What the answer begins with, where it is measured: these tokens are taken in place of drawn
+    /// ones, each within the vocabulary.
     public var dictated: [TokenID] = []
     /// At most this many tokens; fewer where the context ends.
     public var maxTokens: Int

@@ -24,13 +24,23 @@ struct EvaluateCommand: AsyncParsableCommand {
             taught (same), paraphrased, and paraphrased without two words in a row in common \
             (apart): the probability of the answer, and in brackets that of one of its tokens.
 
+            With --people in place of --users: what is remembered of people who tell of themselves \
+            in chats, from a file that deploy/cores/recipe/people/people.py writes. Facts told once, \
+            asked for in new conversations in the same words (direct) and in others (reworded), told \
+            in three wordings, ten of one form with other names, two that meet, corrected and \
+            forgotten ones: P(whole answer) with the lead given, how often its first token is the \
+            likeliest, and how often a greedy answer without a lead has it. Rivals on the same core: \
+            everything pasted before the question, and what a search found (--found).
+
             The same core, rule and texts give the same output with --no-timings, byte for byte.
             """)
 
     @OptionGroup var core: CoreOptions
 
     @Option(help: "A folder with one .txt file for each user.", completion: .directory)
-    var users: String
+    var users: String?
+
+    @OptionGroup var people: PeopleOptions
 
     @Option(help: "A file or folder of text that is no user's.", completion: .file())
     var generic: String
@@ -62,6 +72,9 @@ struct EvaluateCommand: AsyncParsableCommand {
     var json = false
 
     func validate() throws {
+        guard (users == nil) != (people.people == nil) else {
+            throw ValidationError("give either --users or --people")
+        }
         guard bytes >= 1_000 else { throw ValidationError("--bytes must be at least 1000") }
         guard genericBytes >= 1_000 else {
             throw ValidationError("--generic-bytes must be at least 1000")
@@ -72,7 +85,15 @@ struct EvaluateCommand: AsyncParsableCommand {
 
     func run() async throws {
         let plasticity = try rule.map { try PlasticityRule(path: $0) }
-        let cortex = try Cortex(at: try core.location(), rule: plasticity)
+        let location = try core.location()
+        let cortex = try Cortex(at: location, rule: plasticity)
+        guard let users else {
+            let report = try people.report(
+                cortex, withRivals: !quick, withTimings: !withoutTimings,
+                generic: Self.shortened(try reading.generic(at: generic), to: genericBytes))
+            if json { return try Terminal.json(report) }
+            return Terminal.result(PeopleTable(report).text)
+        }
         let texts = try reading.users(in: users).map {
             (name: $0.name, text: Self.shortened($0.text, to: bytes))
         }
