@@ -67,6 +67,8 @@ let package = Package(
             providers: [.apt(["libmicrohttpd-dev"])]),
         .systemLibrary(
             name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+        .systemLibrary(
+            name: "CPostgreSQL", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .target(
             name: "CKernels",
             cSettings: fuzzer == nil
@@ -77,7 +79,7 @@ let package = Package(
         module("ModelFormats", ["Kernels"]),
         module("Engrams", ["Kernels", "ModelFormats", crypto]),
         module("InnerCortex", ["Kernels", "ModelFormats"]),
-        module("EngramStorage", ["Engrams", crypto, grdb]),
+        module("EngramStorage", ["Engrams", "CPostgreSQL", crypto, grdb]),
         module("OuterCortex", ["Kernels", "ModelFormats", "Engrams", "InnerCortex"]),
         module(
             "Scheduling",

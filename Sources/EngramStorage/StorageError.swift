@@ -26,6 +26,17 @@ public enum StorageError: Error, Sendable, Equatable, CustomStringConvertible {
     /// A sealed value is not the one that was sealed there. `place` is a column and its row's
     /// identifiers.
     case unreadable(place: String)
+    /// A key was given for a database that holds readable data.
+    case unsealed(path: String)
+    /// The database's server does not answer. `reason` is the client library's, with host, user and
+    /// database.
+    case unreachable(reason: String)
+
+    /// Another server that shares the store has the user. `until` is on the store's clock, in seconds
+    /// since 1970.
+    case leaseHeld(UserID, until: Double)
+    /// Another has had them since this server wrote last: what it knows of them is out of date.
+    case leaseLost(UserID)
 
     case userNotFound(UserID)
     case sessionNotFound(SessionID)
@@ -45,24 +56,27 @@ public enum StorageError: Error, Sendable, Equatable, CustomStringConvertible {
     case diskFull
     case readOnly
     case busy
-    /// The disk or the file system failed. `code` is SQLite's extended result code.
+    /// The disk or the file system failed. `code` is a `DatabaseCode`.
     case inputOutput(code: Int)
-    /// The data on disk are damaged. `code` is SQLite's, 0 when SQLite did not notice; `place` is
-    /// the column, as `table.column`, of a value that cannot be.
+    /// The data on disk are damaged. `code` is a `DatabaseCode`, 0 when the database did not notice;
+    /// `place` is the column, as `table.column`, of a value that cannot be.
     case corrupt(code: Int, place: String? = nil)
-    /// SQLite failed in another way. `code` is its extended result code.
+    /// The database failed in another way. `code` is a `DatabaseCode`.
     case failed(code: Int)
 
-    /// Whether the store for certain goes on from what it held before: the transaction was refused
-    /// or rolled back. After a failure of the disk or the file itself, reading it again tells.
+    /// Whether the store for certain goes on from what its caller knows: the transaction was refused
+    /// or rolled back. After a failure of the disk or the file itself, or where another server may
+    /// have written, reading it again tells.
     public var isCertainlyUnchanged: Bool {
         switch self {
         case .inputOutput, .corrupt, .unreadable, .failed, .closed, .folderInUse, .folderUnusable,
-            .newerFormat, .keyFile, .keyMissing, .keyWrong:
+            .newerFormat, .keyFile, .keyMissing, .keyWrong, .unsealed, .leaseHeld,
+            .leaseLost, .sequenceGap, .headMoved:
             false
         case .userNotFound, .sessionNotFound, .sessionExists, .checkpointNotFound,
-            .checkpointExists, .checkpointInUse, .eventExists, .eventNotFound, .sequenceGap,
-            .idempotencyKeyExists, .headMoved, .unstorable, .diskFull, .readOnly, .busy:
+            .checkpointExists, .checkpointInUse, .eventExists, .eventNotFound,
+            .idempotencyKeyExists, .unstorable, .diskFull, .readOnly, .busy,
+            .unreachable:
             true
         }
     }
@@ -83,17 +97,27 @@ public enum StorageError: Error, Sendable, Equatable, CustomStringConvertible {
                 + ". Stop that server, or give this one a folder of its own with --data."
         case .folderUnusable(let path, let code): Self.refusal(ofFolder: path, code)
         case .newerFormat(let path):
-            "The data folder \(path) was written by a later version of Hebb. Use that version."
+            "The \(Self.data(path)) was written by a later version of Hebb. Use that version."
         case .closed: "The store has been closed."
         case .keyFile(let path, let fault): "The data key \(path) \(fault)"
         case .keyMissing(let path):
-            "The data folder \(path) is encrypted. Name the file with its key: --data-key FILE."
+            "The \(Self.data(path)) is encrypted. Name the file with its key: --data-key FILE."
         case .keyWrong(let path):
-            "The data folder \(path) is encrypted with another key. Name the one that it was "
+            "The \(Self.data(path)) is encrypted with another key. Name the one that it was "
                 + "encrypted with: --data-key FILE."
         case .unreadable(let place):
             "The value \(place) does not open with the data key: it was changed on disk, or comes "
                 + "from elsewhere. Restore the data folder from a backup."
+        case .unsealed(let path):
+            "The \(Self.data(path)) holds data that are not encrypted. Move them to an empty one "
+                + "with a key, or leave out --data-key."
+        case .unreachable(let reason):
+            "The database does not answer: \(reason). Nothing was changed; the server goes on by "
+                + "itself when it does."
+        case .leaseHeld(let user, _):
+            "Another server writes for \(user). Send this to that one, or try again in some seconds."
+        case .leaseLost(let user):
+            "Another server has written for \(user) since. Nothing was changed; try again."
         case .userNotFound(let id): "There is no user \(id)."
         case .sessionNotFound(let id): "There is no session \(id)."
         case .sessionExists(let id): "There is a session \(id) already."
@@ -112,20 +136,25 @@ public enum StorageError: Error, Sendable, Equatable, CustomStringConvertible {
         case .unstorable(let place):
             "The value \(place) is none that a store can give back. Nothing was changed."
         case .diskFull:
-            "The disk with the data folder is full. Free some space; nothing was lost, and the "
+            "The disk with the data is full. Free some space; nothing was lost, and the "
                 + "server goes on by itself."
         case .readOnly:
-            "The data folder or a file in it cannot be written to. Make it writable (its owner, "
-                + "its mode, how it is mounted); nothing was lost."
+            "The data cannot be written to. Make them writable (a folder's and its files' owner, "
+                + "mode and mount; a database that is no standby); nothing was lost."
         case .busy: "The database is locked by another program. Try again."
         case .inputOutput(let code):
-            "The disk with the data folder failed (SQLite \(code)). Look at the system's log; "
+            "The disk with the data failed (\(DatabaseCode(code))). Look at the system's log; "
                 + "nothing that was acknowledged is changed."
         case .corrupt(let code, let place):
-            "The database is damaged (\(place.map { "a value of \($0)" } ?? "SQLite \(code)")). "
-                + "Restore the data folder from a backup."
-        case .failed(let code): "The database failed (SQLite \(code)). Nothing was changed."
+            "The database is damaged (\(place.map { "a value of \($0)" } ?? "\(DatabaseCode(code))")). "
+                + "Restore the data from a backup."
+        case .failed(let code):
+            "The database failed (\(DatabaseCode(code))). What it had acknowledged is unchanged."
         }
+    }
+
+    private static func data(_ path: String) -> String {
+        path.hasPrefix("PostgreSQL ") ? path : "data folder \(path)"
     }
 
     private static func refusal(ofFolder path: String, _ code: Int) -> String {

@@ -86,7 +86,7 @@ enum CodeRules {
     static func strayImportersOfC(_ files: [SourceFile]) -> [String] {
         let importers = [
             "CMicroHTTPD": "Serving", "CConsole": "Serving", "COpenBLAS": "Kernels",
-            "CKernels": "Kernels",
+            "CKernels": "Kernels", "CPostgreSQL": "EngramStorage",
         ]
         return files.filter(\.isSwift).flatMap { file in
             ImportTable.imports(of: file).compactMap { line, imported in

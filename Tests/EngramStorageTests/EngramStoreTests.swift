@@ -4,9 +4,9 @@ import Foundation
 import Testing
 
 @Suite struct EngramStoreTests {
-    @Test("An event comes back as it was written, bit for bit", arguments: Driver.allCases)
+    @Test("An event comes back as it was written, bit for bit", arguments: Driver.installed)
     func roundTrip(driver: Driver) async throws {
-        let store = try driver.open()
+        let store = try await driver.open()
         try await store.createSession(session("alice/default"), engram: nil)
         let entry = observed(1, key: "k", snapshot: true)
         try await store.append(entry)
@@ -28,9 +28,9 @@ import Testing
         await store.close()
     }
 
-    @Test("A session's events are numbered without gap or repetition", arguments: Driver.allCases)
+    @Test("A session's events are numbered without gap or repetition", arguments: Driver.installed)
     func gapFree(driver: Driver) async throws {
-        let store = try driver.open()
+        let store = try await driver.open()
         try await store.createSession(session("alice/default"), engram: nil)
         try await store.append(observed(1))
         for number in [0, 1, 3] {
@@ -45,9 +45,9 @@ import Testing
         await store.close()
     }
 
-    @Test("An idempotency key is unique within its session only", arguments: Driver.allCases)
+    @Test("An idempotency key is unique within its session only", arguments: Driver.installed)
     func idempotencyKeys(driver: Driver) async throws {
-        let store = try driver.open()
+        let store = try await driver.open()
         let other = session("alice/work")
         try await store.createSession(session("alice/default"), engram: nil)
         try await store.createSession(other, engram: nil)
@@ -62,9 +62,9 @@ import Testing
         await store.close()
     }
 
-    @Test("A refused transaction changes nothing", arguments: Driver.allCases)
+    @Test("A refused transaction changes nothing", arguments: Driver.installed)
     func atomicity(driver: Driver) async throws {
-        let store = try driver.open()
+        let store = try await driver.open()
         try await store.createSession(session("alice/default"), engram: nil)
         try await store.append(observed(1, key: "k", snapshot: true))
         try await store.append(checkpointed("c1", number: 2, from: nil))
@@ -96,9 +96,9 @@ import Testing
         await store.close()
     }
 
-    @Test("A checkpoint and the head it becomes are written together", arguments: Driver.allCases)
+    @Test("A checkpoint and the head it becomes are written together", arguments: Driver.installed)
     func checkpoints(driver: Driver) async throws {
-        let store = try driver.open()
+        let store = try await driver.open()
         try await store.createSession(session("alice/default"), engram: nil)
         let first = checkpointed("c1", number: 1, from: nil)
         let second = checkpointed("c2", number: 2, from: first.checkpoint!.record.id)
@@ -125,9 +125,9 @@ import Testing
         await store.close()
     }
 
-    @Test("A checkpoint that a head or a session stands on stays", arguments: Driver.allCases)
+    @Test("A checkpoint that a head or a session stands on stays", arguments: Driver.installed)
     func checkpointsInUse(driver: Driver) async throws {
-        let store = try driver.open()
+        let store = try await driver.open()
         let c1 = CheckpointID(rawValue: "c1")
         let c2 = CheckpointID(rawValue: "c2")
         try await store.createSession(session("alice/default"), engram: nil)
@@ -164,9 +164,9 @@ import Testing
 
     @Test(
         "A discarded session leaves nothing but its user's checkpoints",
-        arguments: Driver.allCases)
+        arguments: Driver.installed)
     func discard(driver: Driver) async throws {
-        let store = try driver.open()
+        let store = try await driver.open()
         try await store.createSession(session("alice/default"), engram: nil)
         try await store.append(observed(1, key: "k", snapshot: true))
         try await store.append(checkpointed("c1", number: 2, from: nil))
@@ -185,9 +185,9 @@ import Testing
         await store.close()
     }
 
-    @Test("Sessions are listed in order, page after page", arguments: Driver.allCases)
+    @Test("Sessions are listed in order, page after page", arguments: Driver.installed)
     func paging(driver: Driver) async throws {
-        let store = try driver.open()
+        let store = try await driver.open()
         for name in ["bob/b", "alice/z", "bob/a", "alice/default", "Zoe/default"] {
             try await store.createSession(session(name), engram: nil)
         }
@@ -212,9 +212,9 @@ import Testing
         await store.close()
     }
 
-    @Test("An older snapshot never replaces a later one", arguments: Driver.allCases)
+    @Test("An older snapshot never replaces a later one", arguments: Driver.installed)
     func snapshots(driver: Driver) async throws {
-        let store = try driver.open()
+        let store = try await driver.open()
         try await store.createSession(session("alice/default"), engram: nil)
         for number in 1...3 { try await store.append(observed(number)) }
         try await store.keep(SnapshotRecord(sequence: 2, engram: [2]), of: alice)
@@ -228,9 +228,9 @@ import Testing
         await store.close()
     }
 
-    @Test("Of two writers of one number exactly one succeeds", arguments: Driver.allCases)
+    @Test("Of two writers of one number exactly one succeeds", arguments: Driver.installed)
     func concurrentWriters(driver: Driver) async throws {
-        let store = try driver.open()
+        let store = try await driver.open()
         try await store.createSession(session("alice/default"), engram: nil)
         let successes = await withTaskGroup(of: Bool.self) { group in
             for writer in 0..<16 {
@@ -246,9 +246,9 @@ import Testing
         await store.close()
     }
 
-    @Test("A cancelled task still gets the true outcome of its write", arguments: Driver.allCases)
+    @Test("A cancelled task still gets the true outcome of its write", arguments: Driver.installed)
     func cancellation(driver: Driver) async throws {
-        let store = try driver.open()
+        let store = try await driver.open()
         try await store.createSession(session("alice/default"), engram: nil)
         let task = Task {
             withUnsafeCurrentTask { $0?.cancel() }
@@ -259,9 +259,9 @@ import Testing
         await store.close()
     }
 
-    @Test("A closed store refuses every call", arguments: Driver.allCases)
+    @Test("A closed store refuses every call", arguments: Driver.installed)
     func closed(driver: Driver) async throws {
-        let store = try driver.open()
+        let store = try await driver.open()
         await store.close()
         await store.close()
         await #expect(throws: StorageError.closed) { try await store.session(alice) }

@@ -121,9 +121,9 @@ import Testing
 
     @Test(
         "it gives back to the last bit; what it cannot, it refuses, and nothing has changed",
-        arguments: Driver.allCases, [0, 2])
+        arguments: Driver.installed, [0, 2])
     func anything(driver: Driver, odd: Int) async throws {
-        let store = try driver.open()
+        let store = try await driver.open()
         var maker = Maker(seed: 5, odd: odd)
         try await store.createSession(session("alice/default"), engram: nil)
         var (sequence, refusals) = (0, 0)
@@ -163,9 +163,9 @@ import Testing
         await store.close()
     }
 
-    @Test("A session, a snapshot and a note are held to the same", arguments: Driver.allCases)
+    @Test("A session, a snapshot and a note are held to the same", arguments: Driver.installed)
     func others(driver: Driver) async throws {
-        let store = try driver.open()
+        let store = try await driver.open()
         for change: (inout SessionRecord) -> Void in [
             { $0.created = 253_402_300_800 }, { $0.updated = .nan }, { $0.tokensLearned = -1 },
             { $0.feedbackStreak = .min }, { $0.learn = "a\0" }, { $0.sequence = .max },

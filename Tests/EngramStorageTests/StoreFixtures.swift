@@ -6,16 +6,24 @@ import TinyCore
 
 /// Every promise of `EngramStore` is tested on every driver, sealed and not: a test that takes a
 /// driver is a part of what one must pass.
-enum Driver: String, CaseIterable, Sendable {
-    case inMemory, sealedInMemory, sqlite, sealedSQLite
+enum Driver: String, Sendable {
+    case inMemory, sealedInMemory, sqlite, sealedSQLite, postgreSQL, sealedPostgreSQL
 
-    func open() throws -> any EngramStore {
+    static let installed: [Driver] =
+        [.inMemory, .sealedInMemory, .sqlite, .sealedSQLite]
+        + (PostgreSQLServer.binaries == nil ? [] : [.postgreSQL, .sealedPostgreSQL])
+
+    func open() async throws -> any EngramStore {
         switch self {
         case .inMemory: InMemoryStore()
         case .sealedInMemory:
             SealedStore(InMemoryStore(), under: RowSeal(.random(), salt: Data([1, 2, 3])))
         case .sqlite: try SQLiteStore(folder: temporaryFolder())
         case .sealedSQLite: try SQLiteStore.open(folder: temporaryFolder(), key: .random())
+        case .postgreSQL, .sealedPostgreSQL:
+            try await PostgreSQLStore.open(
+                PostgreSQLServer.shared.get().makeDatabase(),
+                key: self == .postgreSQL ? nil : .random(), connections: 2)
         }
     }
 }

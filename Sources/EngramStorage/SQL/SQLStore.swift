@@ -17,7 +17,7 @@ protocol SQLStore: EngramStore {
     ) async throws(StorageError) -> Value
 
     /// In the transaction that takes a user away.
-    func noteDeparture(in connection: Connection) throws
+    func noteDeparture(of user: UserID, in connection: Connection) throws
 }
 
 extension SQLStore {
@@ -44,7 +44,7 @@ extension SQLStore {
     public func deleteUser(_ id: UserID) async throws(StorageError) -> UserDeletion {
         try await write(to: id) { db in
             let deletion = try db.deleteUser(id)
-            try noteDeparture(in: db)
+            try noteDeparture(of: id, in: db)
             return deletion
         }
     }

@@ -100,7 +100,7 @@ public final class SQLiteStore: SQLStore {
         try await perform { [file] db in try db.erase(from: file) }
     }
 
-    func noteDeparture(in connection: Database) throws {
+    func noteDeparture(of user: UserID, in connection: Database) throws {
         try connection.set(.departure, to: Data())
     }
 
