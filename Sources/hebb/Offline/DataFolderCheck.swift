@@ -2,11 +2,32 @@ import EngramStorage
 import Foundation
 
 /// The data folder: that it can be written, that nobody else has it, and that what is stored is
-/// whole. Makes and changes nothing.
+/// whole; of a database, that it answers. Makes and changes nothing.
 enum DataFolderCheck {
-    /// - Parameter key: of the folder; nil: none was named.
-    static func findings(folder: String, key: Result<DataKey?, any Error>) -> [Finding] {
-        [access(folder, key), space(folder)]
+    /// - Parameter key: of the data; nil: none was named.
+    static func findings(
+        at location: StoreLocation, key: Result<DataKey?, any Error>
+    ) -> [Finding] {
+        switch location {
+        case .folder(let folder): [access(folder, key), space(folder)]
+        case .database: [answer(of: location, key)]
+        }
+    }
+
+    private static func answer(
+        of location: StoreLocation, _ key: Result<DataKey?, any Error>
+    ) -> Finding {
+        do {
+            let (key, isEncrypted) = (try key.get(), try location.isEncrypted())
+            if isEncrypted, key == nil {
+                throw StorageError.keyMissing(path: location.description)
+            }
+            return Finding(
+                "data", .ok,
+                "\(location) answers, " + (isEncrypted ? "encrypted" : "not encrypted"))
+        } catch {
+            return Finding("data", .fail, "\(error)")
+        }
     }
 
     private static func access(_ folder: String, _ key: Result<DataKey?, any Error>) -> Finding {

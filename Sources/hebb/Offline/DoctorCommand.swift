@@ -38,7 +38,7 @@ struct DoctorCommand: AsyncParsableCommand {
         var findings = MachineCheck.findings()
         findings += CoreCheck.findings(at: Result { try core.location() })
         findings += DataFolderCheck.findings(
-            folder: data.folder(), key: Result { try data.key() })
+            at: data.location(), key: Result { try data.key() })
         if port > 0 { findings.append(await PortCheck.finding(port: port)) }
         let healthy = findings.allSatisfy { $0.verdict != .fail }
         if json {

@@ -43,21 +43,25 @@ struct ThreadOptions: ParsableArguments {
 /// Where users' engrams are kept.
 struct DataOptions: ParsableArguments {
     @Option(
-        help: "The data folder (default: $XDG_DATA_HOME/hebb, else ~/.local/share/hebb).",
+        help: """
+            The data folder (default: $XDG_DATA_HOME/hebb, else ~/.local/share/hebb), or a \
+            PostgreSQL database: postgres://user@host/database.
+            """,
         completion: .directory)
     var data: String?
 
     @Option(
-        help: "The file with the data folder's key: 32 bytes, or 64 hexadecimal digits.",
+        help: "The file with the data's key: 32 bytes, or 64 hexadecimal digits.",
         completion: .file())
     var dataKey: String?
 
     /// The key in the named file; nil: none was named.
     func key() throws -> DataKey? { try dataKey.map { try DataKey(contentsOf: $0) } }
 
-    func folder() -> String {
-        if let data { return data }
-        if let base = ServerOptions.environment("XDG_DATA_HOME") { return base + "/hebb" }
-        return FileManager.default.homeDirectoryForCurrentUser.path + "/.local/share/hebb"
+    func location() -> StoreLocation {
+        if let data { return StoreLocation(data) }
+        if let base = ServerOptions.environment("XDG_DATA_HOME") { return .folder(base + "/hebb") }
+        let home = FileManager.default.homeDirectoryForCurrentUser.path
+        return .folder(home + "/.local/share/hebb")
     }
 }

@@ -178,9 +178,9 @@ struct ServeCommand: AsyncParsableCommand {
         }
         let logger = Logger(label: "hebb.serve")
         let signals = ShutdownSignals()
-        // The folder first: it takes no time, and a second server on it must not start.
+        // The data first: it takes no time, and a second server on it must not start.
         let store = try await StoreOpening(
-            folder: data.folder(), keyFile: data.dataKey, newKeyFile: newDataKey,
+            location: data.location(), keyFile: data.dataKey, newKeyFile: newDataKey,
             journal: journal.kind
         ).open(logger: logger)
         let policy = try trust.map { CoreSeal.Policy.trust(try KeyFile.verifying($0)) } ?? .verify
@@ -192,7 +192,8 @@ struct ServeCommand: AsyncParsableCommand {
         let boundPort = try server.start().port
         let announcement = Announcement(
             url: "http://\(host.contains(":") ? "[\(host)]" : host):\(boundPort)",
-            core: cortex.modelName, data: data.folder(), kernelClass: cortex.kernelClass,
+            core: cortex.modelName, data: data.location().description,
+            kernelClass: cortex.kernelClass,
             startupSeconds: (ContinuousClock.now - start) / .seconds(1))
         try announce(announcement)
         for notice in cortex.notices { logger.warning("\(notice)") }

@@ -3,9 +3,9 @@ import Foundation
 import Logging
 import Scheduling
 
-/// Opens the data folder of a server, with its key, and tells the log what the folder is.
+/// Opens the data of a server, with their key, and tells the log what they are.
 struct StoreOpening {
-    let folder: String
+    let location: StoreLocation
     let keyFile: String?
     /// Where a key shall be made; not beside `keyFile`.
     let newKeyFile: String?
@@ -16,30 +16,30 @@ struct StoreOpening {
         if let keyFile { key = try DataKey(contentsOf: keyFile) }
         if let newKeyFile {
             // Before there is a file: a key that opens nothing must not lie about.
-            if try SQLiteStore.isEncrypted(folder: folder) {
-                throw StorageError.keyMissing(path: folder)
+            if try location.isEncrypted() {
+                throw StorageError.keyMissing(path: location.description)
             }
             key = try DataKey.make(at: newKeyFile)
             logger.notice(
                 "made a data key; keep a copy elsewhere: without it what is learned is lost",
                 metadata: ["file": "\(newKeyFile)"])
         }
-        if key != nil, try !SQLiteStore.isEncrypted(folder: folder) {
-            logger.notice("encrypting the data folder", metadata: ["data": "\(folder)"])
+        if key != nil, try !location.isEncrypted() {
+            logger.notice("encrypting the data", metadata: ["data": "\(location)"])
         }
-        if let file = keyFile ?? newKeyFile,
+        if case .folder(let folder) = location, let file = keyFile ?? newKeyFile,
             Self.path(of: file).hasPrefix(Self.path(of: folder) + "/")
         {
             logger.warning(
                 "the data key lies in the data folder: who copies one has the other",
                 metadata: ["file": "\(file)"])
         }
-        let store = try SQLiteStore.open(folder: folder, key: key)
+        let store = try await location.open(key: key)
         do throws(StorageError) {
             try await store.erase()
         } catch {
             logger.warning(
-                "what was deleted may still be in the folder's log until the next deletion",
+                "what was deleted may still be on disk until the next deletion",
                 metadata: ["reason": "\(error)"])
         }
         try await tellOfTheJournal(of: store, logger: logger)
