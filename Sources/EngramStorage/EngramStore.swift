@@ -56,11 +56,12 @@ public struct JournalEntry: Sendable, Equatable {
 /// nothing. What it takes it gives back as it was, and a record that it could not is refused whole
 /// (`.unstorable`). Writes are not cancelled half-way: a cancelled task still gets the true outcome. Calls
 /// may come from any task at once.
-public protocol EngramStore: Sendable {
+public protocol EngramStore: AccessKeyStore {
     /// Nil: nobody of that name has had a session yet.
     func user(_ id: UserID) async throws(StorageError) -> UserRecord?
 
-    /// Forgets a user with all sessions, events, working states and checkpoints, in one transaction.
+    /// Forgets a user with all sessions, events, working states, checkpoints and access keys, in
+    /// one transaction.
     /// Once `erase` has returned, nothing of them is left in any file, their name neither. Throws
     /// `.userNotFound`.
     func deleteUser(_ id: UserID) async throws(StorageError) -> UserDeletion

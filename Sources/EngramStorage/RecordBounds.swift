@@ -87,7 +87,7 @@ extension CheckpointRecord {
 }
 
 /// Values on their way into a table.
-private struct Writing {
+struct Writing {
     let table: String
 
     init(_ table: String) { self.table = table }

@@ -48,6 +48,8 @@ public enum StorageError: Error, Sendable, Equatable, CustomStringConvertible {
     case eventNotFound(EventID)
     case sequenceGap(expected: Int, found: Int)
     case idempotencyKeyExists(EventID)
+    case accessKeyExists(String)
+    case accessKeyNotFound(String)
     case headMoved(expected: CheckpointID?, found: CheckpointID?)
 
     /// A value that would not be read again as it was given, and is not written; `place` is its
@@ -75,8 +77,8 @@ public enum StorageError: Error, Sendable, Equatable, CustomStringConvertible {
             false
         case .userNotFound, .sessionNotFound, .sessionExists, .checkpointNotFound,
             .checkpointExists, .checkpointInUse, .eventExists, .eventNotFound,
-            .idempotencyKeyExists, .unstorable, .diskFull, .readOnly, .busy,
-            .unreachable:
+            .idempotencyKeyExists, .accessKeyExists, .accessKeyNotFound, .unstorable, .diskFull,
+            .readOnly, .busy, .unreachable:
             true
         }
     }
@@ -130,6 +132,8 @@ public enum StorageError: Error, Sendable, Equatable, CustomStringConvertible {
         case .sequenceGap(let expected, let found):
             "The session's next event is number \(expected), not \(found)."
         case .idempotencyKeyExists(let id): "Event \(id) has that idempotency key."
+        case .accessKeyExists(let id): "There is an access key \(id) already."
+        case .accessKeyNotFound(let id): "There is no access key \(id)."
         case .headMoved(let expected, let found):
             "The user's head is \(found?.rawValue ?? "the frozen core"), not "
                 + "\(expected?.rawValue ?? "the frozen core")."

@@ -28,6 +28,28 @@ final class FaultyStore: EngramStore {
         if let error = failure.withLock({ $0 }) { throw error }
     }
 
+    func accessKeys() async throws(StorageError) -> [AccessKeyRecord] {
+        try await store.accessKeys()
+    }
+    func addAccessKey(_ key: AccessKeyRecord) async throws(StorageError) {
+        try check()
+        try await store.addAccessKey(key)
+    }
+    func changeAccessKey(_ id: String, of user: UserID, settings: [UInt8])
+        async throws(StorageError)
+    {
+        try check()
+        try await store.changeAccessKey(id, of: user, settings: settings)
+    }
+    func deleteAccessKey(_ id: String, of user: UserID) async throws(StorageError) {
+        try check()
+        try await store.deleteAccessKey(id, of: user)
+    }
+    func noteUse(of keys: [AccessKeyUse]) async throws(StorageError) {
+        try check()
+        try await store.noteUse(of: keys)
+    }
+
     func user(_ id: UserID) async throws(StorageError) -> UserRecord? { try await store.user(id) }
     func deleteUser(_ id: UserID) async throws(StorageError) -> UserDeletion {
         try check()

@@ -40,6 +40,8 @@ public actor InMemoryStore: EngramStore {
     private var sessions: [SessionID: Session] = [:]
     /// Of what was forgotten or discarded, by the session's name.
     private var spentKeys: [SessionID: Set<String>] = [:]
+    /// Access keys, by their ids.
+    var keys: [String: AccessKeyRecord] = [:]
     private var isClosed = false
 
     public init() {}
@@ -51,11 +53,14 @@ public actor InMemoryStore: EngramStore {
 
     public func deleteUser(_ id: UserID) throws(StorageError) -> UserDeletion {
         try requireOpen()
-        guard let user = users.removeValue(forKey: id) else { throw .userNotFound(id) }
+        let user = users.removeValue(forKey: id)
+        let hasKeys = keys.values.contains { $0.user == id }
+        guard user != nil || hasKeys else { throw .userNotFound(id) }
+        keys = keys.filter { $0.value.user != id }
         let gone = sessions.values.filter { $0.record.id.user == id }
         for session in gone { sessions[session.record.id] = nil }
         spentKeys = spentKeys.filter { $0.key.user != id }
-        let checkpoints = user.checkpoints.filter { !$0.isDeleted }
+        let checkpoints = (user?.checkpoints ?? []).filter { !$0.isDeleted }
         let events = gone.flatMap(\.events)
         return UserDeletion(
             sessions: gone.count, checkpoints: checkpoints.count, events: events.count,
@@ -366,7 +371,7 @@ public actor InMemoryStore: EngramStore {
 
     public func close() { isClosed = true }
 
-    private func requireOpen() throws(StorageError) {
+    func requireOpen() throws(StorageError) {
         if isClosed { throw .closed }
     }
 

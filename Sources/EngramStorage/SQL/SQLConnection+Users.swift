@@ -3,12 +3,14 @@ import Engrams
 extension SQLConnection {
     /// Events and working states go with their sessions.
     func deleteUser(_ id: UserID) throws -> UserDeletion {
-        guard try user(id) != nil else { throw StorageError.userNotFound(id) }
+        let hasKeys = try exists(#"SELECT 1 FROM accessKeys WHERE "user" = $1"#, [id.rawValue])
+        guard try hasKeys || user(id) != nil else { throw StorageError.userNotFound(id) }
         let deletion = try contents(of: id)
         try change(#"DELETE FROM sessions WHERE "user" = $1"#, [id.rawValue])
         try change("UPDATE users SET head = NULL WHERE id = $1", [id.rawValue])
         try change(#"DELETE FROM checkpoints WHERE "user" = $1"#, [id.rawValue])
         try change("DELETE FROM users WHERE id = $1", [id.rawValue])
+        try change(#"DELETE FROM accessKeys WHERE "user" = $1"#, [id.rawValue])
         return deletion
     }
 

@@ -53,6 +53,21 @@ enum SQLiteSchema {
                     ) STRICT, WITHOUT ROWID;
                     """)
         }
+        migrator.registerMigration("8: access keys") { db in
+            // No reference to `users`: a key is there before its user's first session.
+            try db.execute(
+                sql: """
+                    CREATE TABLE accessKeys (
+                        id TEXT NOT NULL PRIMARY KEY,
+                        user TEXT NOT NULL,
+                        digest TEXT NOT NULL,
+                        created REAL NOT NULL,
+                        lastUsed REAL,
+                        settings BLOB NOT NULL,
+                        usage BLOB NOT NULL
+                    ) STRICT, WITHOUT ROWID;
+                    """)
+        }
         return migrator
     }
 

@@ -10,14 +10,17 @@ public struct FolderInspection: Sendable, Equatable {
     /// Something was interrupted after which copies of what is gone may be left in the file: opening
     /// the store does the rest.
     public var owesErasure: Bool
+    public var accessKeys: Int
 
     public init(
-        overview: StoreOverview, isEncrypted: Bool, isOutdated: Bool, owesErasure: Bool
+        overview: StoreOverview, isEncrypted: Bool, isOutdated: Bool, owesErasure: Bool,
+        accessKeys: Int = 0
     ) {
         self.overview = overview
         self.isEncrypted = isEncrypted
         self.isOutdated = isOutdated
         self.owesErasure = owesErasure
+        self.accessKeys = accessKeys
     }
 }
 
@@ -51,7 +54,8 @@ extension SQLiteStore {
                     overview: try db.overviewOfAnyVersion(), isEncrypted: seal != nil,
                     isOutdated: try !migrator.hasCompletedMigrations(db),
                     owesErasure: try db.property(.erasure) != nil
-                        || db.property(.departure) != nil)
+                        || db.property(.departure) != nil,
+                    accessKeys: try db.countOfAccessKeys())
             }
         } catch {
             throw StorageError(error, folder: folder)
@@ -93,6 +97,11 @@ extension Database {
         }
         let isKept = try columns(in: "events").contains { $0.name == "keepsContent" }
         return try overview(keepsContent: isKept ? "keepsContent" : "TRUE")
+    }
+
+    fileprivate func countOfAccessKeys() throws -> Int {
+        guard try tableExists("accessKeys") else { return 0 }
+        return try Int.fetchOne(self, sql: "SELECT count(*) FROM accessKeys") ?? 0
     }
 
     fileprivate func checkIntegrity() throws {
