@@ -7,6 +7,8 @@ extension CortexThread {
         /// Passes through the frozen core that were shared, or could have been, and their rows.
         var passes = 0
         var rows = 0
+        /// Where queues and batches are counted; the rest is answers', and not the thread's.
+        var latency = LatencyStatistics()
         /// Contexts that wait for their next turn, their bytes, and how often and for how many tokens
         /// one was gone on with.
         var contexts = 0

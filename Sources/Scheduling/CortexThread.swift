@@ -49,6 +49,7 @@ final class CortexThread: Sendable {
         let session: SessionID
         let begin: @Sendable (ContextStore) throws -> Begun
         let fail: @Sendable (any Error) -> Void
+        let moment = ContinuousClock.now
     }
 
     private struct State: Sendable {
@@ -288,6 +289,8 @@ final class CortexThread: Sendable {
         _ begun: inout [Int: Begun], _ reader: inout CoreReader?
     ) {
         if let submission {
+            let wait = (ContinuousClock.now - submission.moment) / .seconds(1)
+            state.withLock { $0.load.latency.queue.add(wait) }
             do {
                 begun[task] = try submission.begin(contexts)
             } catch {
@@ -339,6 +342,7 @@ final class CortexThread: Sendable {
         state.withLock { state in
             state.load.passes += 1
             state.load.rows += rows
+            state.load.latency.batch.add(Double(readings.count))
         }
         return sharers
     }

@@ -107,6 +107,7 @@ public struct Statistics: Sendable {
     public var corePasses = 0
     public var coreRows = 0
     public var contexts = ContextStatistics()
+    public var latency = LatencyStatistics()
     public var safety = SafetyStatistics()
     public init() {}
 }
@@ -151,9 +152,10 @@ public struct CreateSession: Sendable {
     public var user: UserID
     public var name: SessionName?
     public var from: ResetTarget
-    public var learn: LearnMode
+    /// Nil: nothing is set, and what the caller's key says holds.
+    public var learn: LearnMode?
     public init(
-        user: UserID, name: SessionName?, from: ResetTarget = .head, learn: LearnMode = .none
+        user: UserID, name: SessionName?, from: ResetTarget = .head, learn: LearnMode? = nil
     ) {
         self.user = user
         self.name = name
@@ -171,6 +173,7 @@ public struct SessionState: Sendable {
     public var superseded: CheckpointID?
     public var tokensLearned: Int
     public var events: Int
+    /// What a request of this caller teaches that does not say.
     public var learn: LearnMode
     /// RFC 3339 strings are the server's matter: seconds since 1970.
     public var created: Double

@@ -30,7 +30,7 @@ extension Scheduler {
 
     /// The user's checkpoints in the order they were made. `page.after` is a checkpoint's id.
     public func checkpoints(_ id: SessionID, page: Page) async throws -> Listing<CheckpointState> {
-        try await serve {
+        try await serve(for: id) {
             let limit = try pageLimit(page)
             _ = try await record(of: id)
             let records = try await store.checkpoints(

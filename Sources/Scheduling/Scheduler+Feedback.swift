@@ -54,6 +54,7 @@ extension Scheduler {
         -> FeedbackResult
     {
         try await serveWriter(of: id) {
+            try RequestContext.current.requireLearningQuota()
             try Self.check(request)
             let session = try await resident(id)
             let hash = Self.hash(of: request)
@@ -109,6 +110,8 @@ extension Scheduler {
             counts.observedTokens += outcome.learnedTokens
             counts.learningEvents += 1
             counts.feedbackEvents += 1
+            RequestContext.current.spend(
+                tokens: outcome.learnedTokens, learned: outcome.learnedTokens)
             result.revision = await checkpointIfDue(learned).revision
             return result
         }

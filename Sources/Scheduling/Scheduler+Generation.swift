@@ -21,6 +21,7 @@ extension Scheduler {
     private func start(_ id: SessionID, _ request: CompleteRequest) async throws
         -> AsyncThrowingStream<CompletionEvent, any Error>
     {
+        try RequestContext.current.requireAccess(to: id)
         try begin()
         var undo: [() -> Void] = [{ self.end() }]
         do {
@@ -37,6 +38,7 @@ extension Scheduler {
                 _ = try await atDesk(for: id.user) { [cortex] in cortex.tokenOrder.isEmpty }
             }
             if learn != .none {
+                try RequestContext.current.requireLearningQuota()
                 try await lease(.session(id), for: id)
                 undo.append { self.leases.release(.session(id)) }
             }
@@ -57,6 +59,7 @@ extension Scheduler {
                 conversation: talk, learn: learn, session: session,
                 seed: request.seed ?? .random(in: 0...(.max)),
                 events: continuation, memory: memory,
+                stopwatch: times.stopwatch(since: visit.start),
                 transcript: request.idempotencyKey == nil ? nil : CompletionTranscript())
             let task = Task {
                 await drive(completion)
@@ -80,7 +83,14 @@ extension Scheduler {
         if let mode = request.learn { return mode }
         var known = residency.use(id)?.record
         if known == nil { known = try await store.session(id) }
-        return known.flatMap { LearnMode(rawValue: $0.learn) } ?? .none
+        return Self.learn(of: known)
+    }
+
+    /// What a session's requests teach that do not say: what was set on the session, else what its
+    /// caller's key says, else nothing.
+    static func learn(of record: SessionRecord?) -> LearnMode {
+        if let record, let mode = LearnMode(rawValue: record.learn) { return mode }
+        return RequestContext.current.key?.learn ?? LearnMode.none
     }
 
     /// The prompt's tokens. A text that is only to be continued may be a template's, with control
@@ -171,10 +181,12 @@ extension Scheduler {
                     counts.generatedTokens += answer.tokens.count
                     counts.draftedTokens += answer.draftedTokens
                     counts.acceptedTokens += answer.acceptedTokens
+                    RequestContext.current.spend(tokens: answer.tokens.count)
                 }
             }
         }
         counts.promptTokens += completion.prompt.count
+        RequestContext.current.spend(tokens: completion.prompt.count)
         return choices.map { answers[$0.number]! }
     }
 
@@ -213,6 +225,7 @@ extension Scheduler {
         try note(completion, summary, in: &change)
         let learned = try await commit(change, to: session)
         count(lesson)
+        RequestContext.current.spend(learned: lesson.tokens)
         summary.revisionAfter = await checkpointIfDue(learned).revision
         return summary
     }
@@ -264,6 +277,7 @@ struct Completion: Sendable {
     let events: AsyncThrowingStream<CompletionEvent, any Error>.Continuation
     /// The most that the context of an answer may take, bytes.
     let memory: Int
+    let stopwatch: AnswerTimes.Stopwatch
     /// Of a completion that may be asked for again.
     let transcript: CompletionTranscript?
 
@@ -299,9 +313,11 @@ struct Completion: Sendable {
                 sampling: request.sampling, seed: choice.seed, stop: stop, mode: choice.mode,
                 grammar: request.format?.grammar, topLogprobs: request.topLogprobs),
             with: session.engram, in: (contexts, session.id.user))
+        var stopwatch = stopwatch
         var work = CortexWork<Generation> {
             let isFinished = task.advance()
             task.takeOutput { piece in
+                stopwatch.note(tokens: piece.tokens.count)
                 let piece = described(piece, of: choice, cortex.tokenizer)
                 transcript?.note(piece)
                 events.yield(.piece(piece))

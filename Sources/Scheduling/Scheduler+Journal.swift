@@ -217,7 +217,7 @@ extension Scheduler {
             id: record.id, revision: record.revision,
             base: record.base, superseded: record.superseded, tokensLearned: record.tokensLearned,
             events: record.sequence,
-            learn: LearnMode(rawValue: record.learn) ?? .none, created: record.created,
+            learn: Self.learn(of: record), created: record.created,
             updated: record.updated,
             engram: try JSONDecoder().decode(EngramSummary.self, from: Data(record.summary)))
     }

@@ -24,6 +24,7 @@ extension Scheduler {
     /// idempotency key as an earlier one gets that one's answer.
     public func observe(_ id: SessionID, _ request: ObserveRequest) async throws -> ObserveResult {
         try await serveWriter(of: id) {
+            try RequestContext.current.requireLearningQuota()
             if let reward = request.reward, !(-1...1).contains(reward) {
                 throw ServiceError.invalidParameter(
                     name: "reward", reason: "must be between -1 and 1")
@@ -71,6 +72,7 @@ extension Scheduler {
             }
             let learned = try await commit(change, to: session)
             count(lesson)
+            RequestContext.current.spend(tokens: lesson.tokens, learned: lesson.tokens)
             result.revision = await checkpointIfDue(learned).revision
             return result
         }
@@ -103,6 +105,7 @@ extension Scheduler {
                 $0.result
             }
             counts.scoredTokens += scoring.tokens
+            RequestContext.current.spend(tokens: scoring.tokens)
             var perToken: [TokenScore]?
             if request.perToken {
                 perToken = try await atDesk(for: id.user) { [self] in

@@ -13,7 +13,7 @@ extension Scheduler {
             return try await loaded(id)
         } catch ServiceError.sessionNotFound where id.name == .default {
             do {
-                _ = try await create(id, from: .head, learn: .none)
+                _ = try await create(id, from: .head, learn: nil)
             } catch StorageError.sessionExists {
                 // Another request has been faster.
             }
@@ -28,7 +28,7 @@ extension Scheduler {
             return try await loaded(id)
         } catch ServiceError.sessionNotFound where id.name == .default {
             let (record, engram) = try await beginning(
-                of: id, from: .head, learn: .none, moment: now())
+                of: id, from: .head, learn: nil, moment: now())
             return ResidentSession(
                 record: record, engram: engram, ledger: ledger(of: record), snapshotSequence: 0,
                 tokensSinceSnapshot: 0, byteCount: Self.memory(of: engram.summary))
@@ -103,7 +103,7 @@ extension Scheduler {
         return try await present(id).record
     }
 
-    func create(_ id: SessionID, from target: ResetTarget, learn: LearnMode) async throws
+    func create(_ id: SessionID, from target: ResetTarget, learn: LearnMode?) async throws
         -> SessionRecord
     {
         // What it starts from must not change between being read and being written.
@@ -120,12 +120,12 @@ extension Scheduler {
 
     /// A session as it is before its first event.
     private func beginning(
-        of id: SessionID, from target: ResetTarget, learn: LearnMode, moment: Double
+        of id: SessionID, from target: ResetTarget, learn: LearnMode?, moment: Double
     ) async throws -> (record: SessionRecord, engram: Engram) {
         let base = Self.checkpoint(for: target, head: try await store.user(id.user)?.head)
         let engram = try await engram(standingOn: base, of: id.user)
         let record = SessionRecord(
-            id: id, base: base, origin: base, learn: learn.rawValue,
+            id: id, base: base, origin: base, learn: learn?.rawValue ?? "",
             tokensLearned: engram.tokensLearned,
             summary: try await summary(of: engram, for: id.user),
             created: moment, updated: moment)
@@ -134,7 +134,8 @@ extension Scheduler {
 
     /// A bound on what one user can put into the store by names alone.
     private func requireRoom(for id: SessionID) async throws {
-        let limit = configuration.sessionsPerUserMaximum
+        let quota = RequestContext.current.key?.quota[.sessions] ?? .max
+        let limit = min(quota, configuration.sessionsPerUserMaximum)
         let there = try await store.sessions(of: id.user, after: nil, limit: limit)
         // A name that is taken is refused as that.
         guard there.count < limit || there.contains(where: { $0.id == id }) else {

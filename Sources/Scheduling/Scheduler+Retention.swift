@@ -11,7 +11,7 @@ extension Scheduler {
     public func checkpoint(
         _ checkpoint: CheckpointID, of id: SessionID
     ) async throws -> CheckpointState {
-        try await serve {
+        try await serve(for: id) {
             _ = try await record(of: id)
             guard let found = try await store.checkpoint(checkpoint, of: id.user) else {
                 throw ServiceError.checkpointNotFound(checkpoint)
@@ -24,7 +24,7 @@ extension Scheduler {
     public func describeCheckpoint(
         _ id: SessionID, checkpoint: CheckpointID, name: String?, note: String?
     ) async throws -> CheckpointState {
-        try await serve {
+        try await serve(for: id) {
             try Self.checkDescription(name: name, note: note)
             _ = try await record(of: id)
             return try await state(

@@ -13,7 +13,8 @@ extension Scheduler {
 
     /// Sessions in the order of user and name. `page.after` is the last id of the page before.
     public func sessions(of user: UserID?, page: Page) async throws -> Listing<SessionState> {
-        try await serve {
+        let user = try RequestContext.current.scope(of: user)
+        return try await serve(for: nil) {
             let limit = try pageLimit(page)
             var after: SessionID?
             if let text = page.after {
@@ -29,7 +30,7 @@ extension Scheduler {
     }
 
     public func session(_ id: SessionID) async throws -> SessionState {
-        try await serve { try state(of: try await record(of: id)) }
+        try await serve(for: id) { try state(of: try await record(of: id)) }
     }
 
     /// Forgets the session with its delta and journal; the user's checkpoints stay.

@@ -30,6 +30,7 @@ public actor Scheduler: PersonalModels {
     nonisolated let logger: Logger
     nonisolated let now: @Sendable () -> Double
     nonisolated let thread: CortexThread
+    nonisolated let times = AnswerTimes()
     private nonisolated let desk = Desk()
 
     var admission: Admission
@@ -106,6 +107,9 @@ public actor Scheduler: PersonalModels {
         (statistics.corePasses, statistics.coreRows) = (load.passes, load.rows)
         statistics.contexts = ContextStatistics(
             load, pages: cortex.inner.pageMemory, byteLimit: configuration.contextBytesMaximum)
+        statistics.latency = times.snapshot
+        statistics.latency.queue = load.latency.queue
+        statistics.latency.batch = load.latency.batch
         statistics.safety = safetyStatistics()
         statistics.sessions = (try? await store.sessionCount()) ?? 0
         return statistics
@@ -128,7 +132,11 @@ public actor Scheduler: PersonalModels {
     // MARK: - A request's way in and out
 
     /// Runs one request, with its failures made a client's.
-    func serve<Output: Sendable>(_ body: () async throws -> Output) async throws -> Output {
+    /// - Parameter id: what it is about, which its caller may reach; nil: of several.
+    func serve<Output: Sendable>(
+        for id: SessionID?, _ body: () async throws -> Output
+    ) async throws -> Output {
+        if let id { try RequestContext.current.requireAccess(to: id) }
         try begin()
         defer { end() }
         do {
@@ -142,7 +150,7 @@ public actor Scheduler: PersonalModels {
     func serveQueued<Output: Sendable>(
         for id: SessionID, _ body: () async throws -> Output
     ) async throws -> Output {
-        try await serve {
+        try await serve(for: id) {
             let visit = try enter(id)
             defer { leave(visit) }
             return try await body()
@@ -176,7 +184,7 @@ public actor Scheduler: PersonalModels {
     /// A request that is in.
     struct Visit {
         fileprivate let session: SessionID
-        fileprivate let start = ContinuousClock.now
+        let start = ContinuousClock.now
     }
 
     /// Pairs with `leave`.

@@ -22,6 +22,7 @@ extension ServiceError {
         case .sessionExists(let id): .sessionExists(id)
         case .checkpointNotFound(let id): .checkpointNotFound(id)
         case .checkpointInUse(let id): .checkpointInUse(id)
+        case .accessKeyNotFound(let id): .keyNotFound(id)
         case .closed: .draining
         case .diskFull: .storageFull(reason: error.description)
         case .corrupt, .unreadable: .storageDamaged(reason: error.description)

@@ -57,6 +57,14 @@ public enum ServiceError: Error, Sendable, Equatable {
     /// What an event was learned from was not kept (`JournalKind.deltas`), so that nothing can be
     /// learned again without it, or from it.
     case contentNotKept(EventID)
+    /// A key has used up something of its quota.
+    case quotaExceeded(Quota.Limit, allowed: Int, retryAfterSeconds: Int)
+    case keyNotFound(String)
+    /// There is no admin's key, and a user's would be the only one.
+    case firstKeyMustBeAdmin
+    /// The only admin's key cannot be revoked while there are others.
+    case lastAdminKey
+    case keyLimit(Int)
     case loading
     case draining
     /// The store could not make it durable for now (read-only, busy, a failing disk): nothing

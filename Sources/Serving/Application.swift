@@ -20,14 +20,15 @@ struct Application: Sendable {
     let phase = ServerPhase()
     /// What the requests that are brought here claim their memory of.
     let memory: RequestMemory
+    let doorkeeper: Doorkeeper
     private let configuration: ServerConfiguration
     private let metrics: RequestMetrics
     private let logger: Logger
     private let pseudonyms = UserPseudonyms()
 
     init(
-        models: any PersonalModels, configuration: ServerConfiguration = ServerConfiguration(),
-        logger: Logger
+        models: any PersonalModels, keys: KeyRing = KeyRing(),
+        configuration: ServerConfiguration = ServerConfiguration(), logger: Logger
     ) {
         let metrics = RequestMetrics()
         let memory = RequestMemory(capacity: configuration.requestMemoryBytes)
@@ -35,7 +36,8 @@ struct Application: Sendable {
             ModelEndpoints(models: models).routes
             + CompletionEndpoints(models: models, logger: logger).routes
             + SessionEndpoints(models: models).routes
-            + UserEndpoints(models: models).routes
+            + UserEndpoints(models: models, keys: keys).routes
+            + KeyEndpoints(keys: keys).routes
             + LearningEndpoints(models: models).routes
             + SafetyEndpoints(models: models).routes
             + ConstitutionEndpoints(models: models).routes
@@ -51,6 +53,7 @@ struct Application: Sendable {
             + ConsoleEndpoints(models: models).routes
         self.router = Router(described + [Self.openAPIRoute(describing: described)])
         self.memory = memory
+        doorkeeper = Doorkeeper(keys: keys, configuration: configuration)
         self.configuration = configuration
         self.metrics = metrics
         self.logger = logger
@@ -62,6 +65,8 @@ struct Application: Sendable {
         let length = head.declaredBytes
         do throws(RequestError) {
             try RequestFraming.check(head)
+            // Asked before a key is sent.
+            if isAllowedPreflight(head) { return .admitted(bodyLimit: limit) }
             limit = configuration.bodyLimit(of: try find(head).route.body)
             guard length <= limit else { throw .bodyTooLarge(limit: limit) }
             try head.memory.expect(length)
@@ -85,7 +90,8 @@ struct Application: Sendable {
     func refuse(_ request: HTTPRequest, _ error: any Error) -> HTTPResponse {
         let start = ContinuousClock.now
         let found = try? router.route(method: request.method, path: request.path)
-        let response = answer(to: request, error)
+        var response = answer(to: request, error)
+        openToAllowedOrigin(&response, request)
         finish(key(of: request, found?.route, response), request, since: start)
         return response
     }
@@ -95,15 +101,28 @@ struct Application: Sendable {
         let start = ContinuousClock.now
         var found: Route?
         var response: HTTPResponse
+        var context = RequestContext.current
         do {
-            let (route, parameters) = try find(request)
-            found = route
+            if isAllowedPreflight(request) {
+                response = preflight(request)
+                finish(key(of: request, nil, response), request, since: start)
+                return response
+            }
+            let (route, parameters, asked) = try find(request)
+            (found, context) = (route, asked)
+            if let key = context.key {
+                doorkeeper.keys.note(requestOf: key.id, bytes: request.body.count)
+            }
             request.trace.user = parameters.values["user"].flatMap(UserID.init(rawValue:))
             try request.refuseMisspelledQuery(of: route.operation)
             if route.body != .file {
                 try request.memory.set(.document, to: JSONParser.memoryBound(of: request.body))
             }
-            response = try await route.handler(request, parameters)
+            response = try await Deadline.keep(asked.deadline) {
+                try await RequestContext.$current.withValue(asked) {
+                    try await route.handler(request, parameters)
+                }
+            }
             if case .bytes(let bytes) = response.body {
                 do { try request.memory.set(.answer, to: bytes.count) } catch {
                     // What a request changed, it changed; such answers are short.
@@ -114,31 +133,59 @@ struct Application: Sendable {
         } catch {
             response = answer(to: request, error)
         }
+        openToAllowedOrigin(&response, request)
         let key = key(of: request, found, response)
         guard case .stream(let produce) = response.body else {
             finish(key, request, since: start)
             return response
         }
-        response.body = .stream { writer in
+        response.body = .stream { [context] writer in
             defer { finish(key, request, since: start) }
-            try await produce(writer)
+            try await Deadline.keep(context.deadline) {
+                try await RequestContext.$current.withValue(context) {
+                    try await produce(writer)
+                }
+            }
         }
         return response
     }
 
-    /// The request's route, if its sender may have it now.
+    /// The request's route and who asks, if they may have it now.
     private func find(
         _ request: HTTPRequest
-    ) throws(RequestError) -> (route: Route, parameters: PathParameters) {
+    ) throws(RequestError) -> (route: Route, parameters: PathParameters, context: RequestContext) {
         let found = Result { () throws(RequestError) in
             try router.route(method: request.method, path: request.path)
         }
-        let route = try? found.get().route
-        try CallerCheck.check(request, opensFromLinks: route?.opensFromLinks ?? false)
-        guard !phase.isDraining || route?.tellsOfTheServer == true else {
+        let known = try? found.get().route
+        let context = try doorkeeper.admit(request, to: known)
+        guard !phase.isDraining || known?.tellsOfTheServer == true else {
             throw .shuttingDown
         }
-        return try found.get()
+        let (route, parameters) = try found.get()
+        try doorkeeper.authorize(context, route, parameters)
+        return (route, parameters, context)
+    }
+
+    // MARK: pages of other origins
+
+    private func isAllowedPreflight(_ request: HTTPRequest) -> Bool {
+        CrossOrigin.isPreflight(request) && doorkeeper.isAllowedOrigin(of: request)
+    }
+
+    /// Says nothing of what there is that the document does not say: ids are not looked at.
+    private func preflight(_ request: HTTPRequest) -> HTTPResponse {
+        var response = CrossOrigin.preflight(
+            request, methods: router.methods(ofPath: request.path))
+        response.headers["X-Request-Id"] = request.trace.id
+        openToAllowedOrigin(&response, request)
+        return response
+    }
+
+    private func openToAllowedOrigin(_ response: inout HTTPResponse, _ request: HTTPRequest) {
+        guard !configuration.allowedOrigins.isEmpty else { return }
+        response.headers.append("Vary", "Origin")
+        if doorkeeper.isAllowedOrigin(of: request) { CrossOrigin.open(&response, to: request) }
     }
 
     private func answer(to request: HTTPRequest, _ error: any Error) -> HTTPResponse {
@@ -182,9 +229,12 @@ struct Application: Sendable {
         let operation = Operation(
             id: "openAPI", tag: "service", summary: "This document.", response: .schema("OpenAPI"))
         // The document describes its own route too: with a handler that is never called.
-        let itself = Route("GET", "/openapi.json", operation) { _, _ in .text("") }
+        let itself = Route("GET", "/openapi.json", operation, access: .anybody) { _, _ in
+            .text("")
+        }
         let document = OpenAPIDocument.make(routes: others + [itself]).serialized()
-        return Route("GET", "/openapi.json", operation, opensFromLinks: true) { _, _ in
+        return Route("GET", "/openapi.json", operation, access: .anybody, opensFromLinks: true) {
+            _, _ in
             HTTPResponse(
                 status: 200, headers: ["Content-Type": "application/json"],
                 body: .bytes(document))

@@ -132,6 +132,40 @@ struct ErrorAnswer {
                     + "Host and Origin must name localhost or a loopback address, and no page of "
                     + "another site or port may send the request.",
                 code: "foreign_caller")
+        case .unknownHost:
+            self.init(
+                status: 403,
+                "This server does not know the name in Host; whoever runs it allows one with "
+                    + "--allowed-host.",
+                code: "unknown_host")
+        case .foreignOrigin:
+            self.init(
+                status: 403,
+                "Pages of this origin may not ask this server; whoever runs it allows one with "
+                    + "--cors-origin.",
+                code: "foreign_origin")
+        case .keyMissing:
+            self.init(
+                status: 401,
+                "This server needs an API key: send it as 'Authorization: Bearer KEY'.",
+                code: "missing_api_key", headers: ["WWW-Authenticate": "Bearer realm=\"hebb\""])
+        case .keyWrong:
+            self.init(
+                status: 401, "The API key is none of this server's.", code: "invalid_api_key",
+                headers: [
+                    "WWW-Authenticate": "Bearer realm=\"hebb\", error=\"invalid_token\""
+                ])
+        case .adminOnly:
+            self.init(
+                status: 403, "This needs an admin's key.", type: "permission_error",
+                code: "admin_only")
+        case .deadlinePassed:
+            self.init(
+                status: 504,
+                "The time of X-Request-Timeout is over. What the request would have learned may "
+                    + "have been learned; with an Idempotency-Key it can be repeated safely.",
+                type: "server_error", code: "deadline_passed")
+        case .refused(let error): self.init(service: error)
         case .shuttingDown: self.init(service: .draining)
         }
     }
@@ -271,6 +305,30 @@ struct ErrorAnswer {
                     + "again when some of them are done.",
                 type: "rate_limit_error", code: "queue_full",
                 headers: ["Retry-After": String(seconds)])
+        case .quotaExceeded(let limit, let allowed, let seconds):
+            self.init(
+                status: 429,
+                "This key's quota of \(allowed) \(limit.words) is used up; it comes back in "
+                    + "\(seconds) s.",
+                type: "rate_limit_error", code: "quota_exceeded",
+                headers: ["Retry-After": String(seconds)])
+        case .keyNotFound(let id):
+            self.init(status: 404, "No key '\(id)'.", code: "key_not_found")
+        case .firstKeyMustBeAdmin:
+            self.init(
+                status: 409,
+                "There is no admin's key, and without one nobody could make or revoke another: "
+                    + "make that first, with role 'admin'.",
+                parameter: "role", code: "first_key_must_be_admin")
+        case .lastAdminKey:
+            self.init(
+                status: 409,
+                "This is the only admin's key: make another, or revoke the users' keys first.",
+                code: "last_admin_key")
+        case .keyLimit(let limit):
+            self.init(
+                status: 409, "There are \(limit) keys, as many as there may be: revoke some.",
+                code: "key_limit")
         case .loading:
             self.init(
                 status: 503, "The core is loading.", type: "server_error", code: "loading",

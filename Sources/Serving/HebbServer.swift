@@ -1,3 +1,4 @@
+import CMicroHTTPD
 public import Logging
 public import Scheduling
 
@@ -10,12 +11,15 @@ public final class HebbServer: Sendable {
     private let configuration: ServerConfiguration
     private let logger: Logger
 
+    /// Whether this machine's libmicrohttpd was built with TLS, as Debian's is.
+    public static var speaksTLS: Bool { hebb_mhd_has_tls() == 1 }
+
     public init(
-        models: any PersonalModels, configuration: ServerConfiguration = ServerConfiguration(),
-        logger: Logger
+        models: any PersonalModels, keys: KeyRing = KeyRing(),
+        configuration: ServerConfiguration = ServerConfiguration(), logger: Logger
     ) {
         application = Application(
-            models: models, configuration: configuration, logger: logger)
+            models: models, keys: keys, configuration: configuration, logger: logger)
         self.configuration = configuration
         self.logger = logger
         http = HTTPServer(configuration: configuration, application: application)

@@ -1,3 +1,5 @@
+import Scheduling
+
 /// Why a request was turned away before it reached a personal model. Carries names, numbers and
 /// limits, never a value that may be a user's text.
 enum RequestError: Error, Equatable {
@@ -25,5 +27,16 @@ enum RequestError: Error, Equatable {
     case malformedRequest(reason: String)
     /// A page of another site, or another host name, asks a server that trusts its callers.
     case foreignCaller
+    /// A server with keys was reached by a name that it was not given.
+    case unknownHost
+    /// A page of an origin that was not allowed asks a server with keys.
+    case foreignOrigin
+    case keyMissing
+    /// A key that is none of this server's, or none at all.
+    case keyWrong
+    case adminOnly
+    /// What a personal model would say of it is known already.
+    case refused(ServiceError)
+    case deadlinePassed
     case shuttingDown
 }

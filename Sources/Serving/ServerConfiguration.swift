@@ -1,10 +1,17 @@
 /// How a server listens and what it allows a client.
 public struct ServerConfiguration: Sendable {
-    /// An IPv4 or IPv6 address, or `localhost`. Without API keys only a loopback address may be
+    /// An IPv4 or IPv6 address, or `localhost`. Where no keys are required only a loopback address may be
     /// bound; another one is refused at start.
     public var host: String
     /// 0: a free port, which `HebbServer.start()` reports.
     public var port: Int
+    /// Names by which a server with keys may be reached, besides addresses in figures.
+    public var allowedHosts: [String]
+    /// Origins of which pages may ask, e.g. `https://chat.example.org`; without keys only those of
+    /// this machine count.
+    public var allowedOrigins: [String]
+    /// Nil: plain HTTP.
+    public var tls: TLSIdentity?
     /// The largest request body, bytes; a larger one answers 413. Only a file may have so much.
     public var maximumBodyBytes: Int
     /// The largest text of a request, bytes: bounds the bodies of requests that bring one.
@@ -22,13 +29,17 @@ public struct ServerConfiguration: Sendable {
     public var drainSeconds: Double
 
     public init(
-        host: String = "127.0.0.1", port: Int = 8421, maximumBodyBytes: Int = 16 << 20,
+        host: String = "127.0.0.1", port: Int = 8421, allowedHosts: [String] = [],
+        allowedOrigins: [String] = [], tls: TLSIdentity? = nil, maximumBodyBytes: Int = 16 << 20,
         maximumTextBytes: Int = 1 << 20, requestMemoryBytes: Int = 128 << 20,
         maximumConnections: Int = 1024, requestDeadlineSeconds: Double = 30,
         drainSeconds: Double = 10
     ) {
         self.host = host
         self.port = port
+        self.allowedHosts = allowedHosts
+        self.allowedOrigins = allowedOrigins
+        self.tls = tls
         self.maximumBodyBytes = maximumBodyBytes
         self.maximumTextBytes = maximumTextBytes
         self.requestMemoryBytes = requestMemoryBytes
@@ -36,6 +47,9 @@ public struct ServerConfiguration: Sendable {
         self.requestDeadlineSeconds = requestDeadlineSeconds
         self.drainSeconds = drainSeconds
     }
+
+    /// Whether an origin is this machine's.
+    public static func isLocalOrigin(_ origin: String) -> Bool { CallerCheck.isLocal(origin) }
 
     /// The longest body that a route may bring, bytes.
     func bodyLimit(of body: Route.Body) -> Int {
@@ -49,6 +63,18 @@ public struct ServerConfiguration: Sendable {
     }
 }
 
+/// Who a server is to its clients, in PEM: the certificate, with those that vouch for it behind it,
+/// and its key.
+public struct TLSIdentity: Sendable {
+    public var certificate: String
+    public var key: String
+
+    public init(certificate: String, key: String) {
+        self.certificate = certificate
+        self.key = key
+    }
+}
+
 /// Why a server did not start.
 public enum ServerStartError: Error, Equatable, CustomStringConvertible {
     case invalidAddress(host: String, port: Int)
@@ -56,6 +82,8 @@ public enum ServerStartError: Error, Equatable, CustomStringConvertible {
     /// `reason` is the system's, e.g. "Address already in use".
     case cannotListen(host: String, port: Int, reason: String)
     case daemonRefused
+    /// The certificate and its key are not a pair, or this libmicrohttpd was built without TLS.
+    case tlsRefused
 
     public var description: String {
         switch self {
@@ -64,9 +92,13 @@ public enum ServerStartError: Error, Equatable, CustomStringConvertible {
                 + "localhost, and a port from 0 to 65535"
         case .notLoopback(let host):
             "refusing to listen on \(host): without API keys anyone who reaches the server can "
-                + "read and change every user's model; listen on 127.0.0.1 or ::1"
+                + "read and change every user's model; make keys (hebb keys add NAME --role admin), "
+                + "or listen on 127.0.0.1 or ::1"
         case .cannotListen(let host, let port, let reason):
             "cannot listen on \(host):\(port): \(reason)"
+        case .tlsRefused:
+            "TLS did not start: the certificate and the key are not a pair of PEM files, or "
+                + "libmicrohttpd was built without GnuTLS; deploy/nginx shows how nginx does it"
         case .daemonRefused:
             "libmicrohttpd did not start: too few file descriptors or threads may be left"
         }

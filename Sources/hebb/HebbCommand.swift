@@ -25,7 +25,7 @@ struct HebbCommand: AsyncParsableCommand {
                     ObserveCommand.self, ScoreCommand.self, CompleteCommand.self,
                     FeedbackCommand.self, SessionsCommand.self, CheckpointCommand.self,
                     InspectCommand.self, ResetCommand.self, EventsCommand.self,
-                    ForgetCommand.self,
+                    ForgetCommand.self, KeysCommand.self,
                     ExportCommand.self, ImportCommand.self, MergeCommand.self,
                 ]),
             CommandGroup(

@@ -152,3 +152,32 @@ import Testing
         #expect(statistics.queueCapacity == 64)
     }
 }
+
+@Suite("How long people waited") struct LatencyTests {
+    @Test("An answer counts once for its first token, and once for each that follows")
+    func answers() async throws {
+        let scheduler = makeScheduler()
+        try await scheduler.answer(alice, "one", maxTokens: 12)
+        let before = await scheduler.statistics()
+        let latency = before.latency
+        #expect(latency.firstToken.counts.reduce(0, +) == 1)
+        // A first piece may hold several.
+        let others = latency.interToken.counts.reduce(0, +)
+        #expect((1..<before.generatedTokens).contains(others))
+        #expect(latency.firstToken.sum > 0 && latency.interToken.sum > 0)
+        #expect(latency.queue.counts.reduce(0, +) == 1)
+        #expect(latency.batch.counts.reduce(0, +) == before.corePasses)
+        try await scheduler.answer(alice, "three", maxTokens: 5, count: 3)
+        let after = await scheduler.statistics().latency
+        #expect(after.firstToken.counts.reduce(0, +) == 4)
+        #expect(after.queue.counts.reduce(0, +) == 4)
+    }
+
+    @Test("A figure falls in the first bucket that holds it, and beyond the last in one more")
+    func buckets() {
+        var histogram = Histogram(bounds: [1, 2])
+        for value in [0.5, 1, 1.5, 2, 3] { histogram.add(value) }
+        histogram.add(2, times: 4)
+        #expect(histogram.counts == [2, 6, 1] && histogram.sum == 16)
+    }
+}

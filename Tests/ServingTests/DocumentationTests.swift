@@ -29,6 +29,8 @@ struct DocumentationTests {
         "GET /v1/sessions/{user}/{name}/safety",
         "GET /v1/sessions/{user}/{name}/delta", "POST /v1/sessions/{user}/{name}/merge",
         "PUT /v1/sessions/{user}/{name}/delta", "DELETE /v1/users/{user}",
+        "POST /v1/keys", "GET /v1/keys", "GET /v1/keys/{key}", "PATCH /v1/keys/{key}",
+        "DELETE /v1/keys/{key}",
     ]
 
     @Test(
@@ -166,6 +168,17 @@ struct DocumentationTests {
             #expect(lines.contains("hebb_http_requests_total\(route)} 2"))
             #expect(lines.contains("hebb_http_request_seconds_bucket\(route),le=\"+Inf\"} 2"))
             #expect(lines.contains("hebb_observed_tokens_total 17"))
+            for line in [
+                #"hebb_first_token_seconds_bucket{le="0.1"} 0"#,
+                #"hebb_first_token_seconds_bucket{le="0.3"} 1"#,
+                #"hebb_first_token_seconds_bucket{le="30.0"} 1"#,
+                #"hebb_first_token_seconds_bucket{le="+Inf"} 2"#,
+                "hebb_first_token_seconds_count 2", "hebb_first_token_seconds_sum 99.2",
+                "hebb_inter_token_seconds_count 7", "hebb_queue_seconds_count 0",
+                "hebb_pass_batch_size_count 0",
+            ] {
+                #expect(lines.contains(line), "\(line)")
+            }
             #expect(!answer.text.contains("alice") && !answer.text.contains("secret"))
             let names = ["process_resident_memory_bytes", "process_start_time_seconds"]
             for name in names {

@@ -54,6 +54,9 @@ final class FakeModels: PersonalModels {
     func statistics() async -> Statistics {
         var statistics = Statistics()
         statistics.observedTokens = 17
+        statistics.latency.firstToken.add(0.2)
+        statistics.latency.firstToken.add(99)
+        statistics.latency.interToken.add(0.004, times: 7)
         statistics.safety.observedFrozenBits = 40.5
         statistics.safety.pausedCompletions = 2
         statistics.safety.firingSessions = [.repetition: 3]
@@ -76,7 +79,7 @@ final class FakeModels: PersonalModels {
         }
         return try state.withLock { state in
             guard state.sessions[id] == nil else { throw ServiceError.sessionExists(id) }
-            let session = make(id, learn: request.learn)
+            let session = make(id, learn: request.learn ?? LearnMode.none)
             state.sessions[id] = session
             return session
         }

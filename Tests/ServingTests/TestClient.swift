@@ -1,5 +1,6 @@
 import Foundation
 import Logging
+import Scheduling
 import Synchronization
 import Testing
 
@@ -117,18 +118,20 @@ func blocking<Value: Sendable>(
 
 /// Runs `body` with a client; by socket, with a server that is stopped afterwards.
 func withClient(
-    _ transport: Transport, configuration: ServerConfiguration = ServerConfiguration(port: 0),
+    _ transport: Transport, keys: KeyRing = KeyRing(),
+    configuration: ServerConfiguration = ServerConfiguration(port: 0),
     logger: Logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
     _ body: (TestClient) async throws -> Void
 ) async throws {
     let models = FakeModels()
     guard transport == .socket else {
         let application = Application(
-            models: models, configuration: configuration, logger: logger)
+            models: models, keys: keys, configuration: configuration, logger: logger)
         try await body(TestClient(models: models, application: application, port: nil))
         return
     }
-    let server = HebbServer(models: models, configuration: configuration, logger: logger)
+    let server = HebbServer(
+        models: models, keys: keys, configuration: configuration, logger: logger)
     let (_, port) = try server.start()
     do {
         try await body(TestClient(models: models, application: server.application, port: port))

@@ -7,7 +7,7 @@ import OuterCortex
 extension Scheduler {
     /// How the session stands against its bounds; reads its ledger, not its engram.
     public func safety(_ id: SessionID) async throws -> SafetyReport {
-        try await serve {
+        try await serve(for: id) {
             let record = try await record(of: id)
             let ledger = residency.use(id)?.ledger ?? ledger(of: record)
             let state = try state(of: record)

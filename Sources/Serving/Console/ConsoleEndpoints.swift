@@ -23,7 +23,7 @@ struct ConsoleEndpoints: Sendable {
                     summary: "The console for a browser; for others, where to find what.",
                     parameters: [.ifNoneMatch],
                     response: .files(mediaTypes: ["text/html", "text/plain"]), errors: [304],
-                    errorBodies: [304: .none]), opensFromLinks: true
+                    errorBodies: [304: .none]), access: .anybody, opensFromLinks: true
             ) { request, _ in
                 guard request.headers.values(of: "Accept").contains(where: Self.wantsPages) else {
                     return frontPage
@@ -36,7 +36,7 @@ struct ConsoleEndpoints: Sendable {
                     id: "getConsoleFile", tag: "service",
                     summary: "A file that the console is made of.", parameters: [.ifNoneMatch],
                     response: .files(mediaTypes: ConsoleFiles.mediaTypes), errors: [304, 404],
-                    errorBodies: [304: .none])
+                    errorBodies: [304: .none]), access: .anybody
             ) { request, path in
                 guard path["file"] != ConsoleFiles.page else { throw RequestError.pathNotFound }
                 return try answer(path["file"], to: request)

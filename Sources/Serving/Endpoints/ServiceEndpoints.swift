@@ -15,8 +15,8 @@ struct ServiceEndpoints: Sendable {
                 Operation(
                     id: "health", tag: "service", summary: "200 when ready, 503 when not.",
                     response: .schema("Health"), errors: [503],
-                    errorBodies: [503: .schema("Health")]), opensFromLinks: true,
-                tellsOfTheServer: true
+                    errorBodies: [503: .schema("Health")]), access: .anybody,
+                opensFromLinks: true, tellsOfTheServer: true
             ) { _, _ in
                 let health = phase.isDraining ? .draining : await models.health()
                 return .json(
@@ -28,7 +28,8 @@ struct ServiceEndpoints: Sendable {
                 "GET", "/metrics",
                 Operation(
                     id: "metrics", tag: "service", summary: "Figures for Prometheus.",
-                    response: .text(mediaType: "text/plain")), tellsOfTheServer: true
+                    response: .text(mediaType: "text/plain")), access: .admin,
+                tellsOfTheServer: true
             ) { _, _ in
                 let statistics = await models.statistics()
                 return .text(

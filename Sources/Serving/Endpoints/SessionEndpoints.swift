@@ -6,8 +6,6 @@ struct SessionEndpoints: Sendable {
     let models: any PersonalModels
 
     static let path = "/v1/sessions/{user}/{name}"
-    /// Whose session a request without a user means.
-    static let anonymous = UserID(rawValue: "anonymous")!
 
     var routes: [Route] {
         [
@@ -79,8 +77,9 @@ struct SessionEndpoints: Sendable {
         request.trace.user = user
         let state = try await models.createSession(
             CreateSession(
-                user: user ?? Self.anonymous, name: name, from: try fields.resetTarget("from"),
-                learn: try fields.learnMode("learn") ?? .none))
+                user: user ?? RequestContext.current.user, name: name,
+                from: try fields.resetTarget("from"),
+                learn: try fields.learnMode("learn")))
         var response = HTTPResponse.session(state, status: 201)
         let segments = [state.id.user.rawValue, state.id.name.rawValue]
         response.headers["Location"] =

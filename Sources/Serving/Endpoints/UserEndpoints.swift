@@ -4,6 +4,7 @@ import Scheduling
 /// `/v1/users`: leaving.
 struct UserEndpoints: Sendable {
     let models: any PersonalModels
+    let keys: KeyRing
 
     var routes: [Route] {
         [
@@ -12,13 +13,24 @@ struct UserEndpoints: Sendable {
                 Operation(
                     id: "deleteUser", tag: "users",
                     summary:
-                        "Delete a user: all sessions, checkpoints and events, off the disk too. "
-                        + "There is no way back. Asked again, it answers 404.",
+                        "Delete a user: all sessions, checkpoints, events and keys, off the disk too. "
+                        + "There is no way back. Asked again, it answers 404, or 401 to who asks "
+                        + "with a key that is gone.",
                     response: .schema("DepartureReceipt"), errors: [404, 429, 503])
             ) { _, path in
-                .json(.departure(try await models.deleteUser(path.user())))
+                .json(.departure(try await delete(path.user())))
             }
         ]
+    }
+
+    private func delete(_ user: UserID) async throws -> DepartureReceipt {
+        let outcome: Result<DepartureReceipt, any Error>
+        do { outcome = .success(try await models.deleteUser(user)) } catch {
+            outcome = .failure(error)
+        }
+        // Also after a failure: what failed may have been the erasing alone.
+        await keys.refresh()
+        return try outcome.get()
     }
 }
 

@@ -12,6 +12,8 @@ final class RequestTrace: Sendable {
     /// The client's own `X-Request-Id` where it is a short plain word, else one of ours. The answer
     /// brings it back.
     let id: String
+    /// When its head had come.
+    let start = ContinuousClock.now
     private let notes = Mutex(Notes())
 
     init(headers: HTTPHeaders = [:]) {

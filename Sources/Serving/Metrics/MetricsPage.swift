@@ -5,7 +5,7 @@ struct MetricsPage {
     let text: String
 
     init(
-        requests: [(key: RequestMetrics.Key, histogram: RequestMetrics.Histogram)],
+        requests: [(key: RequestMetrics.Key, histogram: Histogram)],
         requestBytes: Int, models: Statistics, process: ProcessFigures = .current
     ) {
         var lines: [String] = []
@@ -59,6 +59,7 @@ struct MetricsPage {
         gauge("idle_context_bytes", "Their size.", contexts.idleBytes)
         counter("prefix_hits", "Prompts that went on with a kept context.", contexts.hits)
         counter("prefix_tokens", "Their tokens that were not read again.", contexts.hitTokens)
+        Self.append(models.latency, to: &lines)
         lines += SafetyMetrics.lines(models.safety)
         figure(
             "process_resident_memory_bytes", "gauge", "Resident memory.",
@@ -73,7 +74,7 @@ struct MetricsPage {
     }
 
     private static func append(
-        _ requests: [(key: RequestMetrics.Key, histogram: RequestMetrics.Histogram)],
+        _ requests: [(key: RequestMetrics.Key, histogram: Histogram)],
         to lines: inout [String]
     ) {
         let counter = "hebb_http_requests_total"
@@ -86,15 +87,42 @@ struct MetricsPage {
             "# HELP \(name) Time until the last byte of an answer.", "# TYPE \(name) histogram",
         ]
         for (key, histogram) in requests {
-            var total = 0
-            let bounds = RequestMetrics.bounds.map { "\($0)" } + ["+Inf"]
-            for (bound, count) in zip(bounds, histogram.counts) {
-                total += count
-                lines.append("\(name)_bucket{\(labels(key)),le=\"\(bound)\"} \(total)")
-            }
-            lines.append("\(name)_sum{\(labels(key))} \(histogram.sum)")
-            lines.append("\(name)_count{\(labels(key))} \(total)")
+            append(histogram, name, labels: labels(key), to: &lines)
         }
+    }
+
+    private static func append(_ latency: LatencyStatistics, to lines: inout [String]) {
+        let histograms = [
+            (
+                "hebb_first_token_seconds", "From a generation's request to its first token.",
+                latency.firstToken
+            ),
+            ("hebb_inter_token_seconds", "Between the tokens of an answer.", latency.interToken),
+            ("hebb_queue_seconds", "Until the thread that computes took work up.", latency.queue),
+            (
+                "hebb_pass_batch_size", "Pieces of work that shared a pass through the core.",
+                latency.batch
+            ),
+        ]
+        for (name, help, histogram) in histograms {
+            lines += ["# HELP \(name) \(help)", "# TYPE \(name) histogram"]
+            append(histogram, name, labels: "", to: &lines)
+        }
+    }
+
+    private static func append(
+        _ histogram: Histogram, _ name: String, labels: String, to lines: inout [String]
+    ) {
+        var total = 0
+        let bounds = histogram.bounds.map { "\($0)" } + ["+Inf"]
+        for (bound, count) in zip(bounds, histogram.counts) {
+            total += count
+            let all = (labels.isEmpty ? "" : labels + ",") + "le=\"\(bound)\""
+            lines.append("\(name)_bucket{\(all)} \(total)")
+        }
+        let braced = labels.isEmpty ? "" : "{\(labels)}"
+        lines.append("\(name)_sum\(braced) \(histogram.sum)")
+        lines.append("\(name)_count\(braced) \(total)")
     }
 
     /// Patterns and known methods only: nothing in them needs an escape.

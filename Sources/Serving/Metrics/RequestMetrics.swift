@@ -1,3 +1,4 @@
+import Scheduling
 import Synchronization
 
 /// Counts requests by route and status, and how long they took, since start.
@@ -16,21 +17,11 @@ final class RequestMetrics: Sendable {
         }
     }
 
-    struct Histogram: Sendable {
-        /// One more than `bounds`; not cumulative.
-        var counts = [Int](repeating: 0, count: RequestMetrics.bounds.count + 1)
-        var sum = 0.0
-    }
-
     private let histograms = Mutex<[Key: Histogram]>([:])
 
     /// - Parameter seconds: until the answer's last byte was handed over.
     func record(_ key: Key, seconds: Double) {
-        let bucket = Self.bounds.firstIndex { seconds <= $0 } ?? Self.bounds.count
-        histograms.withLock { histograms in
-            histograms[key, default: Histogram()].counts[bucket] += 1
-            histograms[key, default: Histogram()].sum += seconds
-        }
+        histograms.withLock { $0[key, default: Histogram(bounds: Self.bounds)].add(seconds) }
     }
 
     var snapshot: [(key: Key, histogram: Histogram)] {

@@ -1,5 +1,6 @@
 import CMicroHTTPD
 import Glibc
+import Scheduling
 import Synchronization
 
 /// An HTTP/1.1 server over libmicrohttpd: one epoll thread receives and sends, handlers run as
@@ -37,12 +38,16 @@ final class HTTPServer: Sendable {
     /// - Precondition: not started before. `stop()` must come before the last reference goes:
     ///   libmicrohttpd's callbacks use `self` without one.
     func start() throws(ServerStartError) -> Int {
-        let socket = try ListeningSocket(host: configuration.host, port: configuration.port)
+        let socket = try ListeningSocket(
+            host: configuration.host, port: configuration.port,
+            isLoopbackOnly: !application.doorkeeper.keys.isRequired)
+        let tls = configuration.tls
         let pointer = hebb_mhd_start(
             socket.descriptor, socket.isIPv6 ? 1 : 0,
             CUnsignedInt(clamping: configuration.maximumConnections),
             Self.connectionMemoryBytes,
             CUnsignedInt(max(1, configuration.requestDeadlineSeconds.rounded(.up))),
+            tls?.certificate, tls?.key,
             Unmanaged.passUnretained(self).toOpaque(),
             { context, connection, _, method, version, data, size, exchange in
                 HTTPServer.from(context).received(
@@ -65,7 +70,7 @@ final class HTTPServer: Sendable {
             })
         guard let pointer else {
             close(socket.descriptor)
-            throw .daemonRefused
+            throw tls == nil ? .daemonRefused : .tlsRefused
         }
         daemon.withLock { $0 = Daemon(pointer: pointer) }
         watch.start()

@@ -11,7 +11,8 @@ struct ListeningSocket {
     /// - Parameters:
     ///   - host: an IPv4 or IPv6 address in figures, or `localhost` for 127.0.0.1.
     ///   - port: 0 for a free one.
-    init(host: String, port: Int) throws(ServerStartError) {
+    ///   - isLoopbackOnly: whether an address that other machines reach is refused.
+    init(host: String, port: Int, isLoopbackOnly: Bool) throws(ServerStartError) {
         guard let portNumber = UInt16(exactly: port) else {
             throw .invalidAddress(host: host, port: port)
         }
@@ -22,8 +23,7 @@ struct ListeningSocket {
         guard isIPv6 || inet_pton(AF_INET, figures, &v4.sin_addr) == 1 else {
             throw .invalidAddress(host: host, port: port)
         }
-        // The keys of a later version will lift this; until then any caller is trusted.
-        guard isIPv6 ? Self.isLoopback(v6) : Self.isLoopback(v4) else {
+        guard !isLoopbackOnly || (isIPv6 ? Self.isLoopback(v6) : Self.isLoopback(v4)) else {
             throw .notLoopback(host: host)
         }
         descriptor = socket(

@@ -186,7 +186,13 @@ enum CompletionSchemas {
         ],
         "stream": ["type": "boolean", "default": false],
         "stream_options": ["type": "object", "properties": ["include_usage": boolean]],
-        "user": ["type": "string", "description": "Empty: nobody in particular."],
+        "user": [
+            "type": "string",
+            "description": .string(
+                "Whose model answers. Empty or absent: the key's user, or nobody in particular "
+                    + "where there are no keys. Another user than the key's is not found, unless "
+                    + "the key is an admin's."),
+        ],
         "plasticity": [
             "type": "object", "additionalProperties": false,
             "properties": [

@@ -22,7 +22,16 @@ enum OpenAPIDocument {
                     "An inference server whose model learns per user. OpenAI's API, and sessions.",
             ],
             "paths": .object(paths),
-            "components": ["schemas": OpenAPISchemas.all],
+            "components": [
+                "schemas": OpenAPISchemas.all,
+                "securitySchemes": [
+                    "key": [
+                        "type": "http", "scheme": "bearer",
+                        "description":
+                            "An API key. A server that has none needs none, on its own machine.",
+                    ]
+                ],
+            ],
         ]
     }
 
@@ -37,7 +46,9 @@ enum OpenAPIDocument {
         ]
         // Any caller may be turned away, for its manners or for want of room, and anything may
         // break.
-        for status in Set(operation.errors).union([400, 403, 413, 500, 503]).sorted() {
+        let perhaps = route.access == .anybody ? [] : [401, 429]
+        for status in Set(operation.errors + perhaps).union([400, 403, 413, 500, 503, 504]).sorted()
+        {
             responses.append(
                 .init(
                     name: String(status),
@@ -48,10 +59,14 @@ enum OpenAPIDocument {
                     ]))
         }
         let parameters = pathParameters(of: route) + operation.parameters.map(parameter)
+        // Where there are no keys, none is needed.
+        let security: JSONValue = route.access == .anybody ? [] : [["key": []], [:]]
         return .object(compact: [
             "operationId": .string(operation.id),
             "tags": [.string(operation.tag)],
             "summary": .string(operation.summary),
+            "description": route.access == .admin ? "With keys: an admin's." : nil,
+            "security": security,
             "parameters": parameters.isEmpty ? nil : .array(parameters),
             "requestBody": content(operation.request).map {
                 ["required": .bool(operation.requestIsRequired), "content": $0]
@@ -114,12 +129,18 @@ enum OpenAPIDocument {
         switch status {
         case 304: "What the client has is what is there."
         case 400: "Malformed; the error names the parameter."
-        case 403: "A caller on another machine, or a page of another site or port."
-        case 404: "Not there."
+        case 401: "No key, or one that is none of this server's."
+        case 403:
+            "A caller on another machine or a page of another site or port, where that is not "
+                + "allowed; or what needs an admin's key."
+        case 404: "Not there, or somebody else's."
         case 409: "In conflict with what is there, e.g. another revision."
         case 413: "Larger than allowed."
         case 422: "Understood but refused; nothing changed."
-        case 429: "The queue is full, see Retry-After; or the user has no more sessions to make."
+        case 429:
+            "The queue is full or the key's quota used up, see Retry-After; or the user has no more "
+                + "sessions to make."
+        case 504: "Not done within X-Request-Timeout."
         case 503:
             "Loading, shutting down, out of memory for requests, or unable to store; see "
                 + "Retry-After."

@@ -6,7 +6,7 @@ enum OpenAPISchemas {
     static let all: JSONValue = .object(
         CompletionSchemas.all + requests + answers + service + SafetySchemas.all
             + ConstitutionSchemas.all
-            + MergeSchemas.all + FeatureSchemas.all + EventSchemas.all)
+            + MergeSchemas.all + FeatureSchemas.all + EventSchemas.all + KeySchemas.all)
 
     /// - Precondition: the document has a schema of that name.
     static func schema(named name: String) -> JSONValue {

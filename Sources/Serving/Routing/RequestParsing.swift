@@ -109,11 +109,16 @@ extension PathParameters {
 
 extension JSONFields {
     /// An empty text is nobody in particular: OpenAI's clients fill in every field.
+    /// - Throws: `.userNotFound` for a user whom the caller may not act for. Not ignored: the name
+    ///   says whose model is meant, and the words would teach another person's.
     func user(_ name: String) throws(RequestError) -> UserID? {
         guard let text = try string(name), !text.isEmpty else { return nil }
         guard let user = UserID(rawValue: text) else {
             throw .outOfRange(
                 parameter: path(name), found: "another text", allowed: UserID.allowed)
+        }
+        guard RequestContext.current.mayAct(for: user) else {
+            throw .refused(.userNotFound(user))
         }
         return user
     }

@@ -12,6 +12,15 @@ struct Route: Sendable {
         case file
     }
 
+    /// Who may have it, where a server has keys.
+    enum Access: Sendable {
+        /// Whoever reaches the server: nothing of anybody's is in it.
+        case anybody
+        /// Whoever has a key; of what has an owner, the owner.
+        case user
+        case admin
+    }
+
     enum Segment: Sendable, Equatable {
         case literal(String)
         case parameter(String)
@@ -23,6 +32,7 @@ struct Route: Sendable {
     let segments: [Segment]
     let operation: Operation
     let body: Body
+    let access: Access
     /// Whether it is a page for people, which a link on another site may open.
     let opensFromLinks: Bool
     /// Whether it answers while the server drains.
@@ -31,7 +41,8 @@ struct Route: Sendable {
 
     init(
         _ method: String, _ pattern: String, _ operation: Operation, body: Body = .fields,
-        opensFromLinks: Bool = false, tellsOfTheServer: Bool = false, handler: @escaping Handler
+        access: Access = .user, opensFromLinks: Bool = false, tellsOfTheServer: Bool = false,
+        handler: @escaping Handler
     ) {
         self.method = method
         self.pattern = pattern
@@ -41,6 +52,7 @@ struct Route: Sendable {
         }
         self.operation = operation
         self.body = body
+        self.access = access
         self.opensFromLinks = opensFromLinks
         self.tellsOfTheServer = tellsOfTheServer
         self.handler = handler

@@ -14,20 +14,26 @@ struct Router: Sendable {
     func route(
         method: String, path: String
     ) throws(RequestError) -> (route: Route, parameters: PathParameters) {
-        guard path.utf8.first == UInt8(ascii: "/"),
-            let segments = Self.decode(path)
-        else { throw .pathNotFound }
-        var allowed: [String] = []
-        for route in routes {
-            guard let parameters = route.match(segments) else { continue }
-            // libmicrohttpd leaves the body of an answer to HEAD away.
-            if route.method == method || (method == "HEAD" && route.method == "GET") {
-                return (route, parameters)
-            }
-            allowed.append(route.method)
+        let matches = matches(path)
+        // libmicrohttpd leaves the body of an answer to HEAD away.
+        let found = matches.first { route, _ in
+            route.method == method || (method == "HEAD" && route.method == "GET")
         }
-        guard !allowed.isEmpty else { throw .pathNotFound }
-        throw .methodNotAllowed(allowed: allowed)
+        if let found { return found }
+        guard !matches.isEmpty else { throw .pathNotFound }
+        throw .methodNotAllowed(allowed: matches.map(\.route.method))
+    }
+
+    /// What a path may be asked with; empty for one that there is not.
+    func methods(ofPath path: String) -> [String] { matches(path).map(\.route.method) }
+
+    private func matches(_ path: String) -> [(route: Route, parameters: PathParameters)] {
+        guard path.utf8.first == UInt8(ascii: "/"), let segments = Self.decode(path) else {
+            return []
+        }
+        return routes.compactMap { route in
+            route.match(segments).map { (route, $0) }
+        }
     }
 
     /// Nil for a broken escape. `/` has no segment; a slash at the end makes an empty one, which

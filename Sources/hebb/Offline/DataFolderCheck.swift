@@ -77,6 +77,7 @@ enum DataFolderCheck {
             + "\(overview.learningEvents) learning events"
             + (bare > 0 ? " (\(bare) without their text)" : "")
             + (found.isEncrypted ? ", encrypted" : ", not encrypted")
+            + (found.accessKeys > 0 ? ", \(found.accessKeys) API keys" : "")
             + (found.isOutdated ? ", of an earlier version" : "")
             + (found.owesErasure ? ", with copies of what is gone still to be erased" : "")
         if hasKey, !found.isEncrypted {

@@ -1,9 +1,19 @@
 import Foundation
 import Kernels
+import Serving
 
-/// Processor, OpenBLAS and memory.
+/// Processor, OpenBLAS, memory and TLS.
 enum MachineCheck {
-    static func findings() -> [Finding] { [kernels(), openBLAS(), memory()] }
+    static func findings() -> [Finding] { [kernels(), openBLAS(), memory(), tls()] }
+
+    /// What `hebb serve --tls-cert` needs.
+    private static func tls() -> Finding {
+        HebbServer.speaksTLS
+            ? Finding("tls", .ok, "libmicrohttpd has TLS, for --tls-cert and --tls-key")
+            : Finding(
+                "tls", .warn, "libmicrohttpd was built without TLS",
+                remedy: "fine on this machine alone; else let nginx do it (deploy/nginx)")
+    }
 
     private static func kernels() -> Finding {
         let name = KernelClass.current

@@ -32,6 +32,11 @@ struct ServeCommand: AsyncParsableCommand {
               hebb serve --new-data-key ~/hebb.key
               hebb serve --data-key ~/hebb.key
 
+            With API keys (`hebb keys`) it may listen on any address, and each key is its user:
+
+              hebb keys add alice --role admin --data ~/.local/share/hebb
+              hebb serve --host 0.0.0.0 --allowed-host hebb.example.org --tls-cert F --tls-key F
+
             With `--journal deltas` no text is kept at all, nor what of an engram spells it (episodes \
             and sequences): less is learned, and no single event can be forgotten.
             """)
@@ -42,6 +47,8 @@ struct ServeCommand: AsyncParsableCommand {
 
     @Option(help: "Serve only a core whose constitution this Ed25519 key (PEM) has signed.")
     var trust: String?
+
+    @OptionGroup(title: "Sharing") var sharing: SharingOptions
 
     @Option(help: "The address to listen on; without API keys a loopback address only.")
     var host = "127.0.0.1"
@@ -183,19 +190,24 @@ struct ServeCommand: AsyncParsableCommand {
             location: data.location(), keyFile: data.dataKey, newKeyFile: newDataKey,
             journal: journal.kind
         ).open(logger: logger)
+        let keys = try await KeyRing(store: store, isRequired: sharing.requireKeys)
+        try sharing.check(keys)
+        let tls = try sharing.tls()
         let policy = try trust.map { CoreSeal.Policy.trust(try KeyFile.verifying($0)) } ?? .verify
         let cortex = try Cortex(
             at: try core.location(), threads: computing.ofMachine, policy: policy)
         let scheduler = Scheduler(cortex: cortex, store: store, configuration: schedulerBounds)
         let server = HebbServer(
-            models: scheduler, configuration: serverBounds, logger: Logger(label: "hebb.http"))
+            models: scheduler, keys: keys, configuration: serverBounds(tls: tls),
+            logger: Logger(label: "hebb.http"))
         let boundPort = try server.start().port
         let announcement = Announcement(
-            url: "http://\(host.contains(":") ? "[\(host)]" : host):\(boundPort)",
+            url:
+                "\(tls == nil ? "http" : "https")://\(host.contains(":") ? "[\(host)]" : host):\(boundPort)",
             core: cortex.modelName, data: data.location().description,
             kernelClass: cortex.kernelClass,
             startupSeconds: (ContinuousClock.now - start) / .seconds(1))
-        try announce(announcement)
+        try announce(announcement, needsKeys: keys.isRequired)
         for notice in cortex.notices { logger.warning("\(notice)") }
         log(cortex.seal, to: logger)
         logger.info(
@@ -210,6 +222,7 @@ struct ServeCommand: AsyncParsableCommand {
         logger.info(
             "draining; another signal ends it at once", metadata: ["seconds": "\(drainSeconds)"])
         await server.stop()
+        await keys.flush()
         await scheduler.shutdown()
         logger.info("stopped")
     }
@@ -240,14 +253,18 @@ struct ServeCommand: AsyncParsableCommand {
         return bounds
     }
 
-    private var serverBounds: ServerConfiguration {
+    private func serverBounds(tls: TLSIdentity?) -> ServerConfiguration {
         ServerConfiguration(
-            host: host, port: port, maximumBodyBytes: maxBody, maximumTextBytes: maxText,
+            host: host, port: port, allowedHosts: sharing.allowedHost,
+            allowedOrigins: sharing.corsOrigin, tls: tls, maximumBodyBytes: maxBody,
+            maximumTextBytes: maxText,
             requestMemoryBytes: requestMemory << 20, maximumConnections: maxConnections,
             drainSeconds: Double(drainSeconds))
     }
 
-    private func announce(_ announcement: Announcement) throws {
+    private static let keyHeader = "\n    -H \"Authorization: Bearer $HEBB_API_KEY\" \\"
+
+    private func announce(_ announcement: Announcement, needsKeys: Bool) throws {
         if json {
             return Terminal.result(
                 String(decoding: try WireFormat.encoded(announcement), as: UTF8.self))
@@ -260,7 +277,7 @@ struct ServeCommand: AsyncParsableCommand {
             Teach it something, twice, and watch "adapted" fall under "frozen" (bits per byte):
 
               curl -s \(announcement.url)/v1/sessions/you/default/observe \\
-                -H 'Content-Type: application/json' \\
+                -H 'Content-Type: application/json' \\\(needsKeys ? Self.keyHeader : "")
                 -d '{"text": "The quorvath hums at dusk. A struck bell is answered by the quorvath."}'
 
             Ctrl-C stops it.

@@ -136,13 +136,13 @@ struct CompletionCall: Sendable {
         for index in requests.indices { requests[index].learn = LearnMode.none }
     }
 
-    /// `plasticity.session`, else the default session of `user`, else that of nobody in particular.
+    /// `plasticity.session`, else the default session of `user`, else that of whose key it is.
     private static func session(
         _ fields: JSONFields, _ plasticity: JSONFields?
     ) throws(RequestError) -> SessionID {
         let user = try fields.user("user")
         guard let plasticity, let text = try plasticity.string("session") else {
-            return SessionID(user: user ?? SessionEndpoints.anonymous, name: .default)
+            return SessionID(user: user ?? RequestContext.current.user, name: .default)
         }
         guard let session = SessionID(text), user == nil || user == session.user else {
             throw .outOfRange(
