@@ -14,6 +14,11 @@ extension Cortex {
         if layerHook != nil || !layer.isEmpty, let entry = entryBlock(of: layer) {
             bytes += inner.cacheBytes(tokens: count, firstBlock: entry)
         }
+        if let recall = rule.tensors.recall, !engram.sites.sayings.isEmpty {
+            // The stream that reads what is remembered has it all before it once more.
+            let sayings = recall.readings * (SayingMemory.tokensMaximum + 1)
+            bytes += inner.cacheBytes(tokens: min(inner.config.contextLength, count + sayings))
+        }
         let states = (1 + tappedBlocks.count) * inner.config.hiddenSize
         return bytes + count * states * MemoryLayout<Float>.size
     }

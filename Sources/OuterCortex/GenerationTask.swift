@@ -162,6 +162,9 @@ public final class GenerationTask: CortexTask {
         return end != nil
     }
 
+    /// How many tokens the answer has so far.
+    public var tokenCount: Int { tokens.count - promptLength }
+
     /// Hands out the pieces that came since the last call.
     public func takeOutput(_ body: (GeneratedPiece) -> Void) {
         for index in ready.indices { body(ready[index]) }

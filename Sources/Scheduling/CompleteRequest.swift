@@ -118,6 +118,8 @@ public struct CompletionSummary: Sendable, Codable {
     public var event: EventID?
     /// True when this is the stored answer of an earlier request with the same idempotency key.
     public var replayed = false
+    /// What was remembered for it; nil in an answer that is given again.
+    public var recalled: [RecalledSaying]?
     public init(
         session: SessionID, revision: Revision, revisionAfter: Revision, learnedTokens: Int,
         promptTokens: Int, completionTokens: Int, adaptation: AdaptationReport,

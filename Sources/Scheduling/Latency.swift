@@ -21,7 +21,7 @@ public struct Histogram: Sendable, Equatable {
 
 /// How long people waited, and how well their work was put together; since start.
 public struct LatencyStatistics: Sendable {
-    /// From when a generation was asked for to its first piece, seconds; with waiting in line and
+    /// From when a generation was asked for to its first token, seconds; with waiting in line and
     /// reading the prompt.
     public var firstToken = Histogram(bounds: [0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30])
     /// Between the tokens of an answer, seconds.
@@ -54,7 +54,7 @@ final class AnswerTimes: Sendable {
             self.start = start
         }
 
-        /// A piece of so many tokens has come.
+        /// So many tokens have come.
         mutating func note(tokens: Int) {
             guard tokens > 0 else { return }
             let now = ContinuousClock.now

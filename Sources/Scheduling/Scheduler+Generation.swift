@@ -151,7 +151,9 @@ extension Scheduler {
             let answers = try await generate(completion)
             try Task.checkCancellation()
             try await remember(completion, answers)
-            let summary = try await learnAndSummarize(completion, answers)
+            let recalled = try await recalled(by: answers, in: completion.session.id)
+            var summary = try await learnAndSummarize(completion, answers)
+            summary.recalled = recalled
             completion.events.yield(.finished(summary))
             completion.events.finish()
         } catch {
@@ -314,10 +316,12 @@ struct Completion: Sendable {
                 grammar: request.format?.grammar, topLogprobs: request.topLogprobs),
             with: session.engram, in: (contexts, session.id.user))
         var stopwatch = stopwatch
+        var counted = 0
         var work = CortexWork<Generation> {
             let isFinished = task.advance()
+            stopwatch.note(tokens: task.tokenCount - counted)
+            counted = task.tokenCount
             task.takeOutput { piece in
-                stopwatch.note(tokens: piece.tokens.count)
                 let piece = described(piece, of: choice, cortex.tokenizer)
                 transcript?.note(piece)
                 events.yield(.piece(piece))

@@ -1,5 +1,10 @@
 import Engrams
-import Scheduling
+public import Scheduling
+
+extension ServiceError {
+    /// What it says to a person, in a server's answer and on the command line alike.
+    public var message: String { ErrorAnswer(self).message }
+}
 
 /// An error as a client sees it: OpenAI's shape, with the status that goes with it. This file is
 /// the only one that chooses statuses for errors.

@@ -31,6 +31,7 @@ struct ReadTests {
                 for (name, value) in [
                     ("user", user), ("name", "default"), ("checkpoint", "ckpt-1"),
                     ("event", "evt-1"), ("model", "folio-5m"), ("id", "folio-5m"),
+                    ("file", "app.js"), ("key", "key-1"),
                 ] { path = path.replacingOccurrences(of: "{\(name)}", with: value) }
                 #expect(!path.contains("{"), "what is \(path)?")
                 let queries =

@@ -29,7 +29,7 @@ struct TLSTests {
             folder = try TemporaryFolder()
             data = try TemporaryFolder()
             let made = try await HebbBinary.run(
-                ["keys", "add", "root", "--role", "admin", "--data", data.path])
+                ["keys", "add", "chief", "--role", "admin", "--data", data.path])
             key = made.output.trimmingCharacters(in: .whitespacesAndNewlines)
             _ = try TLSTests.run(
                 "openssl",
@@ -78,7 +78,7 @@ struct TLSTests {
         let body = team.folder.path + "/body.json"
         try JSONEncoder().encode(["text": long]).write(to: URL(fileURLWithPath: body))
         let taught = try team.curl(
-            port, "/v1/sessions/root/default/observe",
+            port, "/v1/sessions/chief/default/observe",
             team.bearer + ["--data-binary", "@\(body)"])
         #expect(taught.hasSuffix("\n200"), "\(taught.suffix(300))")
         let stream = try team.curl(
@@ -87,7 +87,7 @@ struct TLSTests {
         #expect(stream.components(separatedBy: "data: ").count > 10)
         #expect(stream.contains("data: [DONE]"))
         let export = try team.curl(
-            port, "/v1/sessions/root/default/delta",
+            port, "/v1/sessions/chief/default/delta",
             team.bearer + ["-o", team.folder.path + "/engram"])
         #expect(export.hasSuffix("200"))
         let bytes = try Data(contentsOf: URL(fileURLWithPath: team.folder.path + "/engram"))

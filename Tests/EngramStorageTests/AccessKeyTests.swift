@@ -14,7 +14,7 @@ import Testing
         "Keys come back as they were written, in the order they were made",
         arguments: Driver.allCases)
     func roundTrip(driver: Driver) async throws {
-        let store = try driver.open()
+        let store = try await driver.open()
         #expect(try await store.accessKeys() == [])
         var late = key("a", user: "ada@x.org", created: 2.5)
         late.settings = (0...255).map { UInt8($0) }
@@ -29,7 +29,7 @@ import Testing
         "An id is taken once; what is not there is neither changed nor deleted",
         arguments: Driver.allCases)
     func refusals(driver: Driver) async throws {
-        let store = try driver.open()
+        let store = try await driver.open()
         try await store.addAccessKey(key("a"))
         await #expect(throws: StorageError.accessKeyExists("a")) {
             try await store.addAccessKey(key("a", user: "bob"))
@@ -53,7 +53,7 @@ import Testing
         "Settings and use are written apart; use of a key that is gone is passed over",
         arguments: Driver.allCases)
     func changes(driver: Driver) async throws {
-        let store = try driver.open()
+        let store = try await driver.open()
         for id in ["a", "b"] { try await store.addAccessKey(key(id)) }
         try await store.changeAccessKey("a", of: alice.user, settings: [7])
         try await store.noteUse(of: [
@@ -81,7 +81,7 @@ import Testing
         "Who leaves takes their keys along, also one who never had a session",
         arguments: Driver.allCases)
     func departure(driver: Driver) async throws {
-        let store = try driver.open()
+        let store = try await driver.open()
         try await store.createSession(session("alice/default"), engram: nil)
         for (id, user) in [("a", "alice"), ("b", "bob"), ("c", "alice")] {
             try await store.addAccessKey(key(id, user: user))

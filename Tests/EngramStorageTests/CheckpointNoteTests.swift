@@ -22,7 +22,7 @@ struct CheckpointNoteTests {
         try await store.checkpoints(of: alice.user, after: nil, limit: 99).map(\.id.rawValue)
     }
 
-    @Test("A name and a note are written, left alone and removed", arguments: Driver.installed)
+    @Test("A name and a note are written, left alone and removed", arguments: Driver.allCases)
     func describes(driver: Driver) async throws {
         let store = try await store(driver, automatic: [false, true])
         let id = CheckpointID(rawValue: "c1")
@@ -49,7 +49,7 @@ struct CheckpointNoteTests {
 
     @Test(
         "Pruning takes the oldest automatic ones that nobody described and nothing stands on",
-        arguments: Driver.installed)
+        arguments: Driver.allCases)
     func prunes(driver: Driver) async throws {
         let store = try await store(driver, automatic: [true, true, false, true, true, true])
         _ = try await store.describeCheckpoint(
@@ -68,7 +68,7 @@ struct CheckpointNoteTests {
 
     @Test(
         "Pruning leaves the one from which alone later events can be done again",
-        arguments: Driver.installed)
+        arguments: Driver.allCases)
     func anchors(driver: Driver) async throws {
         let store = try await driver.open()
         try await store.createSession(session("alice/default"), engram: nil)
@@ -88,7 +88,7 @@ struct CheckpointNoteTests {
 
     @Test(
         "Pruning leaves one after each event that may be impossible to do again",
-        arguments: Driver.installed)
+        arguments: Driver.allCases)
     func everyAnchor(driver: Driver) async throws {
         var store = try await driver.open()
         try await store.createSession(session("alice/default"), engram: nil)

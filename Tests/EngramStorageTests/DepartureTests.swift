@@ -25,7 +25,7 @@ import Testing
         try await store.deleteCheckpoint(first, of: record.id.user)
     }
 
-    @Test("takes everything along and leaves the others as they were", arguments: Driver.installed)
+    @Test("takes everything along and leaves the others as they were", arguments: Driver.allCases)
     func leaves(driver: Driver) async throws {
         let store = try await driver.open()
         for user in ["alice", "bob", "zoe"] { try await settle(user, in: store) }

@@ -4,7 +4,7 @@ import Foundation
 import Testing
 
 @Suite struct EngramStoreTests {
-    @Test("An event comes back as it was written, bit for bit", arguments: Driver.installed)
+    @Test("An event comes back as it was written, bit for bit", arguments: Driver.allCases)
     func roundTrip(driver: Driver) async throws {
         let store = try await driver.open()
         try await store.createSession(session("alice/default"), engram: nil)
@@ -28,7 +28,7 @@ import Testing
         await store.close()
     }
 
-    @Test("A session's events are numbered without gap or repetition", arguments: Driver.installed)
+    @Test("A session's events are numbered without gap or repetition", arguments: Driver.allCases)
     func gapFree(driver: Driver) async throws {
         let store = try await driver.open()
         try await store.createSession(session("alice/default"), engram: nil)
@@ -45,7 +45,7 @@ import Testing
         await store.close()
     }
 
-    @Test("An idempotency key is unique within its session only", arguments: Driver.installed)
+    @Test("An idempotency key is unique within its session only", arguments: Driver.allCases)
     func idempotencyKeys(driver: Driver) async throws {
         let store = try await driver.open()
         let other = session("alice/work")
@@ -62,7 +62,7 @@ import Testing
         await store.close()
     }
 
-    @Test("A refused transaction changes nothing", arguments: Driver.installed)
+    @Test("A refused transaction changes nothing", arguments: Driver.allCases)
     func atomicity(driver: Driver) async throws {
         let store = try await driver.open()
         try await store.createSession(session("alice/default"), engram: nil)
@@ -96,7 +96,7 @@ import Testing
         await store.close()
     }
 
-    @Test("A checkpoint and the head it becomes are written together", arguments: Driver.installed)
+    @Test("A checkpoint and the head it becomes are written together", arguments: Driver.allCases)
     func checkpoints(driver: Driver) async throws {
         let store = try await driver.open()
         try await store.createSession(session("alice/default"), engram: nil)
@@ -125,7 +125,7 @@ import Testing
         await store.close()
     }
 
-    @Test("A checkpoint that a head or a session stands on stays", arguments: Driver.installed)
+    @Test("A checkpoint that a head or a session stands on stays", arguments: Driver.allCases)
     func checkpointsInUse(driver: Driver) async throws {
         let store = try await driver.open()
         let c1 = CheckpointID(rawValue: "c1")
@@ -164,7 +164,7 @@ import Testing
 
     @Test(
         "A discarded session leaves nothing but its user's checkpoints",
-        arguments: Driver.installed)
+        arguments: Driver.allCases)
     func discard(driver: Driver) async throws {
         let store = try await driver.open()
         try await store.createSession(session("alice/default"), engram: nil)
@@ -185,7 +185,7 @@ import Testing
         await store.close()
     }
 
-    @Test("Sessions are listed in order, page after page", arguments: Driver.installed)
+    @Test("Sessions are listed in order, page after page", arguments: Driver.allCases)
     func paging(driver: Driver) async throws {
         let store = try await driver.open()
         for name in ["bob/b", "alice/z", "bob/a", "alice/default", "Zoe/default"] {
@@ -212,7 +212,7 @@ import Testing
         await store.close()
     }
 
-    @Test("An older snapshot never replaces a later one", arguments: Driver.installed)
+    @Test("An older snapshot never replaces a later one", arguments: Driver.allCases)
     func snapshots(driver: Driver) async throws {
         let store = try await driver.open()
         try await store.createSession(session("alice/default"), engram: nil)
@@ -228,7 +228,7 @@ import Testing
         await store.close()
     }
 
-    @Test("Of two writers of one number exactly one succeeds", arguments: Driver.installed)
+    @Test("Of two writers of one number exactly one succeeds", arguments: Driver.allCases)
     func concurrentWriters(driver: Driver) async throws {
         let store = try await driver.open()
         try await store.createSession(session("alice/default"), engram: nil)
@@ -246,7 +246,7 @@ import Testing
         await store.close()
     }
 
-    @Test("A cancelled task still gets the true outcome of its write", arguments: Driver.installed)
+    @Test("A cancelled task still gets the true outcome of its write", arguments: Driver.allCases)
     func cancellation(driver: Driver) async throws {
         let store = try await driver.open()
         try await store.createSession(session("alice/default"), engram: nil)
@@ -259,7 +259,7 @@ import Testing
         await store.close()
     }
 
-    @Test("A closed store refuses every call", arguments: Driver.installed)
+    @Test("A closed store refuses every call", arguments: Driver.allCases)
     func closed(driver: Driver) async throws {
         let store = try await driver.open()
         await store.close()

@@ -16,7 +16,7 @@ import Testing
 
     @Test(
         "A rewrite takes an event's content away and changes the rest together",
-        arguments: Driver.installed)
+        arguments: Driver.allCases)
     func rewrites(driver: Driver) async throws {
         let store = try await driver.open()
         try await store.createSession(session("alice/default"), engram: nil)
@@ -64,7 +64,7 @@ import Testing
         await store.close()
     }
 
-    @Test("Of a deleted checkpoint a rewrite changes the origin alone", arguments: Driver.installed)
+    @Test("Of a deleted checkpoint a rewrite changes the origin alone", arguments: Driver.allCases)
     func rewritesDeleted(driver: Driver) async throws {
         let store = try await driver.open()
         try await store.createSession(session("alice/default"), engram: nil)
@@ -91,7 +91,7 @@ import Testing
         await store.close()
     }
 
-    @Test("A refused rewrite changes nothing", arguments: Driver.installed)
+    @Test("A refused rewrite changes nothing", arguments: Driver.allCases)
     func atomic(driver: Driver) async throws {
         let store = try await driver.open()
         try await store.createSession(session("alice/default"), engram: nil)
@@ -125,7 +125,7 @@ import Testing
     }
 
     @Test(
-        "A deleted checkpoint stays in the history and nowhere else", arguments: Driver.installed)
+        "A deleted checkpoint stays in the history and nowhere else", arguments: Driver.allCases)
     func deleted(driver: Driver) async throws {
         let store = try await driver.open()
         try await store.createSession(session("alice/default"), engram: nil)
@@ -158,7 +158,7 @@ import Testing
 
     @Test(
         "The history outlines every event, and forgets the journal of who has been discarded",
-        arguments: Driver.installed)
+        arguments: Driver.allCases)
     func history(driver: Driver) async throws {
         let store = try await driver.open()
         try await store.createSession(session("alice/side"), engram: nil)

@@ -121,7 +121,7 @@ import Testing
 
     @Test(
         "it gives back to the last bit; what it cannot, it refuses, and nothing has changed",
-        arguments: Driver.installed, [0, 2])
+        arguments: Driver.allCases, [0, 2])
     func anything(driver: Driver, odd: Int) async throws {
         let store = try await driver.open()
         var maker = Maker(seed: 5, odd: odd)
@@ -163,7 +163,7 @@ import Testing
         await store.close()
     }
 
-    @Test("A session, a snapshot and a note are held to the same", arguments: Driver.installed)
+    @Test("A session, a snapshot and a note are held to the same", arguments: Driver.allCases)
     func others(driver: Driver) async throws {
         let store = try await driver.open()
         for change: (inout SessionRecord) -> Void in [

@@ -6,10 +6,11 @@ import TinyCore
 
 /// Every promise of `EngramStore` is tested on every driver, sealed and not: a test that takes a
 /// driver is a part of what one must pass.
-enum Driver: String, Sendable {
+enum Driver: String, CaseIterable, Sendable {
     case inMemory, sealedInMemory, sqlite, sealedSQLite, postgreSQL, sealedPostgreSQL
 
-    static let installed: [Driver] =
+    /// Those whose database is installed.
+    static let allCases: [Driver] =
         [.inMemory, .sealedInMemory, .sqlite, .sealedSQLite]
         + (PostgreSQLServer.binaries == nil ? [] : [.postgreSQL, .sealedPostgreSQL])
 

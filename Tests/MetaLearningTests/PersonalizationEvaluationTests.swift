@@ -166,13 +166,15 @@ struct PersonalizationEvaluationTests {
             whole.matrix.rate = 1
             whole.episode.capacity = 10
             whole.layer.dense.rate = 1
-            for site in PlasticSite.allCases {
+            // Sayings are on where there are weights for them, which this rule has not.
+            let sites = PlasticSite.allCases.filter { $0 != .sayings }
+            for site in sites {
                 let part = whole.only(site)
                 let on = [
                     part.bias.isOn, part.sequence.isOn, part.feature.isOn, part.matrix.isOn,
                     part.episode.isOn, part.layer.isOn,
                 ]
-                #expect(on == PlasticSite.allCases.map { $0 == site })
+                #expect(on == sites.map { $0 == site })
             }
             var generator = SeededGenerator(seed: 1)
             whole.tensors.neuromodulator = .neutral(

@@ -80,11 +80,14 @@ final class RecallTests {
         return (task.result, logProbabilities)
     }
 
-    /// The engram with its sayings alone, so that nothing else speaks.
-    private func sayingsAlone(_ engram: Engram, _ cortex: Cortex) -> Engram {
-        var alone = cortex.emptyEngram()
-        alone.sites.sayings = engram.sites.sayings
-        return alone
+    /// An engram of some sayings alone, so that nothing else speaks.
+    private func alone(_ sayings: SayingMemory, _ cortex: Cortex) throws -> Engram {
+        var engram = cortex.emptyEngram()
+        var sites = engram.sites
+        sites.sayings = sayings
+        try engram.commit(
+            Proposal(base: engram.revision, sites: sites, tokens: 1), within: cortex.zone)
+        return engram
     }
 
     @Test("Sentences become sayings; a title's stop ends none, and a short one joins the next")
@@ -108,7 +111,8 @@ final class RecallTests {
     @Test("A question brings back what was said and changes the answer; forgotten, nothing is left")
     func recalls() throws {
         let cortex = try Cortex(folder: folder)
-        let engram = sayingsAlone(try told("The heron keeps an owl. I row.", cortex), cortex)
+        let engram = try alone(
+            try told("The heron keeps an owl. I row.", cortex).sites.sayings, cortex)
         let (frozen, plain) = answer("The heron keeps an", cortex.emptyEngram(), cortex)
         let (recalled, moved) = answer("The heron keeps an", engram, cortex)
         #expect(frozen.recalled.isEmpty)
@@ -118,8 +122,7 @@ final class RecallTests {
         #expect(moved.map(\.bitPattern) != plain.map(\.bitPattern))
         #expect(recalled.adaptation.klMax > 0)
         // Whoever asks for something else than was said gets the frozen core's answer.
-        var forgotten = engram
-        forgotten.sites.sayings = engram.sites.sayings.filter { _ in false }
+        let forgotten = try alone(engram.sites.sayings.filter { _ in false }, cortex)
         let (none, again) = answer("The heron keeps an", forgotten, cortex)
         #expect(none.recalled.isEmpty && again.map(\.bitPattern) == plain.map(\.bitPattern))
     }
@@ -128,7 +131,7 @@ final class RecallTests {
     func quiet() throws {
         try write(recallFile(changing: [.floats("match", shape: [3], [20, 2, 50])]))
         let cortex = try Cortex(folder: folder)
-        let engram = sayingsAlone(try told("The heron keeps an owl.", cortex), cortex)
+        let engram = try alone(try told("The heron keeps an owl.", cortex).sites.sayings, cortex)
         let (recalled, moved) = answer("The heron keeps an", engram, cortex)
         let (_, plain) = answer("The heron keeps an", cortex.emptyEngram(), cortex)
         #expect(recalled.recalled.isEmpty && moved.map(\.bitPattern) == plain.map(\.bitPattern))

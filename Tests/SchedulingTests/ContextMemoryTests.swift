@@ -80,7 +80,7 @@ import Testing
         await #expect(throws: ServiceError.self) { try await scheduler.observe(alice, lesson) }
         try await scheduler.observe(alice, "A heron.")
         await #expect(
-            throws: ServiceError.contextTooLarge(bytes: bytes(60), limit: bytes(20))
+            throws: ServiceError.contextTooLarge(bytes: bytes(57), limit: bytes(20))
         ) {
             try await scheduler.complete(alice, completion("The heron", maxTokens: 50))
         }
@@ -97,6 +97,8 @@ import Testing
                 for index in 0..<6 {
                     group.addTask {
                         let id = SessionID(index % 2 == 0 ? "alice/s\(index)" : "bob/s\(index)")!
+                        _ = try await scheduler.createSession(
+                            CreateSession(user: id.user, name: id.name))
                         return (
                             index,
                             try await scheduler.answer(

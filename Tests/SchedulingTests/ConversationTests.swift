@@ -223,7 +223,8 @@ func conversation(_ said: (String, String)...) -> ObservedContent {
         for event in events {
             let talk = try #require(try Scheduler.conversation(of: event))
             engram = try await without.learn(
-                event.tokens.map { TokenID(rawValue: $0) }, only: talk.learned, reward: nil,
+                event.tokens.map { TokenID(rawValue: $0) }, only: talk.learned,
+                said: ConversationRecord.said(in: talk, of: event.kind), reward: nil,
                 on: engram, for: alice
             ).engram
         }

@@ -32,7 +32,7 @@ import Testing
         let scheduler = makeScheduler(store) {
             $0.automaticCheckpointTokens = 20
             $0.snapshotEvents = 4
-            $0.storageRestSeconds = 60...300
+            $0.storageRestSeconds = 3_600...7_200
         }
         let quiet = makeScheduler { $0.automaticCheckpointTokens = nil }
         _ = try await scheduler.resident(alice)

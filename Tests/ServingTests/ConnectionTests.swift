@@ -254,7 +254,7 @@ struct ConnectionTests {
         let models = FakeModels()
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         var configuration = Self.small
-        configuration.drainSeconds = 30
+        configuration.drainSeconds = 300
         let server = HebbServer(models: models, configuration: configuration, logger: logger)
         let port = try server.start().port
         func ask(_ request: String) async throws -> TestResponse {

@@ -159,7 +159,8 @@ private struct RequestMaker {
             let path = pattern.split(separator: "/").map { part in
                 part.hasPrefix("{") ? ids[String(part.dropFirst().dropLast())] ?? "x" : "\(part)"
             }
-            for method in paths[pattern]!.names {
+            // Once there is a key, all else asks for one.
+            for method in paths[pattern]!.names where (pattern, method) != ("/v1/keys", "post") {
                 let described = paths[pattern]![method]!
                 let content = described["requestBody"]?["content"]?["application/json"]
                 let schema = Self.resolved(content?["schema"] ?? [:], document)

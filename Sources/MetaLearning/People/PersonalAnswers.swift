@@ -111,9 +111,16 @@ final class PastedAnswers: PersonalAnswers {
         return told.isEmpty ? ask : told.joined(separator: "\n") + "\n" + ask
     }
 
+    /// Behind what the tokenizer puts before a text, as every prompt is read.
+    private func prompt(_ ask: String, lead: String) throws -> [TokenID] {
+        let tokens = try chat.question(message(ask), lead: lead).tokens
+        let prefix = chat.tokenizer.sequencePrefix
+        return tokens.starts(with: prefix) ? tokens : prefix + tokens
+    }
+
     func figure(_ ask: String, lead: String, answer: String) throws -> AnswerFigure? {
         let tokens = chat.answer(answer)
-        let prompt = try chat.question(message(ask), lead: lead).tokens
+        let prompt = try prompt(ask, lead: lead)
         let all = prompt + tokens.dropLast()
         guard let first = tokens.first, all.count < cache.capacity else { return nil }
         let rows = logits(of: all, last: tokens.count)
@@ -133,7 +140,7 @@ final class PastedAnswers: PersonalAnswers {
     }
 
     func answer(_ ask: String, tokens count: Int) throws -> String? {
-        var all = try chat.question(message(ask)).tokens
+        var all = try prompt(ask, lead: "")
         let start = all.count
         guard all.count + count < cache.capacity else { return nil }
         for _ in 0..<count {

@@ -30,7 +30,8 @@ struct MeaningKeys {
     ) -> Float {
         centre(streams)
         project(weights.questionProjection, to: &keys)
-        let drive = VectorKernels.dot(weights.attention.span, state.span)
+        let attention = weights.attention
+        let drive = VectorKernels.dot(attention.span, state.span)
         return weights.rarity[Int(token)] * expf(max(-20, min(20, drive)))
     }
 
@@ -49,6 +50,7 @@ struct MeaningKeys {
 
     private mutating func project(_ projection: [Float], to keys: inout [Float]) {
         do {
+            let state = state
             var output = product.mutableSpan
             MatrixKernels.multiply(projection.span, by: state.span, into: &output)
         }

@@ -55,7 +55,9 @@ struct RecalledStream {
         guard isReady else { return }
         let width = inner.config.hiddenSize
         inner.unembed(Array(hidden.suffix(width)), count: 1, logits: &logits)
-        _ = VectorKernels.softmax(logits.span, into: &distribution)
+        let logits = logits
+        var output = distribution.mutableSpan
+        _ = VectorKernels.softmax(logits.span, into: &output)
     }
 
     /// Goes on with the token that came.

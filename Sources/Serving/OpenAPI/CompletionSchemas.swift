@@ -300,6 +300,14 @@ enum CompletionSchemas {
                 "kl_mean": number, "kl_max": number, "strength_min": number,
                 "revision_after": integer, "paused": ["type": "array", "items": string],
                 "event": string,
+                "recalled": [
+                    "type": "array",
+                    "description": "What of the user's own words was remembered for the answer.",
+                    "items": [
+                        "type": "object", "required": ["saying", "weight"],
+                        "properties": ["saying": string, "weight": number, "event": string],
+                    ],
+                ],
                 "replayed": [
                     "type": "boolean",
                     "description": "An earlier request's answer, by its Idempotency-Key.",

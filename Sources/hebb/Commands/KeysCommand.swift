@@ -3,6 +3,7 @@ import EngramStorage
 import Engrams
 import Foundation
 import Scheduling
+import Serving
 
 /// `hebb keys`: who may use a server.
 struct KeysCommand: AsyncParsableCommand {
@@ -28,6 +29,10 @@ struct KeysCommand: AsyncParsableCommand {
             """,
         subcommands: [List.self, Add.self, Revoke.self], defaultSubcommand: List.self)
 
+    struct Refusal: Error, CustomStringConvertible {
+        let description: String
+    }
+
     /// Where the keys are.
     struct Place: ParsableArguments {
         @Option(
@@ -47,12 +52,15 @@ struct KeysCommand: AsyncParsableCommand {
         /// Does something with the keys of the folder; nil: no folder was named.
         func withFolder<Output>(_ body: (KeyRing) async throws -> Output) async throws -> Output? {
             guard let data else { return nil }
-            let store = try SQLiteStore.open(
-                folder: data, key: try dataKey.map { try DataKey(contentsOf: $0) })
+            let store = try await StoreLocation(data).open(
+                key: try dataKey.map { try DataKey(contentsOf: $0) })
             do {
                 let output = try await body(try await KeyRing(store: store))
                 await store.close()
                 return output
+            } catch let error as ServiceError {
+                await store.close()
+                throw Refusal(description: error.message)
             } catch {
                 await store.close()
                 throw error

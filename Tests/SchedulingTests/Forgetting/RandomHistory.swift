@@ -51,7 +51,8 @@ extension Scheduler {
             id = session
             let resident = try await resident(id)
             let tokens = cortex.tokenizer.encode(text)
-            let lesson = try await learn(tokens, reward: nil, on: resident.engram, for: id)
+            let lesson = try await learn(
+                tokens, only: nil, said: [], reward: nil, on: resident.engram, for: id)
             var change = SessionChange(
                 .completion, engram: lesson.engram, base: resident.record.base)
             change.tokens = tokens.map(\.rawValue)

@@ -12,12 +12,14 @@ struct CompletionTotals: Sendable {
     private var paused: [CollapseMonitor.Monitor] = []
     private var first: CompletionSummary?
     private var last: CompletionSummary?
+    private var recalled: [RecalledSaying] = []
 
     /// Prompts are answered one after another: the first has the revision that was read, the last
     /// the one that was left.
     mutating func add(_ summary: CompletionSummary) {
         first = first ?? summary
         last = summary
+        recalled += summary.recalled ?? []
         promptTokens += summary.promptTokens
         completionTokens += summary.completionTokens
         learnedTokens += summary.learnedTokens
@@ -50,6 +52,15 @@ struct CompletionTotals: Sendable {
             "paused": paused.isEmpty ? nil : .strings(paused.map(\.rawValue)),
             "event": last.event.map { .string($0.rawValue) },
             "replayed": last.replayed ? true : nil,
+            "recalled": recalled.isEmpty
+                ? nil
+                : .array(
+                    recalled.map {
+                        .object(compact: [
+                            "saying": .string($0.saying), "weight": .number($0.weight),
+                            "event": $0.event.map { .string($0.rawValue) },
+                        ])
+                    }),
         ])
     }
 }
