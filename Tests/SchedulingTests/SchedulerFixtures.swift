@@ -192,7 +192,7 @@ final class Tally: Sendable {
 
 /// Waits until something holds; gives up, and says no, after some seconds.
 func eventually(_ condition: () async throws -> Bool) async rethrows -> Bool {
-    for _ in 0..<1000 {
+    for _ in 0..<6_000 {
         if try await condition() { return true }
         try? await Task.sleep(for: .milliseconds(10))
     }

@@ -69,8 +69,8 @@ struct RawSocket: ~Copyable {
 }
 
 /// Many of them: arrays do not hold noncopyable values.
-final class Sockets {
-    private final class Box {
+final class Sockets: Sendable {
+    private final class Box: Sendable {
         let socket: RawSocket
         init(port: Int) { socket = RawSocket(port: port) }
     }
