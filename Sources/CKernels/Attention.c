@@ -28,6 +28,7 @@ static void attend_tile(
         .query_stride = is_one ? size : input,
         .rows = is_one ? group : rows,
         .pages = s->pages,
+        .cell = b->cell,
         .place = b->place + head * hebb_page_part(size),
         .head_size = size,
         .visible = s->position + first + 1,
@@ -60,11 +61,13 @@ static void store_rows(const attention_work *work, const hebb_segment *s) {
         const float *keys = b->input + (s->first + r) * input + b->heads * size;
         size_t position = s->position + r;
         /* The pages are the segment's own, who may write them. */
-        uint16_t *page = (uint16_t *)s->pages[position / HEBB_PAGE] + b->place;
-        for (size_t head = 0; head < b->key_value_heads; head++)
+        char *page = (char *)s->pages[position / HEBB_PAGE];
+        for (size_t head = 0; head < b->key_value_heads; head++) {
+            size_t place = b->place + head * hebb_page_part(size);
             work->kernels->store(
                 keys + head * size, keys + (b->key_value_heads + head) * size, size,
-                position % HEBB_PAGE, page + head * hebb_page_part(size));
+                position % HEBB_PAGE, b->cell, page + place * hebb_cell_bytes(b->cell));
+        }
     }
 }
 

@@ -228,11 +228,12 @@ static void widen_f16(const void *x, float *out, size_t n) {
     for (size_t i = 0; i < n; i++) out[i] = hebb_f16_at((const uint8_t *)x + 2 * i);
 }
 
-static float f16(const uint16_t *p) { return hebb_f16_at((const uint8_t *)p); }
-
-/* The head's part of the page that has a position. */
-static const uint16_t *part_of(const hebb_attention *a, size_t t) {
-    return a->pages[t / HEBB_PAGE] + a->place;
+/* A number of the head's part of the page that has a position. */
+static float cell(const hebb_attention *a, size_t t, size_t index) {
+    const void *page = a->pages[t / HEBB_PAGE];
+    index += a->place;
+    return a->cell == HEBB_HALF ? hebb_f16_at((const uint8_t *)page + 2 * index)
+                                : ((const float *)page)[index];
 }
 
 static void attention(const hebb_attention *a) {
@@ -243,26 +244,30 @@ static void attention(const hebb_attention *a) {
         size_t first = n > a->window ? n - a->window : 0;
         float *seen = a->scores + first;
         for (size_t t = first; t < n; t++) {
-            const uint16_t *k = part_of(a, t) + t % HEBB_PAGE;
             float s = 0;
-            for (size_t d = 0; d < a->head_size; d++) s += q[d] * f16(k + d * HEBB_PAGE);
+            for (size_t d = 0; d < a->head_size; d++)
+                s += q[d] * cell(a, t, d * HEBB_PAGE + t % HEBB_PAGE);
             a->scores[t] = s * a->scale;
         }
         float total = exp_sum(seen, maximum(seen, n - first), seen, n - first);
         for (size_t d = 0; d < a->head_size; d++) out[d] = 0;
         for (size_t t = first; t < n; t++) {
-            const uint16_t *v = part_of(a, t) + (HEBB_PAGE + t % HEBB_PAGE) * a->head_size;
-            for (size_t d = 0; d < a->head_size; d++) out[d] += a->scores[t] * f16(v + d);
+            size_t value = (HEBB_PAGE + t % HEBB_PAGE) * a->head_size;
+            for (size_t d = 0; d < a->head_size; d++)
+                out[d] += a->scores[t] * cell(a, t, value + d);
         }
         scale(out, 1 / total, a->head_size);
     }
 }
 
 static void store(
-    const float *key, const float *value, size_t head_size, size_t position, uint16_t *part) {
+    const float *key, const float *value, size_t head_size, size_t position, hebb_cell cell,
+    void *part) {
+    if (cell == HEBB_SINGLE) return hebb_store_single(key, value, head_size, position, part);
+    uint16_t *halves = part;
     for (size_t d = 0; d < head_size; d++) {
-        part[d * HEBB_PAGE + position] = hebb_to_f16(key[d]);
-        part[(HEBB_PAGE + position) * head_size + d] = hebb_to_f16(value[d]);
+        halves[d * HEBB_PAGE + position] = hebb_to_f16(key[d]);
+        halves[(HEBB_PAGE + position) * head_size + d] = hebb_to_f16(value[d]);
     }
 }
 

@@ -2,6 +2,8 @@
 #ifndef HEBB_SCALAR_PARTS_H
 #define HEBB_SCALAR_PARTS_H
 
+#include "CKernels.h"
+
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -63,6 +65,13 @@ static inline uint16_t hebb_to_f16(float f) {
     bits += 0xfff + (bits >> 13 & 1);
     bits = (bits >> 13) - (112 << 10);
     return (uint16_t)(sign | (bits > 0x7bff ? 0x7bff : bits));
+}
+
+/* A table's `store`, of a page of single precision. */
+static inline void hebb_store_single(
+    const float *key, const float *value, size_t head_size, size_t position, float *part) {
+    for (size_t d = 0; d < head_size; d++) part[d * HEBB_PAGE + position] = key[d];
+    memcpy(part + (HEBB_PAGE + position) * head_size, value, head_size * sizeof *value);
 }
 
 void hebb_gelu_erf(const float *x, float *out, size_t n);

@@ -109,7 +109,7 @@ extension InnerCortex {
             AttentionKernels.Block(
                 heads: shape.heads, keyValueHeads: shape.keyValueHeads, headSize: shape.headSize,
                 firstPart: place.firstPart, window: config.windows[block],
-                scale: config.attentionScale),
+                scale: config.attentionScale, precision: layout.precision),
             input: input.span, keys: keys, scratch: &scratch, on: pool, into: &out)
     }
 

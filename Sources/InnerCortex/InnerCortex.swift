@@ -22,7 +22,7 @@ public final class InnerCortex: Sendable {
     let pool: WorkerPool?
     /// Counts the keys and values of all contexts.
     public let pageMemory = PageMemory()
-    private let layout: CacheLayout
+    let layout: CacheLayout
 
     /// Takes a model's weights and checks them.
     ///
@@ -40,7 +40,7 @@ public final class InnerCortex: Sendable {
         config.tiesEmbeddings = weights.isTied
         self.config = config
         shape = TransformerShape(config)
-        layout = CacheLayout(config)
+        layout = CacheLayout(config, weights.keyValuePrecision)
         projections = ProjectionShapes(config)
         rotaries = [config.rope, config.windowRope].compactMap { [config] in
             $0.map { RotaryFrequencies($0, size: config.rotarySize) }
@@ -76,7 +76,8 @@ public final class InnerCortex: Sendable {
     }
 
     /// The most that the keys and values of one context of so many tokens take:
-    /// 4·(layers − firstBlock)·keyValueHeads·headSize bytes a token, less what windows hide.
+    /// 2·(layers − firstBlock)·keyValueHeads·headSize numbers a token, less what windows hide; in
+    /// half precision, but of a core in single precision in that.
     public func cacheBytes(tokens: Int, firstBlock: Int = 0) -> Int {
         layout.byteCount(tokens: tokens, firstBlock: firstBlock)
     }

@@ -34,7 +34,8 @@ public final class KVCache {
             let parts = layout.parts(of: kind, from: firstBlock)
             guard parts > 0 else { return nil }
             return KeyValuePages(
-                parts: parts, headSize: layout.headSize, capacity: capacity, memory: memory)
+                parts: parts, headSize: layout.headSize, precision: layout.precision,
+                capacity: capacity, memory: memory)
         }
     }
 
@@ -125,9 +126,11 @@ struct CacheLayout: Sendable {
     let places: [(kind: Int, part: Int)]
     let headSize: Int
     let contextLength: Int
+    let precision: KeyValuePrecision
     private let heads: Int
 
-    init(_ config: ModelConfig) {
+    init(_ config: ModelConfig, _ precision: KeyValuePrecision) {
+        self.precision = precision
         var kinds: [Kind] = []
         var places: [(kind: Int, part: Int)] = []
         for (block, window) in config.windows.enumerated() {
@@ -158,7 +161,7 @@ struct CacheLayout: Sendable {
             let kept = kind.window.map { $0 + KVCache.reach + RowPlan.largestCount + 16 }
             sum +=
                 KeyValuePages.pageCount(min(tokens, kept ?? tokens))
-                * KeyValuePages.pageBytes(parts: parts, headSize: headSize)
+                * KeyValuePages.pageBytes(parts: parts, headSize: headSize, precision: precision)
         }
         return sum
     }

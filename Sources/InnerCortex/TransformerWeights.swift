@@ -1,3 +1,4 @@
+import Kernels
 import ModelFormats
 
 /// Scale and, for LayerNorm, shift of a normalisation; in single precision.
@@ -84,5 +85,14 @@ struct TransformerWeights: Sendable {
         let (head, isTied) = try reader.head(embedding)
         (unembedding, self.isTied) = (Projection(.unembedding, head), isTied)
         self.head = [unembedding]
+    }
+
+    /// Keys and values are kept no more coarsely than the weights that make them: else those of a
+    /// core in single precision would be what limits it.
+    var keyValuePrecision: KeyValuePrecision {
+        let isSingle = blocks.contains { block in
+            block.attentionInput.contains { $0.weight.encoding == .float32 }
+        }
+        return isSingle ? .single : .half
     }
 }

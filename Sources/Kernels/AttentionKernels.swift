@@ -19,10 +19,12 @@ public enum AttentionKernels {
         public let window: Int?
         /// s, 1/√d nearly everywhere.
         public let scale: Float
+        /// Of the pages.
+        public let precision: KeyValuePrecision
 
         public init(
             heads: Int, keyValueHeads: Int, headSize: Int, firstPart: Int, window: Int?,
-            scale: Float
+            scale: Float, precision: KeyValuePrecision
         ) {
             precondition(heads > 0 && keyValueHeads > 0 && heads % keyValueHeads == 0)
             precondition(window.map { $0 > 0 } ?? true, "a row that sees no key")
@@ -32,6 +34,7 @@ public enum AttentionKernels {
             self.firstPart = firstPart
             self.window = window
             self.scale = scale
+            self.precision = precision
         }
     }
 
@@ -94,7 +97,7 @@ public enum AttentionKernels {
                         var work = hebb_attention_block(
                             input: input.baseAddress, output: out.baseAddress,
                             heads: block.heads, key_value_heads: block.keyValueHeads,
-                            head_size: block.headSize,
+                            head_size: block.headSize, cell: block.precision.cell,
                             place: block.firstPart * hebb_page_part(block.headSize),
                             window: block.window ?? Int.max, scale: block.scale,
                             scores: scratch.baseAddress, score_stride: scoreStride(keys: keys))

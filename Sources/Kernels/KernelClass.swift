@@ -5,7 +5,8 @@ import CKernels
 /// The same inputs give the same bytes within one class and not across classes, because they add
 /// in different orders; so whatever must be replayed bit by bit records the class it was made with.
 /// A class whose sums change takes another number: `avx2` and its like multiplied by OpenBLAS in
-/// tiles of 64 rows, `avx2.2` by ``PanelMatrix``, and `avx2.3` has keys and values in half precision.
+/// tiles of 64 rows, `avx2.2` by ``PanelMatrix``, and `avx2.3` has keys and values
+/// in half precision where weights have 16 bits or fewer.
 public enum KernelClass {
     /// All that there are or were, on any machine: the names in the tables of `CKernels`.
     public static let names: Set = [

@@ -1,4 +1,5 @@
 import CKernels
+import Glibc
 import Synchronization
 
 /// The pages of many contexts: counts what they take, and keeps a few of those given back, so that
@@ -50,24 +51,53 @@ public final class PageMemory: Sendable {
 /// Sendable by this invariant: only the one context that has it writes to it, and none has one that
 /// is spare.
 private final class KeyValuePage: @unchecked Sendable {
-    let base: UnsafeMutablePointer<UInt16>
+    let base: UnsafeMutableRawPointer
     let byteCount: Int
     let users = Atomic(1)
 
+    /// From this size on a page is the system's own, not the heap's: it outlives the passes between
+    /// which it was made, and would leave holes there.
+    private static let mappedBytes = 64 << 10
+
     init(byteCount: Int) {
-        base = UnsafeMutableRawPointer.allocate(byteCount: byteCount, alignment: 64)
-            .assumingMemoryBound(to: UInt16.self)
+        let place: UnsafeMutableRawPointer?
+        if byteCount >= Self.mappedBytes {
+            place = mmap(
+                nil, byteCount, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+            precondition(
+                place != MAP_FAILED, "KeyValuePages: the system has no \(byteCount) bytes")
+        } else {
+            place = .allocate(byteCount: byteCount, alignment: 64)
+        }
+        base = place!
         self.byteCount = byteCount
     }
 
-    deinit { base.deallocate() }
+    deinit {
+        if byteCount >= Self.mappedBytes {
+            munmap(base, byteCount)
+        } else {
+            base.deallocate()
+        }
+    }
 }
 
-/// The keys and values of one context, for blocks of one kind, in pages of 16 tokens and half
-/// precision. Pages come one by one as the context grows; contexts that begin with the same tokens
-/// can have the same pages, and whoever writes to a page that others have gets a copy first.
+/// In which numbers keys and values are kept.
+public enum KeyValuePrecision: Sendable {
+    /// IEEE half precision; what is above 65,504 becomes that.
+    case half
+    /// As they were computed.
+    case single
+
+    var cell: hebb_cell { self == .half ? HEBB_HALF : HEBB_SINGLE }
+    var bytes: Int { hebb_cell_bytes(cell) }
+}
+
+/// The keys and values of one context, for blocks of one kind, in pages of 16 tokens. Pages come one
+/// by one as the context grows; contexts that begin with the same tokens can have the same pages, and
+/// whoever writes to a page that others have gets a copy first.
 ///
-/// A token has a *part* a head: 4·headSize bytes. Numbers above 65,504 become that.
+/// A token has a *part* a head: a key and a value, 2·headSize numbers.
 ///
 /// Has one owner, who does one thing at a time with it; of two that have pages in common, the owners
 /// need not know of each other. Sendable by this invariant, so that the segments of a pass are.
@@ -77,11 +107,12 @@ public final class KeyValuePages: @unchecked Sendable {
 
     private let parts: Int
     private let headSize: Int
+    private let precision: KeyValuePrecision
     private let memory: PageMemory
     /// By number; nil where they were given up.
     private var pages: [KeyValuePage?] = []
     /// Where they begin; kernels read it. Has room for all that there may be.
-    private let table: UnsafeMutablePointer<UnsafePointer<UInt16>?>
+    private let table: UnsafeMutablePointer<UnsafeRawPointer?>
     private let capacity: Int
     /// The first position that is still there.
     public private(set) var firstPosition = 0
@@ -90,10 +121,13 @@ public final class KeyValuePages: @unchecked Sendable {
     ///   - parts: heads of all blocks.
     ///   - capacity: most tokens.
     /// - Complexity: O(capacity/16), half a byte a token; pages come later.
-    public init(parts: Int, headSize: Int, capacity: Int, memory: PageMemory) {
+    public init(
+        parts: Int, headSize: Int, precision: KeyValuePrecision, capacity: Int, memory: PageMemory
+    ) {
         precondition(parts > 0 && headSize > 0 && capacity > 0)
         self.parts = parts
         self.headSize = headSize
+        self.precision = precision
         self.memory = memory
         self.capacity = Self.pageCount(capacity)
         table = .allocate(capacity: self.capacity)
@@ -114,22 +148,26 @@ public final class KeyValuePages: @unchecked Sendable {
     }
 
     private func take() -> KeyValuePage {
-        let page = memory.take(byteCount: Self.pageBytes(parts: parts, headSize: headSize))
+        let page = memory.take(byteCount: pageBytes)
         page.users.store(1, ordering: .relaxed)
         return page
     }
 
     /// Bytes of one page of so many heads.
-    public static func pageBytes(parts: Int, headSize: Int) -> Int {
-        parts * hebb_page_part(headSize) * MemoryLayout<UInt16>.size
+    public static func pageBytes(
+        parts: Int, headSize: Int, precision: KeyValuePrecision
+    ) -> Int {
+        parts * hebb_page_part(headSize) * precision.bytes
+    }
+
+    private var pageBytes: Int {
+        Self.pageBytes(parts: parts, headSize: headSize, precision: precision)
     }
 
     public static func pageCount(_ tokens: Int) -> Int { (tokens + positions - 1) / positions }
 
     /// What its pages take, those that others have too included.
-    public var byteCount: Int {
-        pages.count { $0 != nil } * Self.pageBytes(parts: parts, headSize: headSize)
-    }
+    public var byteCount: Int { pages.count { $0 != nil } * pageBytes }
 
     /// Makes the pages of these positions there, and this context's alone. Those before must be
     /// there or given up.
@@ -145,13 +183,12 @@ public final class KeyValuePages: @unchecked Sendable {
                 guard let page = pages[index] else { preconditionFailure("a page given up") }
                 if page.users.load(ordering: .acquiring) > 1 {
                     let own = take()
-                    UnsafeMutableRawPointer(own.base).copyMemory(
-                        from: page.base, byteCount: page.byteCount)
+                    own.base.copyMemory(from: page.base, byteCount: page.byteCount)
                     pages[index] = own
                     drop(page)
                 }
             }
-            table[index] = pages[index].map { UnsafePointer($0.base) }
+            table[index] = pages[index].map { UnsafeRawPointer($0.base) }
         }
     }
 
@@ -182,6 +219,7 @@ public final class KeyValuePages: @unchecked Sendable {
     public func share(_ other: KeyValuePages, count: Int) {
         precondition(
             pages.isEmpty && parts == other.parts && headSize == other.headSize
+                && precision == other.precision
                 && Self.pageCount(count) <= min(capacity, other.pages.count),
             "KeyValuePages: pages of another shape")
         for index in 0..<Self.pageCount(count) {
@@ -197,11 +235,11 @@ public final class KeyValuePages: @unchecked Sendable {
     /// - Complexity: O(bytes).
     public func copy(from other: KeyValuePages, count: Int) {
         precondition(
-            headSize == other.headSize && parts <= other.parts
+            headSize == other.headSize && precision == other.precision && parts <= other.parts
                 && Self.pageCount(count) <= other.pages.count,
             "KeyValuePages: pages of another shape")
         truncate(to: 0)
-        let skipped = (other.parts - parts) * hebb_page_part(headSize)
+        let skipped = (other.parts - parts) * hebb_page_part(headSize) * precision.bytes
         for index in 0..<Self.pageCount(count) {
             guard let source = other.pages[index] else {
                 pages.append(nil)
@@ -209,21 +247,21 @@ public final class KeyValuePages: @unchecked Sendable {
                 continue
             }
             let page = take()
-            UnsafeMutableRawPointer(page.base).copyMemory(
-                from: source.base + skipped, byteCount: page.byteCount)
+            page.base.copyMemory(from: source.base + skipped, byteCount: page.byteCount)
             pages.append(page)
-            table[index] = UnsafePointer(page.base)
+            table[index] = UnsafeRawPointer(page.base)
         }
     }
 
     /// Valid while this is there.
-    var pointers: UnsafePointer<UnsafePointer<UInt16>?> { UnsafePointer(table) }
+    var pointers: UnsafePointer<UnsafeRawPointer?> { UnsafePointer(table) }
 
     /// Checks what a pass reads and writes.
     func check(_ block: AttentionKernels.Block, position: Int, rows: Int) {
         let end = position + rows
         precondition(
             rows > 0 && end <= pages.count * Self.positions && headSize == block.headSize
+                && precision == block.precision
                 && (0...parts - block.keyValueHeads).contains(block.firstPart),
             "attend: keys that are not there")
         let seen = position + 1 - min(position + 1, block.window ?? Int.max)

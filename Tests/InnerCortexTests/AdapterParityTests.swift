@@ -78,7 +78,7 @@ struct AdapterFixture: Sendable, CustomStringConvertible {
             cortex, PassChange(deltas: adapter.deltas), tokens, pieces: pieces, from: first)
         let error = largestRelativeDifference(
             found, expected, width: cortex.config.vocabularySize)
-        #expect(error <= ParityTests.tolerance)
+        #expect(error <= fixture.base.tolerance)
     }
 
     @Test("A row does not depend on how its text is cut", arguments: [1, 7])

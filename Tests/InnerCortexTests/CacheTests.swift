@@ -9,6 +9,14 @@ import TinyCore
 @Suite struct CacheTests {
     func bits(_ values: [Float]) -> [UInt32] { values.map { $0.bitPattern } }
 
+    @Test("Of weights with 16 bits a number, keys and values have no more")
+    func precision() throws {
+        let cortex = try Fixture(name: "llama-bf16").load()
+        let config = cortex.config
+        let numbers = 2 * config.layerCount * config.keyValueHeadCount * config.headSize
+        #expect(cortex.cacheBytes(tokens: 16) == 16 * numbers * 2)
+    }
+
     @Test("A cache takes memory for the tokens that are in, not for those that fit")
     func growth() throws {
         let cortex = try Fixture(name: "llama-f32").load()
@@ -17,8 +25,8 @@ import TinyCore
         #expect(cortex.pageMemory.byteCount == 0)
         var hidden: [Float] = []
         cortex.forward(tokens[..<17], cache: cache, hidden: &hidden)
-        // 2 blocks of 2 heads of 12 numbers, keys and values of 2 bytes.
-        #expect(cortex.pageMemory.byteCount == 32 * 2 * 2 * 12 * 2 * 2)
+        // 2 blocks of 2 heads of 12 numbers, keys and values, of 4 bytes as the weights are.
+        #expect(cortex.pageMemory.byteCount == 32 * 2 * 2 * 12 * 2 * 4)
         #expect(cortex.cacheBytes(tokens: 17) == cortex.pageMemory.byteCount)
         #expect(cache.byteCount == cortex.pageMemory.byteCount)
         cache.truncate(to: 16)

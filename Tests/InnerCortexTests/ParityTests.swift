@@ -4,8 +4,6 @@ import Testing
 
 /// Agreement with `transformers` in float32; the tolerance is explained in make_fixtures.py.
 @Suite struct ParityTests {
-    static let tolerance: Float = 5e-4
-
     @Test("Prefill gives the hidden states and logits of transformers", arguments: Fixture.all)
     func prefill(fixture: Fixture) throws {
         let cortex = try fixture.load()
@@ -17,8 +15,8 @@ import Testing
             hidden, expected.hidden, width: cortex.config.hiddenSize)
         let logitError = largestRelativeDifference(
             logits, expected.logits, width: cortex.config.vocabularySize)
-        #expect(hiddenError <= Self.tolerance)
-        #expect(logitError <= Self.tolerance)
+        #expect(hiddenError <= fixture.tolerance)
+        #expect(logitError <= fixture.tolerance)
     }
 
     @Test("Token by token gives the logits of transformers", arguments: Fixture.all)
@@ -36,7 +34,7 @@ import Testing
         }
         let error = largestRelativeDifference(
             all, expected.logits, width: cortex.config.vocabularySize)
-        #expect(error <= Self.tolerance)
+        #expect(error <= fixture.tolerance)
         #expect(cache.count == expected.tokens.count)
     }
 
@@ -51,7 +49,7 @@ import Testing
         let (ours, theirs) = try (logits(file, hidden), fixture.expected().logits)
         #expect(
             largestRelativeDifference(ours, theirs, width: file.config.vocabularySize)
-                <= Self.tolerance)
+                <= fixture.tolerance)
     }
 
     private func logits(_ cortex: InnerCortex, _ hidden: [Float]) -> [Float] {
@@ -75,7 +73,7 @@ import Testing
         let error = largestRelativeDifference(
             taps.residual(before: 2) + taps.residual(before: 5), expected,
             width: cortex.config.hiddenSize)
-        #expect(error <= Self.tolerance)
+        #expect(error <= fixture.tolerance)
     }
 
     @Test("A prompt in tiles continues token by token", arguments: Fixture.all)
@@ -85,6 +83,6 @@ import Testing
         let hidden = cortex.hidden(of: expected.tokens, pieces: [71, 1])
         let error = largestRelativeDifference(
             hidden, expected.hidden, width: cortex.config.hiddenSize)
-        #expect(error <= Self.tolerance)
+        #expect(error <= fixture.tolerance)
     }
 }

@@ -17,8 +17,9 @@ import Testing
     struct Head {
         let shape: Case
         let query: [Float]
+        let cell: hebb_cell
         /// Of each page the head's part, behind those of another head.
-        var pages: [[UInt16]]
+        var pages: [[UInt8]]
         let place: Int
         /// What the pages hold, [positions, headSize].
         let keys: [Float]
@@ -26,20 +27,23 @@ import Testing
         var positions: Int { shape.visible + (shape.rows - 1) * shape.step }
         var stride: Int { shape.headSize + 3 }
 
-        init(_ shape: Case, seed: UInt64) {
-            self.shape = shape
+        init(_ shape: Case, seed: UInt64, _ cell: hebb_cell = HEBB_HALF) {
+            (self.shape, self.cell) = (shape, cell)
             var generator = SeededGenerator(seed: seed)
             let size = shape.headSize
             let positions = shape.visible + (shape.rows - 1) * shape.step
             query = (0..<shape.rows * (size + 3)).map { _ in generator.normal() }
-            func halves() -> [Float] {
-                (0..<positions * size).map { _ in Float(Float16(generator.normal())) }
+            func numbers() -> [Float] {
+                (0..<positions * size).map { _ in
+                    let number = generator.normal()
+                    return cell == HEBB_HALF ? Float(Float16(number)) : number
+                }
             }
-            (keys, values) = (halves(), halves())
+            (keys, values) = (numbers(), numbers())
             place = hebb_page_part(size)
             // What lies behind the last key must not matter.
-            pages = [[UInt16]](
-                repeating: [UInt16](repeating: Float16.nan.bitPattern, count: 2 * place),
+            pages = [[UInt8]](
+                repeating: [UInt8](repeating: 0xff, count: 2 * place * hebb_cell_bytes(cell)),
                 count: (positions + 15) / 16)
             for position in 0..<positions {
                 store(
@@ -51,9 +55,10 @@ import Testing
         mutating func store(
             key: [Float], value: [Float], at position: Int, _ table: KernelTable = .scalar
         ) {
-            let (place, size) = (place, shape.headSize)
-            pages[position / 16].withUnsafeMutableBufferPointer {
-                table.kernels.store(key, value, size, position % 16, $0.baseAddress! + place)
+            let (place, size) = (place * hebb_cell_bytes(cell), shape.headSize)
+            pages[position / 16].withUnsafeMutableBytes {
+                table.kernels.store(
+                    key, value, size, position % 16, cell, $0.baseAddress! + place)
             }
         }
 
@@ -73,22 +78,23 @@ import Testing
             // Pages that no row sees are not there.
             let seen = first - min(first, shape.window)
             let pages = pages.map { page in
-                let copy = UnsafeMutablePointer<UInt16>.allocate(capacity: page.count)
-                copy.initialize(from: page, count: page.count)
+                let copy = UnsafeMutableRawPointer.allocate(
+                    byteCount: page.count, alignment: 64)
+                copy.copyMemory(from: page, byteCount: page.count)
                 return copy
             }
             defer { for page in pages { page.deallocate() } }
-            let table16 = pages.enumerated().map {
-                $0.offset < seen / 16 ? nil : UnsafePointer($0.element)
+            let places = pages.enumerated().map {
+                $0.offset < seen / 16 ? nil : UnsafeRawPointer($0.element)
             }
             query.withUnsafeBufferPointer { query in
                 scores.withUnsafeMutableBufferPointer { scores in
                     out.withUnsafeMutableBufferPointer { out in
-                        table16.withUnsafeBufferPointer { pages in
+                        places.withUnsafeBufferPointer { pages in
                             var arguments = hebb_attention(
                                 query: query.baseAddress! + rows.lowerBound * stride,
                                 query_stride: stride, rows: rows.count,
-                                pages: pages.baseAddress, place: place,
+                                pages: pages.baseAddress, cell: cell, place: place,
                                 head_size: shape.headSize, visible: first,
                                 visible_step: shape.step, window: shape.window, scale: 0.25,
                                 scores: scores.baseAddress, score_stride: scoreStride,
@@ -140,23 +146,28 @@ import Testing
 
     @Test("Attention is the formula, at every head size", arguments: KernelTable.all)
     func formula(table: KernelTable) {
-        for (seed, shape) in Self.cases.enumerated() {
-            let head = Head(shape, seed: UInt64(seed))
-            let found = head.attend(table, rows: 0..<shape.rows)
-            for row in 0..<shape.rows {
-                #expect(
-                    agree(found[row], head.exact(row: row), 2e-6, scale: 1), "\(shape), row \(row)")
+        for cell in [HEBB_HALF, HEBB_SINGLE] {
+            for (seed, shape) in Self.cases.enumerated() {
+                let head = Head(shape, seed: UInt64(seed), cell)
+                let found = head.attend(table, rows: 0..<shape.rows)
+                for row in 0..<shape.rows {
+                    #expect(
+                        agree(found[row], head.exact(row: row), 2e-6, scale: 1),
+                        "\(shape), row \(row)")
+                }
             }
         }
     }
 
     @Test("A row's result does not depend on the other rows", arguments: KernelTable.all)
     func rowIndependence(table: KernelTable) {
-        for (seed, shape) in Self.cases.enumerated() {
-            let head = Head(shape, seed: UInt64(seed))
-            let together = head.attend(table, rows: 0..<shape.rows)
-            for row in 0..<shape.rows {
-                #expect(head.attend(table, rows: row..<row + 1)[0] == together[row])
+        for cell in [HEBB_HALF, HEBB_SINGLE] {
+            for (seed, shape) in Self.cases.enumerated() {
+                let head = Head(shape, seed: UInt64(seed), cell)
+                let together = head.attend(table, rows: 0..<shape.rows)
+                for row in 0..<shape.rows {
+                    #expect(head.attend(table, rows: row..<row + 1)[0] == together[row])
+                }
             }
         }
     }
@@ -204,7 +215,7 @@ import Testing
         for size in [1, 7, 8, 16, 33, numbers.count] {
             let (key, value) = (Array(numbers.prefix(size)), Array(numbers.suffix(size)))
             var part = [UInt16](repeating: 0x1234, count: hebb_page_part(size))
-            table.kernels.store(key, value, size, 5, &part)
+            table.kernels.store(key, value, size, 5, HEBB_HALF, &part)
             for d in 0..<size {
                 #expect(isHalf(part[d * 16 + 5], of: key[d]))
                 #expect(isHalf(part[(16 + 5) * size + d], of: value[d]))

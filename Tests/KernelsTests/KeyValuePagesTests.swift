@@ -4,12 +4,14 @@ import Testing
 /// The pages of contexts, and attention over several of them.
 @Suite struct KeyValuePagesTests {
     static let block = AttentionKernels.Block(
-        heads: 4, keyValueHeads: 2, headSize: 20, firstPart: 2, window: nil, scale: 0.3)
+        heads: 4, keyValueHeads: 2, headSize: 20, firstPart: 2, window: nil, scale: 0.3,
+        precision: .half)
     static let width = (4 + 2 * 2) * 20
     let memory = PageMemory()
 
     func pages(_ capacity: Int = 400) -> KeyValuePages {
-        KeyValuePages(parts: 4, headSize: 20, capacity: capacity, memory: memory)
+        KeyValuePages(
+            parts: 4, headSize: 20, precision: .half, capacity: capacity, memory: memory)
     }
 
     func rows(_ count: Int, seed: UInt64) -> [Float] {
@@ -69,7 +71,7 @@ import Testing
 
     @Test("Pages are there while some context has them")
     func counts() {
-        let bytes = KeyValuePages.pageBytes(parts: 4, headSize: 20)
+        let bytes = KeyValuePages.pageBytes(parts: 4, headSize: 20, precision: .half)
         #expect(bytes == 4 * 20 * 16 * 2 * 2)
         var context: KeyValuePages? = pages()
         #expect(memory.byteCount == 0)
@@ -115,7 +117,8 @@ import Testing
     @Test("What no window reaches is given up, and nothing changes")
     func windows() {
         let windowed = AttentionKernels.Block(
-            heads: 4, keyValueHeads: 2, headSize: 20, firstPart: 2, window: 40, scale: 0.3)
+            heads: 4, keyValueHeads: 2, headSize: 20, firstPart: 2, window: 40, scale: 0.3,
+            precision: .half)
         let text = rows(200, seed: 8)
         let whole = attend([(pages(), text, 0)], windowed)[0]
         let context = pages()

@@ -22,6 +22,10 @@
 /* Numbers of a head's part of a page. */
 static inline size_t hebb_page_part(size_t head_size) { return 2 * HEBB_PAGE * head_size; }
 
+/* What the numbers of a page are: IEEE half or single precision. */
+typedef enum hebb_cell { HEBB_HALF, HEBB_SINGLE } hebb_cell;
+static inline size_t hebb_cell_bytes(hebb_cell cell) { return cell == HEBB_HALF ? 2 : 4; }
+
 /* One attention head: queries against the keys and values of a context.
  *
  * query   [rows, head_size], consecutive rows query_stride floats apart
@@ -36,7 +40,8 @@ typedef struct hebb_attention {
     const float *query;
     size_t query_stride;
     size_t rows;
-    const uint16_t *const *pages;
+    const void *const *pages;
+    hebb_cell cell;
     size_t place;
     size_t head_size;
     size_t visible;
@@ -144,7 +149,8 @@ typedef struct hebb_kernels {
     /* Writes a head's key and value of one position, to the nearest, into its part of a page. What is
      * too large becomes the largest number. The same bits in every table. */
     void (*store)(
-        const float *key, const float *value, size_t head_size, size_t position, uint16_t *part);
+        const float *key, const float *value, size_t head_size, size_t position, hebb_cell cell,
+        void *part);
     /* y *= x; the same bits in every table. */
     void (*multiply)(const float *x, float *y, size_t n);
 } hebb_kernels;
@@ -181,7 +187,7 @@ void hebb_multiply_quantized(
 
 /* What one context brings to a pass: consecutive rows of the activations, and where they stand. */
 typedef struct hebb_segment {
-    const uint16_t *const *pages;
+    const void *const *pages;
     size_t first;
     size_t rows;
     /* Of the first row, in the context. */
@@ -200,6 +206,7 @@ typedef struct hebb_attention_block {
     size_t heads;
     size_t key_value_heads;
     size_t head_size;
+    hebb_cell cell;
     size_t place;
     size_t window;
     float scale;

@@ -1,15 +1,29 @@
-"""Importing this has `transformers` keep keys and values in half precision, as we do: rounded when
-they are stored, and computed with in float32."""
+"""With this `transformers` keeps keys and values as we do: of checkpoints with 16 bits a weight in half
+precision, rounded when they are stored and computed with in float32; of others as they are."""
 
-import torch
+import contextlib
+
 from transformers import cache_utils
 
 
-def rounding(update):
-    def rounded(self, keys, values, *rest, **named):
-        return update(self, keys.half().float(), values.half().float(), *rest, **named)
-    return rounded
+@contextlib.contextmanager
+def rounding():
+    """Half precision, within this."""
+    layers = (cache_utils.DynamicLayer, cache_utils.DynamicSlidingWindowLayer)
+    plain = [layer.update for layer in layers]
+
+    def rounded(update):
+        return lambda self, keys, values, *rest, **named: update(
+            self, keys.half().float(), values.half().float(), *rest, **named)
+    for layer, update in zip(layers, plain):
+        layer.update = rounded(update)
+    try:
+        yield
+    finally:
+        for layer, update in zip(layers, plain):
+            layer.update = update
 
 
-for layer in (cache_utils.DynamicLayer, cache_utils.DynamicSlidingWindowLayer):
-    layer.update = rounding(layer.update)
+def of(dtype):
+    """For a checkpoint of weights of `dtype`."""
+    return rounding() if dtype.itemsize == 2 else contextlib.nullcontext()

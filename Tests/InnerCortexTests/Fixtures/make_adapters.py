@@ -4,8 +4,8 @@ computes with them.
     python make_adapters.py
 
 Made with torch 2.13.0, transformers 5.23.0, peft 0.21.2, safetensors 0.8.0 on CPU, one thread,
-float32, eager attention, keys and values in half precision. Each folder under adapters/ is as `save_pretrained` of peft writes it
-(without its README), and has expected.safetensors with
+float32, eager attention, keys and values as half_cache.py has them. Each folder under adapters/ is as
+`save_pretrained` of peft writes it (without its README), and has expected.safetensors with
   tokens  [100]         I32
   logits  [100, vocab]  F32: of the checkpoint with the adapter
 
@@ -22,7 +22,7 @@ import torch
 from peft import LoraConfig, get_peft_model
 from safetensors.torch import load_file, save_file
 
-import half_cache  # noqa: F401
+import half_cache
 from transformers import AutoModelForCausalLM
 
 HERE = pathlib.Path(__file__).parent
@@ -49,7 +49,8 @@ def make(name, base, dtype=torch.float32, **config):
     settings["base_model_name_or_path"] = base
     (folder / "adapter_config.json").write_text(json.dumps(settings, indent=2, sort_keys=True))
     tokens = load_file(HERE / base / "expected.safetensors")["tokens"]
-    with torch.no_grad():
+    weights = load_file(next((HERE / base).glob("model*.safetensors")))
+    with torch.no_grad(), half_cache.of(next(iter(weights.values())).dtype):
         logits = model(tokens[None].long(), use_cache=True).logits[0]
     save_file(
         {"tokens": tokens, "logits": logits.contiguous()}, folder / "expected.safetensors")

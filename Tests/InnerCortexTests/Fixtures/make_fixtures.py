@@ -3,8 +3,8 @@
     python make_fixtures.py [NAME ...]
 
 Made with torch 2.15.0, transformers 5.24.0, safetensors 0.8.0, numpy 2.4.6 on CPU, one thread,
-float32, eager attention, keys and values in half precision (half_cache.py). Each folder holds config.json, the weights, and
-expected.safetensors with
+float32, eager attention, keys and values as half_cache.py has them. Each folder holds config.json,
+the weights, and expected.safetensors with
   tokens  [100]         I32
   hidden  [100, hidden] F32: the final normed hidden states
   logits  [100, vocab]  F32
@@ -16,10 +16,11 @@ checkpoints are rounded first and then computed with in float32, as we do.
 
 Tolerance of the tests: differences are measured against the largest logit of the row. Both sides
 round to float32 after every operation and add up in different orders; over at most 150 inputs a sum
-and 3 layers that leaves about 1e-6. Where that makes a key or a value round to the other neighbour in
-half precision, which happens to a few of them, it is 2^-11 = 5e-4 of itself off; the largest
-difference found is 2.6e-4, and the tests allow 5e-4. With keys and values as they are, or in bfloat16,
-there are 2e-3 and more. (In float32, up to the kernel classes .2, the tests held 2e-5.)
+and 3 layers that leaves about 1e-6, and the tests of float32 checkpoints allow 2e-5: a wrong epsilon
+(1e-5 instead of 1e-6) or a swapped gelu shows as more than 1e-4. Of the others a key or a value that
+rounds to the other neighbour in half precision, which happens to a few of them, is 2^-11 = 5e-4 of
+itself off; the largest difference found is 2.6e-4, and the tests allow 5e-4. With keys and values as
+they are, or in bfloat16, there are 2e-3 and more.
 """
 
 import pathlib
@@ -29,7 +30,7 @@ import sys
 import torch
 from safetensors.torch import load_file, save_file
 
-import half_cache  # noqa: F401
+import half_cache
 from transformers import (
     Gemma3ForCausalLM, Gemma3TextConfig, GPT2Config, GPT2LMHeadModel, GPTNeoXConfig,
     GPTNeoXForCausalLM, LlamaConfig, LlamaForCausalLM, MistralConfig, MistralForCausalLM,
@@ -81,10 +82,11 @@ def make(name, build, dtype=torch.float32, shard=None, rename=None, streams=()):
             parameter.copy_(parameter.to(dtype).to(torch.float32))
         tokens = torch.randint(0, model.config.vocab_size, (1, TOKENS))
         body = model.base_model
-        states = body(tokens, use_cache=True, output_hidden_states=True)
+        with half_cache.of(dtype):
+            states = body(tokens, use_cache=True, output_hidden_states=True)
+            logits = model(tokens, use_cache=True).logits[0]
         hidden = states.last_hidden_state[0]
         middle = [states.hidden_states[block][0] for block in streams]
-        logits = model(tokens, use_cache=True).logits[0]
     folder = HERE / name
     shutil.rmtree(folder, ignore_errors=True)
     model.to(dtype).save_pretrained(folder, **({"max_shard_size": shard} if shard else {}))
