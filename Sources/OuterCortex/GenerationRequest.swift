@@ -1,3 +1,4 @@
+public import Engrams
 public import InnerCortex
 public import ModelFormats
 

@@ -11,6 +11,8 @@ public final class GenerationTask: CortexTask {
     private let request: GenerationRequest
     /// The engram's sites; empty ones in mode frozen.
     private let sites: PlasticSites
+    /// Whether anything has a say beside the frozen core, and is judged by how well it predicts.
+    private let judges: Bool
     private var predictor: PersonalPredictor
     private var sampler: Sampler
     /// Nil where the answer may be anything.
@@ -78,6 +80,7 @@ public final class GenerationTask: CortexTask {
         self.contexts = contexts
         // Recall asks for the question's states, too.
         let judges = !sites.isSilent || recall != nil
+        self.judges = judges
         if contexts != nil, judges { states = ContextStore.States() }
         let known = tokens.prefix(promptLength - 1)
         let beginning = contexts.flatMap { contexts in
@@ -91,7 +94,7 @@ public final class GenerationTask: CortexTask {
         reading = CoreReading(
             cortex: cortex, cache: beginning?.cache ?? cortex.inner.makeCache(capacity: room))
         let vocabularySize = cortex.inner.config.vocabularySize
-        predictor = PersonalPredictor(cortex: cortex, keepsOutput: !sites.isSilent || recall != nil)
+        predictor = PersonalPredictor(cortex: cortex, keepsOutput: judges)
         layer = LayerSite(cortex: cortex)
         tokensLearned = engram.tokensLearned
         sampler = Sampler(options: request.sampling, seed: request.seed)
@@ -102,8 +105,7 @@ public final class GenerationTask: CortexTask {
         text = StopScanner(stop: request.stop, room: 8 * usual)
         decoder = StreamingDecoder(cortex.tokenizer)
         probe = request.mode == .adapted ? VitalsProbe() : nil
-        needsLogProbabilities =
-            probe != nil || request.topLogprobs != nil || !sites.isSilent || recall != nil
+        needsLogProbabilities = probe != nil || request.topLogprobs != nil || judges
         logProbabilities =
             needsLogProbabilities ? [Float](repeating: 0, count: vocabularySize) : []
         if !judges { (read, judged) = (found, found) }
@@ -214,10 +216,9 @@ public final class GenerationTask: CortexTask {
         if needsLogProbabilities {
             VectorKernels.logarithm(of: predictor.output, into: &logProbabilities)
         }
-        let answered = tokens.count - promptLength
         let token =
-            answered < request.dictated.count
-            ? request.dictated[answered] : sample(row: row, allowed)
+            tokenCount < request.dictated.count
+            ? request.dictated[tokenCount] : sample(row: row, allowed)
         let outcome = settle(position: position, row: row, target: token.rawValue)
         if cortex.endOfText.contains(token) {
             finish(.stop)
@@ -234,7 +235,7 @@ public final class GenerationTask: CortexTask {
         constraint?.accept(token)
         if text.isStopped || constraint?.isComplete == true {
             finish(.stop)
-        } else if tokens.count - promptLength >= request.maxTokens {
+        } else if tokenCount >= request.maxTokens {
             finish(.length)
         }
     }

@@ -151,12 +151,3 @@ struct OutcomeSums {
             strengthMin: tokens == 0 ? 0 : minimumStrength)
     }
 }
-
-/// How far adaptation moved the output over the tokens of one request.
-public struct Adaptation: Sendable, Equatable {
-    /// KL(output ‖ frozen), nats per token: mean and largest.
-    public var klMean: Double
-    public var klMax: Double
-    /// The smallest share of the adapted distribution that was let through, 0...1.
-    public var strengthMin: Double
-}

@@ -112,7 +112,7 @@ public struct CompletionSummary: Sendable, Codable {
     public var learnedTokens: Int
     public var promptTokens: Int
     public var completionTokens: Int
-    public var adaptation: AdaptationReport
+    public var adaptation: Adaptation
     /// The monitors for which the completion was not learned from, although that was asked for.
     public var paused: [CollapseMonitor.Monitor]
     public var event: EventID?
@@ -122,7 +122,7 @@ public struct CompletionSummary: Sendable, Codable {
     public var recalled: [RecalledSaying]?
     public init(
         session: SessionID, revision: Revision, revisionAfter: Revision, learnedTokens: Int,
-        promptTokens: Int, completionTokens: Int, adaptation: AdaptationReport,
+        promptTokens: Int, completionTokens: Int, adaptation: Adaptation,
         paused: [CollapseMonitor.Monitor] = [], event: EventID?
     ) {
         self.session = session

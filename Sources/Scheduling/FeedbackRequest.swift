@@ -79,13 +79,13 @@ public struct FeedbackResult: Sendable, Equatable, Codable {
     public var gain: Double
     public var revision: Revision
     /// Over the prompts and answers, after this event.
-    public var adaptation: AdaptationReport
+    public var adaptation: Adaptation
     public var answers: [Answer]
     /// True when this is the stored answer of an earlier request with the same idempotency key.
     public var replayed: Bool
     public init(
         event: EventID, tokens: Int, learnedTokens: Int, streak: Int, gain: Double,
-        revision: Revision, adaptation: AdaptationReport, answers: [Answer], replayed: Bool
+        revision: Revision, adaptation: Adaptation, answers: [Answer], replayed: Bool
     ) {
         self.event = event
         self.tokens = tokens

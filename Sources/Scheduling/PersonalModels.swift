@@ -234,20 +234,6 @@ public struct BitsPerByte: Sendable, Equatable, Codable {
     }
 }
 
-/// How far adaptation moved the output, over the tokens of one request.
-public struct AdaptationReport: Sendable, Equatable, Codable {
-    /// KL(adapted ‖ frozen), nats per token.
-    public var klMean: Double
-    public var klMax: Double
-    /// The smallest share of the adapted distribution that the safe zone let through, 0...1.
-    public var strengthMin: Double
-    public init(klMean: Double, klMax: Double, strengthMin: Double) {
-        self.klMean = klMean
-        self.klMax = klMax
-        self.strengthMin = strengthMin
-    }
-}
-
 public struct ObserveResult: Sendable, Equatable, Codable {
     public var event: EventID
     public var tokens: Int
@@ -255,14 +241,14 @@ public struct ObserveResult: Sendable, Equatable, Codable {
     /// `adapted` is prequential: each token is predicted before it is learned.
     public var bitsPerByte: BitsPerByte
     public var revision: Revision
-    public var adaptation: AdaptationReport
+    public var adaptation: Adaptation
     /// After this text; nil in an answer that was stored before there were any.
     public var certificate: CertificateBrief?
     /// True when this is the stored answer of an earlier request with the same idempotency key.
     public var replayed: Bool
     public init(
         event: EventID, tokens: Int, bytes: Int, bitsPerByte: BitsPerByte, revision: Revision,
-        adaptation: AdaptationReport, certificate: CertificateBrief? = nil, replayed: Bool
+        adaptation: Adaptation, certificate: CertificateBrief? = nil, replayed: Bool
     ) {
         self.event = event
         self.tokens = tokens

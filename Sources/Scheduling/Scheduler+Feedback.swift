@@ -91,7 +91,7 @@ extension Scheduler {
             var result = FeedbackResult(
                 event: change.event, tokens: outcome.tokens, learnedTokens: outcome.learnedTokens,
                 streak: streak, gain: record.gain, revision: session.revision.next,
-                adaptation: AdaptationReport(outcome.adaptation), answers: [], replayed: false)
+                adaptation: outcome.adaptation, answers: [], replayed: false)
             for (index, verdict) in request.verdicts.enumerated() {
                 result.answers.append(
                     .init(

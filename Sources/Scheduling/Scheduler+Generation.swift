@@ -355,8 +355,8 @@ struct Completion: Sendable {
     }
 
     /// Over the adapted answers, weighted by their tokens.
-    func adaptation(of answers: [Generation]) -> AdaptationReport {
-        var report = AdaptationReport(klMean: 0, klMax: 0, strengthMin: 1)
+    func adaptation(of answers: [Generation]) -> Adaptation {
+        var report = Adaptation(klMean: 0, klMax: 0, strengthMin: 1)
         var tokens = 0
         for (choice, answer) in zip(choices, answers) where choice.mode == .adapted {
             let count = answer.promptTokens + answer.tokens.count

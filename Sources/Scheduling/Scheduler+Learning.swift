@@ -9,7 +9,7 @@ struct Lesson: Sendable {
     var tokens: Int
     var bytes: Int
     var bitsPerByte: BitsPerByte
-    var adaptation: AdaptationReport
+    var adaptation: Adaptation
     /// One for each token that somebody else wrote: those that the model generated itself would
     /// certify what they cannot.
     var gains: [TokenGain]
@@ -148,7 +148,7 @@ extension Scheduler {
                 return Lesson(
                     tokens: observation.tokens, bytes: observation.bytes,
                     bitsPerByte: BitsPerByte(observation.bits, bytes: observation.bytes),
-                    adaptation: AdaptationReport(observation.adaptation),
+                    adaptation: observation.adaptation,
                     gains: observation.gains,
                     learnedTokens: observation.learnedTokens, engram: learned)
             }
@@ -222,13 +222,5 @@ extension BitsPerByte {
     init(_ bits: TextBits, bytes: Int) {
         let bytes = Double(max(1, bytes))
         self.init(frozen: bits.frozen / bytes, adapted: bits.adapted / bytes)
-    }
-}
-
-extension AdaptationReport {
-    init(_ adaptation: Adaptation) {
-        self.init(
-            klMean: adaptation.klMean, klMax: adaptation.klMax,
-            strengthMin: adaptation.strengthMin)
     }
 }

@@ -256,7 +256,7 @@ import Testing
             ledger.add(
                 Lesson(
                     tokens: 1, bytes: 1, bitsPerByte: BitsPerByte(frozen: 1, adapted: 1),
-                    adaptation: AdaptationReport(klMean: 0.1, klMax: 1 / 3, strengthMin: 1),
+                    adaptation: Adaptation(klMean: 0.1, klMax: 1 / 3, strengthMin: 1),
                     gains: gains, learnedTokens: 1, engram: cortex.emptyEngram()))
             if step.isMultiple(of: 50) { ledger.answers.add(looping) }
         }

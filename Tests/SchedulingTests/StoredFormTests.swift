@@ -103,7 +103,7 @@ import Testing
                         promptTokens: $0.int(), answerTokens: $0.int(), reward: $0.double(),
                         advantage: $0.double())
                 }, streak: maker.int(), gain: maker.double()))
-        let adaptation = AdaptationReport(
+        let adaptation = Adaptation(
             klMean: maker.double(), klMax: maker.double(), strengthMin: maker.double())
         try expectKept(
             ObserveResult(
@@ -167,7 +167,7 @@ import Testing
             ledger.add(
                 Lesson(
                     tokens: gains.count, bytes: 9, bitsPerByte: BitsPerByte(frozen: 1, adapted: 1),
-                    adaptation: AdaptationReport(
+                    adaptation: Adaptation(
                         klMean: adaptation(), klMax: adaptation(), strengthMin: adaptation()),
                     gains: gains, learnedTokens: gains.count, engram: cortex.emptyEngram()))
             var vitals = GenerationVitals.healthy(tokens: 40)

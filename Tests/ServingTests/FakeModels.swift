@@ -46,7 +46,7 @@ final class FakeModels: PersonalModels {
     private static let engram = EngramSummary(
         bytes: 4096, biases: 3, biasNorm: 0.1, contexts: 2, sequenceNorm: 0.2, synapses: 1,
         featureNorm: 0.3)
-    static let adaptation = AdaptationReport(
+    static let adaptation = Adaptation(
         klMean: 0.012345678901234567, klMax: 0.1, strengthMin: 0.75)
 
     func health() async -> Health { state.withLock { $0.health } }

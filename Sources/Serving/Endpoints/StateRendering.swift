@@ -64,7 +64,7 @@ extension JSONValue {
         ["frozen": .number(bits.frozen), "adapted": .number(bits.adapted)]
     }
 
-    static func safeZone(_ report: AdaptationReport) -> JSONValue {
+    static func safeZone(_ report: Adaptation) -> JSONValue {
         [
             "kl_mean": .number(report.klMean), "kl_max": .number(report.klMax),
             "strength_min": .number(report.strengthMin),
