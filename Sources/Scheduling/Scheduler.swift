@@ -1,13 +1,15 @@
 public import EngramStorage
 public import Engrams
 import Foundation
-import InnerCortex
-import Kernels
 public import Logging
-import ModelFormats
 public import OuterCortex
 
 /// Serves the personal models of many users from one cortex and one store.
+///
+/// A request goes one way: the gate lets it in and says when it is its turn (`Gate`), its use case
+/// takes the session from the host (`SessionHost`), has the engine compute on it (`Engine`) and the
+/// journal write what came of it (`Journal`); what has to be done again comes from the archive
+/// (`Archive`).
 ///
 /// - Who writes a session holds its lease; writers stand in line in the order they came. Who only
 ///   reads (scores, or completes without learning) works on the engram as it was when they came,
@@ -17,100 +19,50 @@ public import OuterCortex
 /// - A session that is not in memory is its last stored working state and the journal's events
 ///   since, done again: the same events give the same bytes.
 /// - A session's revision is the number of its last event.
-public actor Scheduler: PersonalModels {
-    public nonisolated let model: ModelDescription
+public final class Scheduler: PersonalModels {
+    let store: any EngramStore
+    let engine: Engine
+    let gate: Gate
+    let archive: Archive
+    let host: SessionHost
+    let journal: Journal
+    let checkpointing: Checkpointing
 
+    public var model: ModelDescription { engine.model }
     /// The core's hashes and constitution.
-    public nonisolated var seal: CoreSeal { cortex.seal }
-
-    nonisolated let cortex: Cortex
-    nonisolated let auditor: ProbeAuditor
-    nonisolated let store: any EngramStore
-    nonisolated let configuration: SchedulerConfiguration
-    nonisolated let logger: Logger
-    nonisolated let now: @Sendable () -> Double
-    nonisolated let thread: CortexThread
-    nonisolated let times = AnswerTimes()
-    private nonisolated let desk = Desk()
-
-    var admission: Admission
-    var leases = Leases()
-    var residency: EngramResidency
-    var loads: [SessionID: (number: Int, task: Task<ResidentSession, any Error>)] = [:]
-    var memory: CompletionMemory
-    /// The newest on record, of users that something was written for lately.
-    var moments: [UserID: Double] = [:]
-    /// Of what is written to make later work less, and can wait while the disk is full.
-    var rest: Backoff
-    /// The same of users whose automatic checkpoint failed for a reason of its own.
-    var checkpointRests: [UserID: Backoff] = [:]
-    /// Users who were deleted while requests were under way, with the number of the moment.
-    var departures: [UserID: Int] = [:]
-    /// The number of the moment at which the request came that is served.
-    @TaskLocal static var arrival = Int.max
-    var counts = Statistics()
-    private var nextNumber = 0
-    private var running = 0
-    private var isDraining = false
-    private var whenIdle: [CheckedContinuation<Void, Never>] = []
+    public var seal: CoreSeal { engine.cortex.seal }
 
     /// - Parameters:
     ///   - store: this scheduler must be its only user.
     ///   - now: seconds since 1970, the system's clock when nil; only for records, never in an
-    ///     engram. It may be set back (`moment`).
+    ///     engram. It may be set back (`RecordClock`).
     public init(
         cortex: Cortex, store: any EngramStore,
         configuration: SchedulerConfiguration = .init(),
         logger: Logger = Logger(label: "hebb.scheduler"),
         now: (@Sendable () -> Double)? = nil
     ) {
-        self.cortex = cortex
-        auditor = ProbeAuditor(cortex: cortex)
         self.store = store
-        self.configuration = configuration
-        self.logger = logger
         let now = now ?? { Date().timeIntervalSince1970 }
-        self.now = now
-        thread = CortexThread(
-            decodeBurstMaximum: configuration.decodeBurstMaximum,
-            stackBytes: configuration.stackBytes,
-            budget: SliceBudget(.milliseconds(configuration.sliceMilliseconds)),
-            memory: CortexThread.MemoryBounds(
-                byteLimit: configuration.contextBytesMaximum,
-                sharesContexts: configuration.sharesContextsAmongUsers),
-            makeReader: { CoreReader(cortex: cortex) })
-        admission = Admission(capacity: configuration.queueCapacity)
-        rest = Backoff(seconds: configuration.storageRestSeconds)
-        residency = EngramResidency(byteLimit: configuration.residentBytesMaximum)
-        memory = CompletionMemory(
-            completionLimit: configuration.completionsRememberedMaximum,
-            tokenLimit: configuration.completionTokensRememberedMaximum)
-        model = ModelDescription(
-            name: cortex.modelName, created: Int(Self.believable(now())),
-            contextLength: cortex.inner.config.contextLength,
-            vocabularySize: cortex.inner.config.vocabularySize, identity: cortex.identity,
-            kernelClass: cortex.kernelClass, tools: Self.toolForm(of: cortex))
+        engine = Engine(cortex: cortex, configuration: configuration, now: now)
+        gate = Gate(capacity: configuration.queueCapacity)
+        archive = Archive(store: store, engine: engine)
+        let clock = RecordClock(store: store, now: now)
+        host = SessionHost(
+            store: store, engine: engine, archive: archive, gate: gate, clock: clock,
+            logger: logger)
+        journal = Journal(store: store, engine: engine, host: host, clock: clock)
+        checkpointing = Checkpointing(
+            store: store, engine: engine, archive: archive, host: host, journal: journal,
+            logger: logger)
     }
 
-    deinit { thread.stop() }
-
-    public func health() -> Health { isDraining ? .draining : .ready }
+    public func health() async -> Health { await gate.isDraining ? .draining : .ready }
 
     public func statistics() async -> Statistics {
-        var statistics = counts
-        statistics.queueDepth = admission.count
-        statistics.queueCapacity = configuration.queueCapacity
-        statistics.residentEngrams = residency.count
-        statistics.residentEngramBytes = residency.byteCount
-        let load = thread.load
-        statistics.busySeconds = load.busy / .seconds(1)
-        (statistics.corePasses, statistics.coreRows) = (load.passes, load.rows)
-        statistics.contexts = ContextStatistics(
-            load, pages: cortex.inner.pageMemory, byteLimit: configuration.contextBytesMaximum)
-        statistics.latency = times.snapshot
-        statistics.latency.queue = load.latency.queue
-        statistics.latency.batch = load.latency.batch
-        statistics.safety = safetyStatistics()
+        var statistics = await host.adding(to: engine.statistics)
+        statistics.queueDepth = await gate.depth
+        statistics.queueCapacity = engine.configuration.queueCapacity
         statistics.sessions = (try? await store.sessionCount()) ?? 0
         return statistics
     }
@@ -118,145 +70,140 @@ public actor Scheduler: PersonalModels {
     /// Refuses new requests, lets those that run or wait finish, keeps every working state, and
     /// closes the store. Nothing depends on it being called: the journal has everything already.
     public func shutdown() async {
-        isDraining = true
-        while running > 0 {
-            await withCheckedContinuation { whenIdle.append($0) }
-        }
-        for session in residency.sessions where session.isSnapshotDue {
-            await keepSnapshot(of: session)
-        }
-        thread.stop()
+        await gate.drain()
+        await host.keepSnapshots()
+        engine.thread.stop()
         await store.close()
     }
 
-    // MARK: - A request's way in and out
+    // MARK: - Sessions
 
-    /// Runs one request, with its failures made a client's.
-    /// - Parameter id: what it is about, which its caller may reach; nil: of several.
-    func serve<Output: Sendable>(
-        for id: SessionID?, _ body: () async throws -> Output
-    ) async throws -> Output {
-        if let id { try RequestContext.current.requireAccess(to: id) }
-        try begin()
-        defer { end() }
-        do {
-            return try await Self.$arrival.withValue(newNumber()) { try await body() }
-        } catch {
-            throw ServiceError.from(error)
+    private var sessions: Opening {
+        Opening(store: store, engine: engine, archive: archive, host: host, journal: journal)
+    }
+
+    public func createSession(_ request: CreateSession) async throws -> SessionState {
+        let name = request.name ?? SessionName(rawValue: "s-" + randomName())!
+        let id = SessionID(user: request.user, name: name)
+        return try await gate.serveQueued(for: id) { [sessions] in
+            try await sessions.create(id, request)
         }
     }
 
-    /// `serve` for requests that work on a session: those hold a place of its user's.
-    func serveQueued<Output: Sendable>(
-        for id: SessionID, _ body: () async throws -> Output
-    ) async throws -> Output {
-        try await serve(for: id) {
-            let visit = try enter(id)
-            defer { leave(visit) }
-            return try await body()
+    public func sessions(of user: UserID?, page: Page) async throws -> Listing<SessionState> {
+        let user = try RequestContext.current.scope(of: user)
+        return try await gate.serve(for: nil) { [sessions] in
+            try await sessions.sessions(of: user, page: page)
         }
     }
 
-    /// `serveQueued` for requests that change a session: those hold its lease.
-    func serveWriter<Output: Sendable>(
-        of id: SessionID, _ body: () async throws -> Output
-    ) async throws -> Output {
-        try await serveQueued(for: id) {
-            try await lease(.session(id), for: id)
-            defer { leases.release(.session(id)) }
-            return try await body()
+    public func session(_ id: SessionID) async throws -> SessionState {
+        try await gate.serve(for: id) { [sessions] in try await sessions.session(id) }
+    }
+
+    public func safety(_ id: SessionID) async throws -> SafetyReport {
+        try await gate.serve(for: id) { [sessions] in try await sessions.safety(id) }
+    }
+
+    public func discard(_ id: SessionID, ifMatch: Revision?) async throws {
+        try await gate.serveWriter(of: id) { [sessions] in
+            try await sessions.discard(id, ifMatch: ifMatch)
         }
     }
 
-    func begin() throws(ServiceError) {
-        guard !isDraining else { throw .draining }
-        running += 1
-    }
-
-    func end() {
-        running -= 1
-        guard running == 0 else { return }
-        departures = [:]
-        for continuation in whenIdle { continuation.resume() }
-        whenIdle = []
-    }
-
-    /// A request that is in.
-    struct Visit {
-        fileprivate let session: SessionID
-        let start = ContinuousClock.now
-    }
-
-    /// Pairs with `leave`.
-    func enter(_ id: SessionID) throws(ServiceError) -> Visit {
-        do {
-            try admission.enter(id)
-        } catch {
-            throw queueFull(error, for: id)
-        }
-        return Visit(session: id)
-    }
-
-    func leave(_ visit: Visit) {
-        admission.leave(
-            visit.session, staySeconds: visit.start.duration(to: .now) / .seconds(1))
-    }
-
-    private func queueFull(_ refusal: Admission.Refusal, for id: SessionID) -> ServiceError {
-        let seconds = admission.retryAfterSeconds(refusal, of: id)
-        return switch refusal {
-        case .full:
-            .queueFull(capacity: configuration.queueCapacity, retryAfterSeconds: seconds)
-        case .user(let requests):
-            .shareFull(of: id.user.description, requests: requests, retryAfterSeconds: seconds)
-        case .session(let requests):
-            .shareFull(of: id.description, requests: requests, retryAfterSeconds: seconds)
+    public func reset(_ id: SessionID, to target: ResetTarget, ifMatch: Revision?) async throws
+        -> SessionState
+    {
+        try await gate.serveWriter(of: id) { [sessions] in
+            try await sessions.reset(id, to: target, ifMatch: ifMatch)
         }
     }
 
-    /// Waits until it is this caller's. Pairs with `leases.release`.
-    /// - Parameter visitor: whose place is given back meanwhile; nil: the caller has none to give.
-    func lease(_ key: Leases.Key, for visitor: SessionID? = nil) async throws {
-        try Task.checkCancellation()
-        if leases.take(key) { return }
-        if let visitor {
-            do {
-                try admission.lineUp(visitor)
-            } catch {
-                throw queueFull(error, for: visitor)
-            }
-        }
-        defer { if let visitor { admission.stepForward(visitor) } }
-        let number = newNumber()
-        try await withTaskCancellationHandler {
-            try await withCheckedThrowingContinuation { continuation in
-                leases.wait(for: key, number: number, continuation: continuation)
-            }
-        } onCancel: {
-            // Runs after the wait above has begun: that happens without leaving the actor.
-            Task { await self.leaveLine(of: key, number: number) }
+    public func deleteUser(_ user: UserID) async throws -> DepartureReceipt {
+        let visitor = SessionID(user: user, name: .default)
+        let departing = Departing(
+            store: store, engine: engine, gate: gate, host: host, checkpoints: checkpointing)
+        return try await gate.serveQueued(for: visitor) {
+            try await departing.delete(user, as: visitor)
         }
     }
 
-    private func leaveLine(of key: Leases.Key, number: Int) { leases.leave(key, number: number) }
+    // MARK: - Learning, measuring, answering
 
-    func newNumber() -> Int {
-        nextNumber += 1
-        return nextNumber
+    public func observe(_ id: SessionID, _ request: ObserveRequest) async throws -> ObserveResult {
+        let observing = Observing(
+            engine: engine, host: host, journal: journal, checkpoints: checkpointing)
+        return try await gate.serveWriter(of: id) { try await observing.observe(id, request) }
     }
 
-    func requireMatch(_ expected: Revision?, _ found: Revision) throws(ServiceError) {
-        if let expected, expected != found {
-            throw .revisionConflict(expected: expected, found: found)
+    public func score(_ id: SessionID, _ request: ScoreRequest) async throws -> ScoreResult {
+        let measuring = Measuring(engine: engine, host: host)
+        return try await gate.serveQueued(for: id) { try await measuring.score(id, request) }
+    }
+
+    public func complete(_ id: SessionID, _ request: CompleteRequest) async throws
+        -> AsyncThrowingStream<CompletionEvent, any Error>
+    {
+        let completing = Completing(
+            gate: gate, engine: engine, archive: archive, host: host, journal: journal,
+            checkpoints: checkpointing)
+        return try await gate.numbered { try await completing.complete(id, request) }
+    }
+
+    public func feedback(_ id: SessionID, _ request: FeedbackRequest) async throws
+        -> FeedbackResult
+    {
+        let judging = Judging(
+            engine: engine, host: host, journal: journal, checkpoints: checkpointing)
+        return try await gate.serveWriter(of: id) { try await judging.feedback(id, request) }
+    }
+
+    // MARK: - What is known
+
+    private var explaining: Explaining {
+        Explaining(store: store, engine: engine, archive: archive, host: host)
+    }
+
+    public func features(_ id: SessionID, top: Int) async throws -> FeatureReport {
+        try await gate.serveQueued(for: id) { [explaining] in
+            try await explaining.features(id, top: top)
         }
     }
 
-    /// Does what takes milliseconds away from the actor and from the cooperative threads.
-    /// - Parameter lane: `.short` where what a client sends cannot make it long.
-    nonisolated func atDesk<Output: Sendable>(
-        for user: UserID, _ lane: Desk.Lane = .long,
-        _ body: @escaping @Sendable () throws -> Output
-    ) async throws -> Output {
-        try await desk.run(for: user, in: lane, body)
+    public func diff(_ id: SessionID, from: DiffSide, to: DiffSide, top: Int) async throws
+        -> CheckpointDiff
+    {
+        try await gate.serveQueued(for: id) { [explaining] in
+            try await explaining.diff(id, from: from, to: to, top: top)
+        }
+    }
+
+    // MARK: - The journal
+
+    private var listing: EventListing { EventListing(store: store, engine: engine, host: host) }
+
+    public func events(_ id: SessionID, page: Page, text: Bool) async throws
+        -> Listing<EventState>
+    {
+        try await gate.serveQueued(for: id) { [listing] in
+            try await listing.events(id, page: page, text: text)
+        }
+    }
+
+    public func event(_ id: SessionID, event: EventID) async throws -> EventState {
+        try await gate.serveQueued(for: id) { [listing] in
+            try await listing.event(id, event: event)
+        }
+    }
+
+    public func forget(_ id: SessionID, event: EventID, ifMatch: Revision?) async throws
+        -> ForgetReceipt
+    {
+        let forgetting = Forgetting(
+            store: store, engine: engine, archive: archive, gate: gate, host: host,
+            journal: journal)
+        return try await gate.serveQueued(for: id) {
+            try await forgetting.forget(id, event: event, ifMatch: ifMatch)
+        }
     }
 }

@@ -221,12 +221,12 @@ func conversation(_ said: (String, String)...) -> ObservedContent {
         let events = try await store.events(of: alice, after: 1, limit: 2)
         var engram = chatCortex.emptyEngram()
         for event in events {
-            let talk = try #require(try Scheduler.conversation(of: event))
-            engram = try await without.learn(
-                event.tokens.map { TokenID(rawValue: $0) }, only: talk.learned,
-                said: ConversationRecord.said(in: talk, of: event.kind), reward: nil,
-                on: engram, for: alice
-            ).engram
+            guard case .text(let text) = try EventContent(event), text.conversation != nil
+            else {
+                Issue.record("an event that learned no conversation")
+                continue
+            }
+            engram = try await without.engine.learn(text, on: engram, for: alice).engram
         }
         #expect(
             try await scheduler.resident(alice).engram.sites == engram.sites)

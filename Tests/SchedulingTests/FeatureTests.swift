@@ -29,7 +29,7 @@ import Testing
             for push in latent.pushes {
                 let weight = push.weight
                 #expect(weight != 0 && push.change == weight)
-                #expect(push.text == scheduler.text(of: push.token))
+                #expect(push.text == scheduler.engine.text(of: push.token))
             }
         }
         #expect(report.contexts.count == 7)

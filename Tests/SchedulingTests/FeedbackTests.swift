@@ -105,7 +105,7 @@ import TinyCore
             isMissing($0)
         }
         try await scheduler.feedback(bob, "cmpl-2", [1])
-        #expect(await scheduler.memory.count == 1)
+        #expect(await scheduler.host.answers.count == 1)
     }
 
     @Test("A repeated request learns once, also when the completion is forgotten since")

@@ -43,7 +43,7 @@ import Testing
         }
         // One works and six stand in line; the others are told to come again.
         #expect(await eventually { refused.count == 57 })
-        #expect(await scheduler.leases.waiting(for: .session(alice)) == 6)
+        #expect(await scheduler.gate.leases.waiting(for: .session(alice)) == 6)
         // Her other session and everybody else find room as if she were alone.
         let others = [work, bob, SessionID("carol")!].map { id in
             Task { try await scheduler.complete(id, completion()) }
@@ -70,7 +70,7 @@ import Testing
             // In line, not only let in.
             #expect(
                 await eventually {
-                    await scheduler.leases.waiting(for: .session(alice)) == number - 1
+                    await scheduler.gate.leases.waiting(for: .session(alice)) == number - 1
                 })
         }
         roadblock.open()
@@ -91,7 +91,7 @@ import Testing
                 Task { try await scheduler.observe(alice, "writer", key: "\(number)") })
             #expect(
                 await eventually {
-                    await scheduler.leases.waiting(for: .session(alice)) == number - 1
+                    await scheduler.gate.leases.waiting(for: .session(alice)) == number - 1
                 })
         }
         tasks[1].cancel()

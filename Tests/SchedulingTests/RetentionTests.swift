@@ -209,7 +209,7 @@ import Testing
         try await scheduler.observe(work, "zebra xylophone zebra xylophone zebra xylophone")
         let delta = try await scheduler.resident(work).engram
         let first = try await scheduler.checkpoint(alice, name: nil, ifMatch: nil)
-        let head = try await scheduler.engram(standingOn: first.id, of: alice.user)
+        let head = try await scheduler.archive.engram(standingOn: first.id, of: alice.user)
         _ = try await scheduler.checkpoint(work, name: nil, ifMatch: nil)
         let sum = try await scheduler.resident(work).engram
         func weights(_ engram: Engram) -> [[Int32]: Float] {

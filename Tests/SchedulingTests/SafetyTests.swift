@@ -151,7 +151,7 @@ import Testing
         let store = InMemoryStore()
         let scheduler = makeScheduler(store)
         let session = try await scheduler.resident(alice)
-        #expect(await scheduler.note([looping], of: session).firing == [.repetition])
+        #expect(await scheduler.host.note([looping], of: session).firing == [.repetition])
         let answer = try await Collected(
             try await scheduler.complete(alice, completion(maxTokens: 10, learn: mode)))
         let summary = try #require(answer.summary)
@@ -168,7 +168,8 @@ import Testing
         #expect(statistics.firingSessions == [.repetition: 1])
 
         // Healthy answers let it learn again.
-        _ = await scheduler.note([.healthy(tokens: 1000)], of: try await scheduler.resident(alice))
+        let healed = try await scheduler.resident(alice)
+        _ = await scheduler.host.note([.healthy(tokens: 1000)], of: healed)
         let next = try await Collected(
             try await scheduler.complete(alice, completion(maxTokens: 10, learn: mode)))
         #expect(next.summary?.paused == [])
@@ -183,14 +184,14 @@ import Testing
         await roadblock.set(up: scheduler)
         let learning = Task { try await scheduler.observe(alice, lesson) }
         #expect(await eventually { await scheduler.statistics().queueDepth == 1 })
-        _ = await scheduler.note([looping], of: session)
+        _ = await scheduler.host.note([looping], of: session)
         roadblock.open()
         _ = try await learning.value
         #expect(try await scheduler.safety(alice).isPaused)
 
         let old = try await scheduler.resident(alice)
         _ = try await scheduler.reset(alice, to: .frozen, ifMatch: nil)
-        _ = await scheduler.note([looping], of: old)
+        _ = await scheduler.host.note([looping], of: old)
         #expect(try await !scheduler.safety(alice).isPaused)
     }
 
@@ -254,7 +255,7 @@ import Testing
         for step in 0..<100 * 512 {
             let gains = [TokenGain(frozenLoss: 3.1, gain: Float(step % 7) / 3 - 0.9)]
             ledger.add(
-                Lesson(
+                LearnedText(
                     tokens: 1, bytes: 1, bitsPerByte: BitsPerByte(frozen: 1, adapted: 1),
                     adaptation: Adaptation(klMean: 0.1, klMax: 1 / 3, strengthMin: 1),
                     gains: gains, learnedTokens: 1, engram: cortex.emptyEngram()))

@@ -54,6 +54,10 @@ extension Scheduler {
         try await score(id, ScoreRequest(text: text)).bitsPerByte
     }
 
+    func resident(_ id: SessionID) async throws -> ResidentSession {
+        try await host.resident(id)
+    }
+
     /// The hash of all that acts on a session.
     func hash(_ id: SessionID) async throws -> String {
         try await exportDelta(id, scope: .total).hash
@@ -150,7 +154,7 @@ final class Roadblock: Sendable {
     func set(up scheduler: Scheduler) async {
         let (began, signal) = AsyncStream<Void>.makeStream()
         Task { [self] in
-            _ = try? await scheduler.thread.run(for: SessionID("roadblock")!) {
+            _ = try? await scheduler.engine.thread.run(for: SessionID("roadblock")!) {
                 signal.yield()
                 return CortexWork<Bool> { [self] in
                     if isOpen.withLock({ $0 }) { return .done(true) }

@@ -165,7 +165,7 @@ import Testing
                 Double(odd.dropLast().randomElement(using: &maker.generator)!)
             }
             ledger.add(
-                Lesson(
+                LearnedText(
                     tokens: gains.count, bytes: 9, bitsPerByte: BitsPerByte(frozen: 1, adapted: 1),
                     adaptation: Adaptation(
                         klMean: adaptation(), klMax: adaptation(), strengthMin: adaptation()),

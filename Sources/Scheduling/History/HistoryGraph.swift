@@ -1,6 +1,5 @@
 import EngramStorage
 import Engrams
-import Foundation
 import OuterCortex
 
 /// A user's history as a graph: which engram came from which others, with one event left out if
@@ -55,12 +54,12 @@ struct HistoryGraph: Sendable {
                 case .checkpoint: (present.base, present.superseded) = (event.target, nil)
                 case .import: present = present.replaced
                 case .merge:
-                    let record = try Self.payload(MergeRecord.self, of: event)
+                    let record = try MergeRecord(payload: event.payload)
                     merges[event.id] = record
                     present.streak = 0
                     if record.mode == .replace { present = present.replaced }
                 case .feedback:
-                    let record = try Self.payload(FeedbackRecord.self, of: event)
+                    let record = try FeedbackRecord(payload: event.payload)
                     present.streak = FeedbackRule.streak(
                         after: present.streak, rewards: record.answers.map(\.reward))
                 case .observe, .completion, .forget: break
@@ -69,15 +68,6 @@ struct HistoryGraph: Sendable {
             all.append(present)
         }
         bearings[name] = all
-    }
-
-    private static func payload<Record: Decodable>(
-        _ type: Record.Type, of event: EventOutline
-    ) throws -> Record {
-        guard let payload = event.payload,
-            let record = try? JSONDecoder().decode(type, from: Data(payload))
-        else { throw StorageError.corrupt(code: 0) }
-        return record
     }
 
     private func hasEffect(_ event: EventOutline, at place: Omission) -> Bool {

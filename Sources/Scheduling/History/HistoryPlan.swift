@@ -85,7 +85,7 @@ struct HistoryPlan: Sendable {
     ///
     /// So does one that came from nobody knows what, because a session has been discarded, unless
     /// it is older than the event. Moments can tell: those of one user only grow
-    /// (`Scheduler.moment`). Without them, who merges in a session of its own and then discards
+    /// (`RecordClock`). Without them, who merges in a session of its own and then discards
     /// that could forget nothing any more.
     private static func changed(
         _ omitted: HistoryGraph.Omission, from past: HistoryGraph, to graph: HistoryGraph,

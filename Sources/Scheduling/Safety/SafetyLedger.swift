@@ -37,12 +37,12 @@ struct SafetyLedger: Sendable, Equatable, Codable {
         }
     }
 
-    /// Takes a lesson in.
-    mutating func add(_ lesson: Lesson) {
-        for gain in lesson.gains { certificate.add(gain) }
+    /// Takes a text in that has been learned.
+    mutating func add(_ learned: LearnedText) {
+        for gain in learned.gains { certificate.add(gain) }
         observed.add(
-            mean: lesson.adaptation.klMean, maximum: lesson.adaptation.klMax,
-            tokens: lesson.tokens)
+            mean: learned.adaptation.klMean, maximum: learned.adaptation.klMax,
+            tokens: learned.tokens)
     }
 
     /// Observed and generated tokens together.

@@ -31,9 +31,9 @@ import Testing
         #expect(receipt.sessions == 2 && receipt.checkpoints == 1 && receipt.events == 3)
         #expect(receipt.bytes > 1000)
         #expect(try await store.user(alice.user) == nil)
-        #expect(await scheduler.residency.sessions.map(\.id) == [bob])
-        #expect(await scheduler.memory.count == 1)
-        #expect(await scheduler.moments[alice.user] == nil)
+        #expect(await scheduler.host.residency.sessions.map(\.id) == [bob])
+        #expect(await scheduler.host.answers.count == 1)
+        #expect(await scheduler.journal.clock.newest[alice.user] == nil)
         await expectNobody { _ = try await scheduler.deleteUser(alice.user) }
         #expect(try await scheduler.workingState(bob) == other)
         // Who comes later with the name knows nothing, and no key of before.
@@ -57,16 +57,16 @@ import Testing
         await roadblock.set(up: scheduler)
         // One that computes, and those that wait for it or for what it holds.
         let computing = Task { try await scheduler.observe(alice, secret) }
-        #expect(await eventually { await scheduler.leases.waiting(for: .session(alice)) == 0 })
+        #expect(await eventually { await scheduler.gate.leases.waiting(for: .session(alice)) == 0 })
         try await Task.sleep(for: .milliseconds(50))
         let leaving = Task { try await scheduler.deleteUser(alice.user) }
-        #expect(await eventually { await scheduler.leases.waiting(for: .session(alice)) == 1 })
+        #expect(await eventually { await scheduler.gate.leases.waiting(for: .session(alice)) == 1 })
         let late = Task { try await scheduler.observe(alice, lesson) }
         let answering = Task {
             try await Collected(
                 try await scheduler.complete(alice, completion(learn: .both)))
         }
-        #expect(await eventually { await scheduler.leases.waiting(for: .session(alice)) == 3 })
+        #expect(await eventually { await scheduler.gate.leases.waiting(for: .session(alice)) == 3 })
         roadblock.open()
         _ = try await computing.value
         #expect(try await leaving.value.events == 2)
@@ -74,9 +74,9 @@ import Testing
         await expectNobody { _ = try await answering.value }
         #expect(try await store.user(alice.user) == nil)
         #expect(try await store.sessionCount() == 0)
-        #expect(await scheduler.residency.count == 0)
+        #expect(await scheduler.host.residency.count == 0)
         // Nothing is remembered of it once they are done.
-        #expect(await eventually { await scheduler.departures.isEmpty })
+        #expect(await eventually { await scheduler.gate.departures.isEmpty })
         try await scheduler.observe(alice, lesson)
         #expect(try await store.sessionCount() == 1)
     }
@@ -95,7 +95,7 @@ import Testing
         #expect(receipt.sessions == 1)
         roadblock.open()
         #expect(try await Collected(stream).summary != nil)
-        #expect(await scheduler.memory.count == 0)
+        #expect(await scheduler.host.answers.count == 0)
         #expect(try await store.user(alice.user) == nil)
     }
 

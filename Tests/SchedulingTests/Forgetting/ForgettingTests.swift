@@ -184,16 +184,16 @@ import Testing
         try await scheduler.observe(alice, lesson)
         try await scheduler.makeWorkSession()
         let bits = try await scheduler.bits(alice, secret)
-        try await scheduler.lease(.session(work))
+        try await scheduler.gate.lease(.session(work))
         let forgetting = Task {
             try await scheduler.forget(alice, event: event, ifMatch: nil)
         }
-        #expect(await eventually { await scheduler.leases.waiting(for: .session(work)) == 1 })
+        #expect(await eventually { await scheduler.gate.leases.waiting(for: .session(work)) == 1 })
         let writing = Task { try await scheduler.observe(alice, "The river ran on.") }
-        #expect(await eventually { await scheduler.leases.waiting(for: .session(alice)) == 1 })
+        #expect(await eventually { await scheduler.gate.leases.waiting(for: .session(alice)) == 1 })
         #expect(try await scheduler.bits(alice, secret) == bits)
         try await scheduler.observe(bob, secret)
-        await scheduler.release(.session(work))
+        await scheduler.gate.release(.session(work))
         let receipt = try await forgetting.value
         // The writer came after: it learned on what was left.
         #expect(try await writing.value.revision.rawValue == 4)
@@ -256,8 +256,4 @@ import Testing
             return true
         }
     }
-}
-
-extension Scheduler {
-    func release(_ key: Leases.Key) { leases.release(key) }
 }

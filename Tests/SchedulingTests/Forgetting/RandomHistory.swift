@@ -40,6 +40,16 @@ enum Deed: Sendable {
 }
 
 extension Scheduler {
+    @SchedulerActor
+    private func remember(
+        _ name: CompletionID, of id: SessionID, _ prompt: String, _ answers: [String]
+    ) {
+        let tokenizer = engine.cortex.tokenizer
+        host.answers.remember(
+            name, of: id, prompt: tokenizer.encode(prompt),
+            answers: answers.map { tokenizer.encode($0) }, firstChoice: 0)
+    }
+
     /// - Returns: The event that it became; nil for what is none.
     func perform(_ deed: Deed) async throws -> (SessionID, EventID)? {
         let id: SessionID
@@ -50,19 +60,16 @@ extension Scheduler {
         case .completion(let session, let text):
             id = session
             let resident = try await resident(id)
-            let tokens = cortex.tokenizer.encode(text)
-            let lesson = try await learn(
-                tokens, only: nil, said: [], reward: nil, on: resident.engram, for: id)
+            let tokens = engine.cortex.tokenizer.encode(text).map(\.rawValue)
+            let taught = TaughtText(tokens: tokens, isCompletion: true)
+            let learned = try await engine.learn(taught, on: resident.engram, for: id)
             var change = SessionChange(
-                .completion, engram: lesson.engram, base: resident.record.base)
-            change.tokens = tokens.map(\.rawValue)
-            change.learnedTokens = lesson.learnedTokens
-            _ = try await commit(change, to: resident)
+                .text(taught), engram: learned.engram, base: resident.record.base)
+            change.learnedTokens = learned.learnedTokens
+            _ = try await journal.commit(change, to: resident)
         case .feedback(let session, let answer, let prompt, let answers, let rewards):
             id = session
-            memory.remember(
-                CompletionID(rawValue: answer), of: id, prompt: cortex.tokenizer.encode(prompt),
-                answers: answers.map { cortex.tokenizer.encode($0) }, firstChoice: 0)
+            await remember(CompletionID(rawValue: answer), of: id, prompt, answers)
             try await feedback(id, answer, rewards)
         case .importFile(let session, let file):
             id = session

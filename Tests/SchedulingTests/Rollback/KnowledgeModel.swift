@@ -130,7 +130,7 @@ struct KnowledgeModel {
 
     /// Nil for one that is not there.
     private func place(_ target: ResetTarget) -> CheckpointID?? {
-        let place = Scheduler.checkpoint(for: target, head: head)
+        let place = target.checkpoint(head: head)
         return isThere(place) ? .some(place) : nil
     }
 

@@ -210,7 +210,7 @@ private struct RollbackRun {
             _ = try await scheduler.merge(id, request)
         case .importTotal(let session, let checkpoint):
             id = session
-            let engram = try await scheduler.engram(standingOn: checkpoint, of: id.user)
+            let engram = try await scheduler.archive.engram(standingOn: checkpoint, of: id.user)
             _ = try await scheduler.importDelta(
                 id, file: engram.serialized(as: .checkpoint), ifMatch: nil)
         case .delete(let checkpoint):
@@ -275,7 +275,7 @@ private struct RollbackRun {
 
     func checkCheckpoints() async throws {
         for (id, expected) in model.checkpoints where !expected.isDeleted {
-            let engram = try await scheduler.engram(standingOn: id, of: alice.user)
+            let engram = try await scheduler.archive.engram(standingOn: id, of: alice.user)
             guard check(engram, expected.known, "\(id)") else { return }
         }
     }
