@@ -1,4 +1,5 @@
 import Engrams
+import OuterCortex
 import Synchronization
 import Testing
 
@@ -127,7 +128,17 @@ import Testing
 
     @Test("Long work of one session does not hold up another's")
     func interleaving() async throws {
-        let thread = makeThread()
+        // Every slice takes as long: a machine that is busy elsewhere would charge for its pauses.
+        let ticks = Mutex(0)
+        let clock: @Sendable () -> Duration = {
+            ticks.withLock { ticks in
+                ticks += 1
+                return .milliseconds(ticks)
+            }
+        }
+        let thread = CortexThread(
+            decodeBurstMaximum: 2, stackBytes: 1 << 20,
+            budget: SliceBudget(.milliseconds(10), now: clock))
         defer { thread.stop() }
         let log = Log()
         let long = Task { try await thread.run(for: alice) { log.work("long", slices: 50) } }
